@@ -1,0 +1,20 @@
+/* JSON pointers (RFC 6901), built while walking down a document. */
+#ifndef TEXT_POINTER_H
+#define TEXT_POINTER_H
+
+#include <jansson.h>
+#include "text/base.h"
+
+struct pointer {
+    char text[1024]; /* what does not fit is cut off; it only serves messages */
+    size_t len;
+};
+
+/* Both return the length to give to pointer_up when the walk comes back. */
+size_t pointer_key(struct pointer *p, const char *key);
+size_t pointer_index(struct pointer *p, size_t index);
+void pointer_up(struct pointer *p, size_t len);
+/* What stands there, borrowed, or NULL. "" is the document itself. */
+json_t *pointer_find(json_t *doc, const char *pointer);
+
+#endif

@@ -1,0 +1,19 @@
+/* URIs as far as this project takes them apart (RFC 3986). */
+#ifndef TEXT_URI_H
+#define TEXT_URI_H
+
+#include "text/base.h"
+
+/* "https" for "https://x", in lower case; NULL when the text has no scheme. The caller frees. */
+char *uri_scheme(const char *text);
+/* The path a file: URL means (file:///a%20b or file:/a), or NULL when it is none, names another
+ * host, or holds %00. The caller frees. */
+char *uri_file_path(const char *url);
+/* The file: URL of an absolute path. The caller frees. */
+char *uri_of_path(const char *path);
+/* The URL of `name` (a relative path) below `base`, percent-encoded. The caller frees. */
+char *uri_below(const char *base, const char *name);
+/* The URL without user, password and query, for messages. The caller frees. */
+char *uri_shown(const char *url);
+
+#endif
