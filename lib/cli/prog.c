@@ -40,6 +40,17 @@ void prog_say_json(const char *severity, const char *line, const json_t *object)
     }
 }
 
+/* A file's name, or a text cut off, need not be UTF-8, which JSON must be. */
+static char *utf8_of(const char *text)
+{
+    char *copy = str_new(text);
+    own(json_fini) json_t *valid = json_string(copy);
+    for (char *c = copy; !valid && *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    return copy;
+}
+
 void prog_say(const char *severity, const char *where, const char *fmt, ...)
 {
     va_list ap;
@@ -48,11 +59,12 @@ void prog_say(const char *severity, const char *where, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     const char *place = where && *where ? where : program_name;
-    json_t *object = json_pack("{s:s,s:s,s:s}", "severity", severity, "where", place, "text", text);
     own(str_fini) char *line = str_print("%s: %s: %s", place, severity, text);
-    if (object)
-        prog_say_json(severity, line, object);
-    json_decref(object);
+    own(str_fini) char *where_utf8 = utf8_of(place);
+    own(str_fini) char *text_utf8 = utf8_of(text);
+    own(json_fini) json_t *object =
+        json_pack("{s:s,s:s,s:s}", "severity", severity, "where", where_utf8, "text", text_utf8);
+    prog_say_json(severity, line, object);
 }
 
 bool prog_terminal(void)
@@ -134,6 +146,15 @@ static void take_option(const struct opt *o, const char *value)
         strs_add(o->list, value);
 }
 
+/* getopt names a letter in optopt; a long option is the argument it went past last. */
+static int wrong_option(bool value, const char *last, struct err *err)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    return err_set(err, CODE_USAGE,
+                   value ? "option %s needs a value; see --help" : "unknown option %s; see --help",
+                   optopt > 0 && optopt < 0x80 ? letter : last);
+}
+
 static int parse_options(int argc, char **argv, const struct prog *prog, struct err *err)
 {
     const struct opt *rows[OPTIONS_MAX];
@@ -151,14 +172,11 @@ static int parse_options(int argc, char **argv, const struct prog *prog, struct 
     }
     opterr = 0;
     for (;;) {
-        int at = optind > 0 ? optind : 1;
         int c = getopt_long(argc, argv, shorts.bytes, longs, NULL);
         if (c < 0)
             return 0;
         if (c == '?' || c == ':')
-            return err_set(err, CODE_USAGE, c == ':' ? "option %s needs a value; see --help"
-                                                     : "unknown option %s; see --help",
-                           argv[at]);
+            return wrong_option(c == ':', argv[optind - 1], err);
         for (size_t i = 0; i < n; i++)
             if (c == 0x100 + (int)i || c == rows[i]->letter)
                 take_option(rows[i], optarg);
@@ -197,13 +215,14 @@ int prog_main(int argc, char **argv, const struct prog *prog)
 
     open_standard();
     signal(SIGPIPE, SIG_IGN);
+    json_set_alloc_funcs(mem_new, free); /* without memory the program ends, here too */
     program_name = prog->name;
     int code = run(argc, argv, prog, &out, &err);
     if (code >= 0 && prog_flush(&out, &err) < 0)
         code = -1;
     if (code < 0) {
         prog_say("error", err.where, "%s", err.text);
-        code = (int)err.code;
+        code = err.code ? (int)err.code : CODE_BUG;
     }
     return code;
 }

@@ -3,19 +3,19 @@
 #ifndef CLI_PROG_H
 #define CLI_PROG_H
 
-#include <jansson.h>
 #include "text/buf.h"
 #include "text/err.h"
+#include "text/json.h"
 
 /* A row of an option table. Exactly one of flag, text, list is set and says where the value goes.
  * Rows end with {0}. --help, --version, -q, -v and --log are added to every table. */
 struct opt {
-    char letter;         /* 0: long only */
+    char letter; /* 0: long only */
     const char *name;
-    const char *arg;     /* what --help calls the value; NULL for a flag */
-    bool optional;       /* the value may be left out: --wait[=PHASE] */
+    const char *arg; /* what --help calls the value; NULL for a flag */
+    bool optional;   /* the value may be left out: --wait[=PHASE] */
     bool *flag;
-    const char **text;   /* becomes "" when an optional value is left out */
+    const char **text; /* becomes "" when an optional value is left out */
     struct strs *list;
     const char *help;
 };

@@ -90,7 +90,14 @@ int path_open_beneath(int dirfd, const char *name, int flags)
         .flags = (uint64_t)(flags | O_CLOEXEC),
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
-    return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+    /* EAGAIN: something on the machine was renamed while `..` was followed (openat2(2)). */
+    long fd = -1;
+    for (int tries = 0; tries < 100; tries++) {
+        fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+        if (fd >= 0 || errno != EAGAIN)
+            break;
+    }
+    return (int)fd;
 }
 
 static int remove_at(int dirfd, const char *name, int depth)

@@ -31,11 +31,11 @@
 
 /* Memory. These never answer NULL: without memory the program ends with code 71 (all state is in
  * the store, so that is safe at any point). The caller frees. */
-void *mem_new(size_t n);                    /* zeroed */
+void *mem_new(size_t n); /* zeroed */
 void *mem_grow(void *p, size_t count, size_t size);
-char *str_new(const char *s);               /* NULL gives NULL */
+char *str_new(const char *s); /* NULL gives NULL */
 char *str_print(const char *fmt, ...) PRINTF(1, 2);
-void str_fini(char **s);                    /* for own() */
+void str_fini(char **s); /* for own() */
 
 static inline bool str_same(const char *a, const char *b)
 {

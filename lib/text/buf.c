@@ -83,15 +83,15 @@ void buf_char(struct buf *b, char c)
 
 void buf_print(struct buf *b, const char *fmt, ...)
 {
-    va_list ap, again;
+    char *text;
+    va_list ap;
     va_start(ap, fmt);
-    va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vasprintf(&text, fmt, ap);
     va_end(ap);
-    buf_reserve(b, (size_t)n);
-    vsnprintf(b->bytes + b->len, (size_t)n + 1, fmt, again);
-    va_end(again);
-    b->len += (size_t)n;
+    if (n < 0)
+        out_of_memory();
+    buf_add(b, text, (size_t)n);
+    free(text);
 }
 
 char *buf_take(struct buf *b)

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include "text/doc.h"
 #include "text/buf.h"
+#include "text/pointer.h"
 
 static bool is_blank(char c)
 {
@@ -31,7 +32,7 @@ static size_t utf8_length(const unsigned char *s, size_t room)
     return 0;
 }
 
-static void line_of(const char *bytes, size_t at, unsigned *line, unsigned *column)
+void doc_line(const char *bytes, size_t at, unsigned *line, unsigned *column)
 {
     *line = *column = 1;
     for (size_t i = 0; i < at; i++) {
@@ -46,7 +47,7 @@ static void line_of(const char *bytes, size_t at, unsigned *line, unsigned *colu
 static int err_byte(struct err *err, const struct input *in, size_t at, const char *text)
 {
     unsigned line, column;
-    line_of(in->bytes, at, &line, &column);
+    doc_line(in->bytes, at, &line, &column);
     err_set(err, CODE_DATA, "%s", text);
     return err_at(err, in->name, line, column);
 }
@@ -143,10 +144,14 @@ void input_close(struct input *in)
     *in = (struct input){0};
 }
 
+/* A limit was passed, which no other reading of the text would mend. */
+#define PASSED (-2)
+
 /* jansson limits depth to 2,048; ours is smaller, and a string may hold brackets. */
-static int check_depth(const struct input *in, size_t from, size_t to, struct err *err)
+static int check_limits(const struct input *in, size_t from, size_t to, struct err *err)
 {
     int depth = 0;
+    size_t values = 1;
     bool quoted = false;
     for (size_t i = from; i < to; i++) {
         char c = in->bytes[i];
@@ -155,41 +160,57 @@ static int check_depth(const struct input *in, size_t from, size_t to, struct er
                 i++;
             else if (c == '"')
                 quoted = false;
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > DOC_DEPTH_MAX)
-                return err_byte(err, in, i, "nested deeper than 64 levels");
-        } else if (c == '}' || c == ']') {
-            depth--;
+            continue;
         }
+        quoted = c == '"';
+        values += c == '{' || c == '[' || c == ',';
+        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        if (depth > DOC_DEPTH_MAX)
+            return err_byte(err, in, i, "nested deeper than 64 levels");
+        if (values > DOC_NODES_MAX)
+            return err_byte(err, in, i, "more than 1000000 values");
     }
     return 0;
 }
 
-static int json_next(struct input *in, json_t **doc, struct err *err)
+static void skip_blanks(struct input *in)
 {
     while (in->at < in->len && is_blank(in->bytes[in->at]))
         in->at++;
-    if (in->at == in->len)
+}
+
+static int json_next(struct input *in, json_t **doc, struct err *err)
+{
+    skip_blanks(in);
+    const size_t begin = in->at, rest = in->len - begin;
+    if (rest == 0)
         return 0;
     json_error_t e;
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK |
-                         JSON_ALLOW_NUL;
-    own(json_fini) json_t *j = json_loadb(in->bytes + in->at, in->len - in->at, flags, &e);
+    const size_t flags =
+        JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL;
+    const size_t room = rest < DOC_BYTES_MAX ? rest : DOC_BYTES_MAX;
+    own(json_fini) json_t *j = json_loadb(in->bytes + begin, room, flags, &e);
+    const size_t read = e.position > 0 ? (size_t)e.position : 0;
+    if (!j && room < rest && read + 4 > room) {
+        err_byte(err, in, begin, "document is larger than 4 MiB");
+        return PASSED;
+    }
+    if (!j && json_error_code(&e) == json_error_stack_overflow) {
+        err_byte(err, in, begin, "nested deeper than 64 levels");
+        return PASSED;
+    }
     if (!j) {
-        size_t at = in->at + (e.position > 0 ? (size_t)e.position - 1 : 0);
         char *near = strstr(e.text, " near '");
         if (near && strlen(near) > 60)
             *near = '\0';
-        return err_byte(err, in, at < in->len ? at : in->len, e.text);
+        return err_byte(err, in, begin + (read ? read - 1 : 0), e.text);
     }
-    size_t end = in->at + (size_t)e.position;
-    if (end - in->at > DOC_BYTES_MAX)
-        return err_byte(err, in, in->at, "document is larger than 4 MiB");
-    if (check_depth(in, in->at, end, err) < 0)
-        return -1;
-    in->at = end;
+    if (check_limits(in, begin, begin + read, err) < 0)
+        return PASSED;
+    in->at = begin + read;
+    skip_blanks(in);
+    if (json_is_string(j) && in->at < in->len && in->bytes[in->at] == ':')
+        return err_byte(err, in, in->at, "a string is followed by ':'"); /* a key: YAML */
     *doc = move(j);
     return 1;
 }
@@ -201,42 +222,51 @@ static int yaml_first_or_next(struct input *in, json_t **doc, struct err *err)
     return yaml_next(in->reader, in->name, doc, err);
 }
 
-/* `{a: b}` begins like JSON and is YAML. A text with a quoted key was meant as JSON, and the JSON
- * reader's complaint is then the one that helps. */
+/* `{a: b}` begins like JSON and is YAML, and so does JSON with a comment or `---` behind it. A text
+ * with a quoted key was meant as JSON, and the JSON reader's complaint is then the one that helps.
+ */
 static int json_or_yaml(struct input *in, json_t **doc, struct err *err)
 {
     size_t start = in->at;
     int rc = json_next(in, doc, err);
-    if (rc >= 0 || in->docs > 0 || strstr(err->text, "NUL") || strstr(err->text, "deeper") ||
-        strstr(err->text, "larger"))
+    if (rc >= 0 || rc == PASSED || in->docs > 1)
         return rc;
     struct err other = {0};
+    own(json_fini) json_t *found = NULL;
     struct yaml_reader *r = yaml_open(in->bytes, in->len);
-    rc = yaml_next(r, in->name, doc, &other);
-    if (rc > 0) {
+    rc = yaml_next(r, in->name, &found, &other);
+    if (rc > 0 && in->docs == 1) { /* had already as JSON */
+        json_fini(&found);
+        rc = yaml_next(r, in->name, &found, &other);
+    }
+    if (rc >= 0) {
         in->yaml = true;
         in->reader = r;
+        *doc = rc > 0 ? move(found) : *doc;
         return rc;
     }
     yaml_close(r);
     do
         start++;
     while (start < in->len && is_blank(in->bytes[start]));
-    if (start < in->len && !strchr("\"{[]}", in->bytes[start]))
+    if (in->docs == 0 && start < in->len && !strchr("\"{[]}", in->bytes[start]))
         *err = other;
     return -1;
 }
 
 int input_next(struct input *in, json_t **doc, struct err *err)
 {
+    if (in->failed)
+        return 0;
     int rc = in->yaml ? yaml_first_or_next(in, doc, err) : json_or_yaml(in, doc, err);
     if (rc > 0)
         in->docs++;
     if (rc == 0 && in->docs == 0) {
-        err_set(err, CODE_DATA, "empty input, expected a YAML or JSON document");
-        return err_at(err, in->name, 0, 0);
+        rc = err_set(err, CODE_DATA, "empty input, expected a YAML or JSON document");
+        err_at(err, in->name, 0, 0);
     }
-    return rc;
+    in->failed = rc < 0;
+    return rc < 0 ? -1 : rc;
 }
 
 static int only_document(struct input *in, json_t **doc, struct err *err)
@@ -276,12 +306,10 @@ int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, str
 struct walk {
     const char *bytes;
     size_t at, len;
-    const char *want; /* the pointer */
-    size_t deepest;   /* how much of it was found */
-    size_t found;     /* and where */
+    size_t found; /* where the deepest step of the pointer stands */
 };
 
-static void skip_blank(struct walk *w)
+static void skip_between(struct walk *w)
 {
     while (w->at < w->len && (is_blank(w->bytes[w->at]) || strchr(",:", w->bytes[w->at])))
         w->at++;
@@ -295,28 +323,19 @@ static void skip_string(struct walk *w)
     w->at++;
 }
 
-/* Does the pointer go on, after `matched` bytes, with this token? Then by how many bytes. */
-static size_t token_matches(const struct walk *w, size_t matched, const char *token, size_t len)
+/* pointer_step for a key as it is written, in quotes and perhaps with escapes. */
+static size_t key_step(const char *pointer, const char *quoted, size_t len)
 {
-    const char *p = w->want + matched;
-    if (*p++ != '/')
-        return 0;
-    for (size_t i = 0; i < len; i++, p++) {
-        if (*p == '~' && (token[i] == '~' || token[i] == '/'))
-            p++;
-        else if (*p != token[i])
-            return 0;
-    }
-    return *p == '\0' || *p == '/' ? (size_t)(p - w->want) - matched : 0;
+    if (!memchr(quoted, '\\', len))
+        return pointer_step(pointer, quoted + 1, len - 2);
+    own(json_fini) json_t *key = json_loadb(quoted, len, JSON_DECODE_ANY, NULL);
+    return key ? pointer_step(pointer, json_string_value(key), json_string_length(key)) : 0;
 }
 
-static void walk_value(struct walk *w, size_t matched, bool on_path)
+/* rest is what remains of the pointer, NULL off its path. */
+static void walk_value(struct walk *w, const char *rest)
 {
-    skip_blank(w);
-    if (on_path && (matched > w->deepest || w->deepest == 0)) {
-        w->deepest = matched;
-        w->found = w->at;
-    }
+    skip_between(w);
     if (w->at >= w->len)
         return;
     char c = w->bytes[w->at];
@@ -331,37 +350,47 @@ static void walk_value(struct walk *w, size_t matched, bool on_path)
     }
     w->at++;
     for (size_t index = 0;; index++) {
-        skip_blank(w);
+        skip_between(w);
         if (w->at >= w->len || w->bytes[w->at] == '}' || w->bytes[w->at] == ']') {
             w->at++;
             return;
         }
-        char number[24];
-        const char *token = number;
-        size_t len = (size_t)snprintf(number, sizeof(number), "%zu", index);
+        const size_t from = w->at;
+        size_t step = 0;
         if (c == '{') {
-            token = w->bytes + w->at + 1;
-            size_t from = w->at;
             skip_string(w);
-            len = w->at - from - 2;
+            step = rest ? key_step(rest, w->bytes + from, w->at - from) : 0;
+        } else if (rest) {
+            char number[24];
+            int n = snprintf(number, sizeof(number), "%zu", index);
+            step = pointer_step(rest, number, (size_t)n);
         }
-        size_t more = on_path ? token_matches(w, matched, token, len) : 0;
-        walk_value(w, matched + more, more > 0);
+        if (step)
+            w->found = from;
+        walk_value(w, step ? rest + step : NULL);
     }
+}
+
+static bool json_locate(const struct input *in, size_t index, const char *pointer, size_t *at)
+{
+    struct walk w = {.bytes = in->bytes, .len = in->len};
+    for (size_t i = 0; i < index; i++)
+        walk_value(&w, NULL);
+    skip_between(&w);
+    if (w.at >= w.len)
+        return false;
+    w.found = w.at;
+    walk_value(&w, pointer);
+    *at = w.found;
+    return true;
 }
 
 void input_locate(const struct input *in, size_t index, const char *pointer, unsigned *line,
                   unsigned *column)
 {
+    size_t at;
     *line = *column = 0;
-    if (in->yaml) {
-        yaml_locate(in->bytes, in->len, index, pointer, line, column);
-        return;
-    }
-    struct walk w = {.bytes = in->bytes, .len = in->len, .want = pointer};
-    for (size_t i = 0; i < index; i++)
-        walk_value(&w, 0, false);
-    w.deepest = 0;
-    walk_value(&w, 0, true);
-    line_of(in->bytes, w.found, line, column);
+    if (in->yaml ? yaml_locate(in->bytes, in->len, index, pointer, &at)
+                 : json_locate(in, index, pointer, &at))
+        doc_line(in->bytes, at, line, column);
 }

@@ -6,45 +6,39 @@
 #ifndef TEXT_DOC_H
 #define TEXT_DOC_H
 
-#include <jansson.h>
 #include "text/err.h"
+#include "text/json.h"
 
-#define DOC_BYTES_MAX (4 * 1024 * 1024)     /* one document */
-#define DOC_STREAM_MAX (256 * 1024 * 1024)  /* one input */
+#define DOC_BYTES_MAX (4 * 1024 * 1024)    /* one document */
+#define DOC_STREAM_MAX (256 * 1024 * 1024) /* one input */
 #define DOC_DEPTH_MAX 64
-#define DOC_NODES_MAX 1000000               /* after aliases are followed */
-
-/* own(json_fini) json_t *j = NULL; */
-static inline void json_fini(json_t **j)
-{
-    json_decref(*j);
-    *j = NULL;
-}
+#define DOC_NODES_MAX 1000000 /* of one document, after aliases are followed */
 
 /* One input. Opened by input_open or input_bytes, closed by input_close. */
 struct input {
-    char *name;   /* as shown in messages: the path, or "<stdin>" */
+    char *name; /* as shown in messages: the path, or "<stdin>" */
     char *bytes;
     size_t len;
-    size_t at;    /* JSON: where the next document begins */
-    size_t docs;  /* how many were read */
-    bool yaml;
+    size_t at;   /* JSON: where the next document begins */
+    size_t docs; /* how many were read */
+    bool yaml, failed;
     struct yaml_reader *reader; /* YAML: state kept between documents */
 };
 
-/* path NULL or "-" is standard input. Fails with CODE_NOINPUT, CODE_IO, CODE_DATA (size, encoding). */
+/* path NULL or "-" is standard input. Fails with CODE_NOINPUT, CODE_PERM, CODE_IO, CODE_DATA (size,
+ * encoding). */
 int input_open(struct input *in, const char *path, struct err *err);
 /* The same for bytes at hand; they are copied. */
-int input_bytes(struct input *in, const char *name, const void *bytes, size_t len,
-                struct err *err);
+int input_bytes(struct input *in, const char *name, const void *bytes, size_t len, struct err *err);
 /* 1 and a new reference in *doc, 0 at the end, -1 with CODE_DATA. An input without any document is
- * an error, not an end. */
+ * an error, not an end. After an error there is nothing more to read. */
 int input_next(struct input *in, json_t **doc, struct err *err);
 void input_close(struct input *in);
 
-/* Where a JSON pointer stands in the index-th document (from 0) of an input: line and column count
- * from 1, column in bytes. A pointer that is not there gives its nearest ancestor; 0:0 when nothing
- * is known. Scans the bytes again, so ask only when there is something to say. */
+/* Where a JSON pointer stands in the index-th document (from 0) of an input (a member: its key):
+ * line and column count from 1, column in bytes. A pointer that is not there gives its nearest
+ * ancestor; 0:0 when nothing is known. Scans the bytes again, so ask only when there is something
+ * to say. */
 void input_locate(const struct input *in, size_t index, const char *pointer, unsigned *line,
                   unsigned *column);
 
@@ -56,7 +50,9 @@ int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, str
 struct yaml_reader *yaml_open(const char *bytes, size_t len);
 int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct err *err);
 void yaml_close(struct yaml_reader *r);
-void yaml_locate(const char *bytes, size_t len, size_t index, const char *pointer, unsigned *line,
-                 unsigned *column);
+/* The offset in bytes of the pointer or its nearest ancestor; false when nothing is known. */
+bool yaml_locate(const char *bytes, size_t len, size_t index, const char *pointer, size_t *at);
+/* doc.c: line and column, from 1, of a byte. */
+void doc_line(const char *bytes, size_t at, unsigned *line, unsigned *column);
 
 #endif

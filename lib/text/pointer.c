@@ -1,4 +1,5 @@
 #include "text/pointer.h"
+#include "text/buf.h"
 
 size_t pointer_key(struct pointer *p, const char *key)
 {
@@ -13,6 +14,10 @@ size_t pointer_key(struct pointer *p, const char *key)
         } else {
             p->text[at++] = *key;
         }
+    }
+    if ((*key & 0xc0) == 0x80) { /* cut within a UTF-8 sequence */
+        while ((p->text[--at] & 0xc0) == 0x80)
+            ;
     }
     p->text[at] = '\0';
     p->len = at;
@@ -32,25 +37,42 @@ void pointer_up(struct pointer *p, size_t len)
     p->text[len] = '\0';
 }
 
+/* RFC 6901: digits without a leading zero. An index out of range finds nothing. */
+static json_t *item_at(const json_t *array, const char *token)
+{
+    if (token[strspn(token, "0123456789")] != '\0' || (token[0] == '0' && token[1] != '\0'))
+        return NULL;
+    return *token ? json_array_get(array, strtoul(token, NULL, 10)) : NULL;
+}
+
 json_t *pointer_find(json_t *doc, const char *pointer)
 {
     while (doc && *pointer == '/') {
-        char token[512];
-        size_t n = 0;
-        for (pointer++; *pointer && *pointer != '/' && n < sizeof(token) - 1; pointer++) {
+        own(buf_fini) struct buf token = {0};
+        for (pointer++; *pointer && *pointer != '/'; pointer++) {
             if (*pointer == '~' && (pointer[1] == '0' || pointer[1] == '1'))
-                token[n++] = *++pointer == '0' ? '~' : '/';
+                buf_char(&token, *++pointer == '0' ? '~' : '/');
             else
-                token[n++] = *pointer;
+                buf_char(&token, *pointer);
         }
-        token[n] = '\0';
-        if (json_is_array(doc)) {
-            char *end;
-            unsigned long i = strtoul(token, &end, 10);
-            doc = n && *end == '\0' ? json_array_get(doc, i) : NULL;
-        } else {
-            doc = json_object_get(doc, token);
+        const char *text = token.bytes ? token.bytes : "";
+        doc = json_is_array(doc) ? item_at(doc, text) : json_object_get(doc, text);
+    }
+    return *pointer ? NULL : doc;
+}
+
+size_t pointer_step(const char *pointer, const char *token, size_t len)
+{
+    const char *p = pointer;
+    if (*p++ != '/')
+        return 0;
+    for (size_t i = 0; i < len; i++, p++) {
+        if (token[i] == '~' || token[i] == '/') {
+            if (*p++ != '~' || *p != (token[i] == '~' ? '0' : '1'))
+                return 0;
+        } else if (*p != token[i]) {
+            return 0;
         }
     }
-    return doc;
+    return *p == '\0' || *p == '/' ? (size_t)(p - pointer) : 0;
 }

@@ -2,8 +2,7 @@
 #ifndef TEXT_POINTER_H
 #define TEXT_POINTER_H
 
-#include <jansson.h>
-#include "text/base.h"
+#include "text/json.h"
 
 struct pointer {
     char text[1024]; /* what does not fit is cut off; it only serves messages */
@@ -16,5 +15,8 @@ size_t pointer_index(struct pointer *p, size_t index);
 void pointer_up(struct pointer *p, size_t len);
 /* What stands there, borrowed, or NULL. "" is the document itself. */
 json_t *pointer_find(json_t *doc, const char *pointer);
+/* Does the pointer begin with a step to this key or index (`len` bytes, unescaped)? Then the number
+ * of the pointer's bytes the step takes, else 0. */
+size_t pointer_step(const char *pointer, const char *token, size_t len);
 
 #endif

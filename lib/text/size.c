@@ -3,13 +3,27 @@
 
 static const struct {
     const char *name;
-    double bytes;
+    int64_t bytes;
 } units[] = {
-    {"", 1073741824.0},    {"B", 1.0},     {"kB", 1e3},    {"KB", 1e3},
-    {"KiB", 1024.0},       {"MB", 1e6},    {"MiB", 1048576.0}, {"GB", 1e9},
-    {"GiB", 1073741824.0}, {"TB", 1e12},   {"TiB", 1099511627776.0},
-    {"PB", 1e15},          {"PiB", 1125899906842624.0},
+    {"B", 1},
+    {"kB", 1000},
+    {"KB", 1000},
+    {"MB", 1000000},
+    {"GB", 1000000000},
+    {"TB", 1000000000000},
+    {"PB", 1000000000000000},
+    {"KiB", (int64_t)1 << 10},
+    {"MiB", (int64_t)1 << 20},
+    {"GiB", (int64_t)1 << 30},
+    {"TiB", (int64_t)1 << 40},
+    {"PiB", (int64_t)1 << 50},
 };
+
+static int too_large(const char **why)
+{
+    *why = "expected a number from 0 up that fits 63 bits";
+    return -1;
+}
 
 static int scaled(double v, double scale, bool up, int64_t *out, const char **why)
 {
@@ -19,11 +33,44 @@ static int scaled(double v, double scale, bool up, int64_t *out, const char **wh
     if (fabs(n - near) < 1e-6)
         n = near;
     n = up ? ceil(n) : floor(n);
-    if (!(n >= 0) || n > 9e18) {
-        *why = "expected a number from 0 up that fits 63 bits";
+    if (!(n >= 0) || n >= 9223372036854775808.0)
+        return too_large(why);
+    *out = (int64_t)n;
+    return 0;
+}
+
+#define DIGITS "0123456789"
+
+/* digits[.digits] times the unit, exactly: rounding down after each digit from the last one on is
+ * rounding down once. */
+static int unit_parse(const char *text, bool up, int64_t *bytes, const char **why)
+{
+    const size_t whole = strspn(text, DIGITS);
+    const char *point = text + whole;
+    const size_t places = *point == '.' ? strspn(point + 1, DIGITS) : 0;
+    const char *name = point + (*point == '.') + places;
+    int64_t unit = 0, part = 0, n = 0;
+    bool rest = false;
+
+    name += strspn(name, " ");
+    for (size_t i = 0; i < COUNT(units); i++)
+        if (strcmp(name, units[i].name) == 0)
+            unit = units[i].bytes;
+    if (unit == 0 || whole + places == 0) {
+        *why = "expected GiB as a number, or a string with a unit like \"16 GB\"";
         return -1;
     }
-    *out = (int64_t)n;
+    for (size_t i = places; i > 0; i--) {
+        part += (point[i] - '0') * unit;
+        rest = rest || part % 10;
+        part /= 10;
+    }
+    for (size_t i = 0; i < whole; i++)
+        if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, text[i] - '0', &n))
+            return too_large(why);
+    if (__builtin_mul_overflow(n, unit, &n) || __builtin_add_overflow(n, part + (up && rest), &n))
+        return too_large(why);
+    *bytes = n;
     return 0;
 }
 
@@ -32,19 +79,7 @@ int size_parse(const json_t *value, bool up, int64_t *bytes, const char **why)
     if (json_is_number(value))
         return scaled(json_number_value(value), (double)GIB, up, bytes, why);
     const char *text = json_string_value(value);
-    *why = "expected GiB as a number, or a string with a unit like \"16 GB\"";
-    if (!text || text[strspn(text, "0123456789.")] == '\0' || text[0] == '\0')
-        return -1;
-    char *end;
-    double v = strtod(text, &end);
-    if (end == text || !strchr("0123456789.", text[0]))
-        return -1;
-    while (*end == ' ')
-        end++;
-    for (size_t i = 0; i < COUNT(units); i++)
-        if (strcmp(end, units[i].name) == 0)
-            return scaled(v, units[i].bytes, up, bytes, why);
-    return -1;
+    return unit_parse(text ? text : "", up, bytes, why);
 }
 
 int cores_parse(const json_t *value, bool up, int64_t *milli, const char **why)
@@ -75,7 +110,8 @@ char *size_print(int64_t bytes, char text[SIZE_TEXT])
     static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     double v = (double)bytes;
     size_t i = 0;
-    while (v >= 1024.0 && i + 1 < COUNT(names)) {
+    while (v >= 1023.5 && /* or it would be printed as 1024 */
+           i + 1 < COUNT(names)) {
         v /= 1024.0;
         i++;
     }

@@ -2,8 +2,7 @@
 #ifndef TEXT_SIZE_H
 #define TEXT_SIZE_H
 
-#include <jansson.h>
-#include "text/base.h"
+#include "text/json.h"
 
 #define GIB ((int64_t)1 << 30)
 

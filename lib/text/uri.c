@@ -29,7 +29,7 @@ char *uri_file_path(const char *url)
     if (strncasecmp(url, "file:", 5) != 0)
         return NULL;
     url += 5;
-    if (str_begins(url, "//localhost/"))
+    if (strncasecmp(url, "//localhost/", 12) == 0)
         url += 11;
     else if (str_begins(url, "///"))
         url += 2;

@@ -1,5 +1,8 @@
 #include "text/when.h"
 
+#define WHEN_FIRST (-62167219200) /* 0000-01-01T00:00:00Z */
+#define WHEN_LAST 253402300799    /* 9999-12-31T23:59:59Z */
+
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, and back. */
 static int64_t days_of(int64_t year, int month, int day)
 {
@@ -22,6 +25,13 @@ static void date_of(int64_t days, int64_t *year, int *month, int *day)
     *day = (int)(doy - (153 * mp + 2) / 5 + 1);
     *month = (int)(mp < 10 ? mp + 3 : mp - 9);
     *year = yoe + era * 400 + (*month <= 2);
+}
+
+/* Whole days, rounded down, and the seconds of the day. */
+static void split(int64_t sec, int64_t *days, int64_t *rest)
+{
+    *rest = (sec % 86400 + 86400) % 86400;
+    *days = (sec - *rest) / 86400;
 }
 
 static int days_in_month(int64_t year, int month)
@@ -80,7 +90,7 @@ static int time_parse(const char **s, int64_t *sec, int32_t *nsec, bool *sloppy,
             *why = "expected two digits of seconds";
             return -1;
         }
-    } else if (sloppy) {
+    } else {
         *sloppy = true;
     }
     if (hour > 24 || minute > 59 || second > 60 || (hour == 24 && (minute || second || *nsec))) {
@@ -107,7 +117,9 @@ static int time_parse(const char **s, int64_t *sec, int32_t *nsec, bool *sloppy,
     return -1;
 }
 
-static int when_scan(const char **s, struct when *out, bool *sloppy, const char **why)
+/* *day_begin is the second the date in the text begins with, were it UTC. */
+static int when_scan(const char **s, struct when *out, int64_t *day_begin, bool *sloppy,
+                     const char **why)
 {
     int year = digits(s, 4);
     int month = year >= 0 && *(*s)++ == '-' ? digits(s, 2) : -1;
@@ -120,10 +132,10 @@ static int when_scan(const char **s, struct when *out, bool *sloppy, const char 
         *why = "there is no such date";
         return -1;
     }
-    *out = (struct when){days_of(year, month, day) * 86400, 0};
+    *day_begin = days_of(year, month, day) * 86400;
+    *out = (struct when){*day_begin, 0};
     if (**s != 'T') {
-        if (sloppy)
-            *sloppy = true;
+        *sloppy = true;
         return 0;
     }
     (*s)++;
@@ -134,6 +146,15 @@ static int when_scan(const char **s, struct when *out, bool *sloppy, const char 
     return 0;
 }
 
+/* when_print has four digits for the year; an offset or a duration may lead out of them. */
+static int in_range(struct when w, const char **why)
+{
+    if (w.sec >= WHEN_FIRST && w.sec <= WHEN_LAST)
+        return 0;
+    *why = "expected a year from 0000 to 9999 (UTC)";
+    return -1;
+}
+
 static int at_end(const char *s, const char **why)
 {
     if (*s == '\0')
@@ -142,12 +163,22 @@ static int at_end(const char *s, const char **why)
     return -1;
 }
 
+static void tell(bool *sloppy, bool rough)
+{
+    if (sloppy && rough)
+        *sloppy = true;
+}
+
 int when_parse(const char *text, struct when *out, bool *sloppy, const char **why)
 {
     struct when w;
-    if (when_scan(&text, &w, sloppy, why) < 0 || at_end(text, why) < 0)
+    int64_t day;
+    bool rough = false;
+    if (when_scan(&text, &w, &day, &rough, why) < 0 || at_end(text, why) < 0 ||
+        in_range(w, why) < 0)
         return -1;
     *out = w;
+    tell(sloppy, rough);
     return 0;
 }
 
@@ -158,14 +189,14 @@ static const struct {
     int64_t sec; /* 0: counts months */
     int months;
 } units[] = {
-    {'Y', false, 0, 12}, {'M', false, 0, 1},   {'W', false, 604800, 0}, {'D', false, 86400, 0},
+    {'Y', false, 0, 12},  {'M', false, 0, 1}, {'W', false, 604800, 0}, {'D', false, 86400, 0},
     {'H', true, 3600, 0}, {'M', true, 60, 0}, {'S', true, 1, 0},
 };
 
 /* One number and its designator; `time` tells whether the T was passed. A missing T is tolerated
  * for H and S, whose meaning is plain, never for M. */
-static int duration_item(const char **s, bool *time, size_t *unit, struct duration *d,
-                         bool *sloppy, const char **why)
+static int duration_item(const char **s, bool *time, size_t *unit, struct duration *d, bool *sloppy,
+                         const char **why)
 {
     int64_t v = 0;
     int32_t nsec = 0;
@@ -183,8 +214,7 @@ static int duration_item(const char **s, bool *time, size_t *unit, struct durati
     char letter = *(*s)++;
     if (!*time && (letter == 'H' || letter == 'S')) {
         *time = true;
-        if (sloppy)
-            *sloppy = true;
+        *sloppy = true;
     }
     for (; *unit < COUNT(units); (*unit)++) {
         if (units[*unit].letter != letter || units[*unit].time != *time)
@@ -204,19 +234,15 @@ bad:
     return -1;
 }
 
-int duration_parse(const char *text, struct duration *out, bool *sloppy, const char **why)
+static int duration_scan(const char *text, struct duration *out, bool *sloppy, const char **why)
 {
     struct duration d = {0};
     bool time = false;
     size_t unit = 0, items = 0;
     if (*text == 'P')
         text++;
-    else if (sloppy)
+    else
         *sloppy = true;
-    else {
-        *why = "expected a duration like PT1H30M or P1D";
-        return -1;
-    }
     for (; *text; items++) {
         if (*text == 'T' && !time) {
             time = true;
@@ -229,13 +255,51 @@ int duration_parse(const char *text, struct duration *out, bool *sloppy, const c
         *why = "expected a duration like PT1H30M or P1D";
         return -1;
     }
+    if (d.months >= 10000 * 12 || d.sec >= 10000 * 366 * INT64_C(86400)) {
+        *why = "expected a duration below 10,000 years";
+        return -1;
+    }
     *out = d;
     return 0;
 }
 
+int duration_parse(const char *text, struct duration *out, bool *sloppy, const char **why)
+{
+    bool rough = false;
+    if (duration_scan(text, out, &rough, why) < 0)
+        return -1;
+    tell(sloppy, rough);
+    return 0;
+}
+
+/* What stands behind the slash: a time on the day of the start, a duration, or an instant. */
+static int window_end(const char *text, int64_t day, struct window *w, bool *sloppy,
+                      const char **why)
+{
+    if (*text == 'T') {
+        int64_t sec;
+        *sloppy = true;
+        text++;
+        if (time_parse(&text, &sec, &w->to.nsec, sloppy, why) < 0)
+            return -1;
+        w->to.sec = day + sec;
+    } else if (*text == 'P' || !strchr(text, '-')) {
+        struct duration d;
+        if (duration_scan(text, &d, sloppy, why) < 0)
+            return -1;
+        w->to = when_add(w->from, d);
+        return 0;
+    } else if (when_scan(&text, &w->to, &day, sloppy, why) < 0) {
+        return -1;
+    }
+    return at_end(text, why);
+}
+
 int window_parse(const char *text, struct window *out, bool *sloppy, const char **why)
 {
-    struct window w;
+    struct window w = {0};
+    int64_t day;
+    bool rough = false;
     if (*text == 'R') {
         *why = "repeating intervals are not allowed (Planner 2.4)";
         return -1;
@@ -244,54 +308,35 @@ int window_parse(const char *text, struct window *out, bool *sloppy, const char 
         *why = "expected start/end or start/duration, the start first (Planner 2.4)";
         return -1;
     }
-    if (when_scan(&text, &w.from, sloppy, why) < 0)
+    if (when_scan(&text, &w.from, &day, &rough, why) < 0)
         return -1;
-    if (*text != '/') {
-        w.to = w.from;
-        w.instant = true;
-        *out = w;
-        return at_end(text, why);
-    }
-    text++;
-    w.instant = false;
-    if (*text == 'T') { /* the day of the start */
-        int64_t sec;
-        if (sloppy)
-            *sloppy = true;
-        text++;
-        if (time_parse(&text, &sec, &w.to.nsec, sloppy, why) < 0)
-            return -1;
-        w.to.sec = w.from.sec - (w.from.sec % 86400 + 86400) % 86400 + sec;
-    } else if (*text == 'P' || (strchr("0123456789", *text) && !strchr(text, '-'))) {
-        struct duration d;
-        if (duration_parse(text, &d, sloppy, why) < 0)
-            return -1;
-        w.to = when_add(w.from, d);
-        text = "";
-    } else if (when_scan(&text, &w.to, sloppy, why) < 0) {
+    w.instant = *text != '/';
+    w.to = w.from;
+    if (w.instant ? at_end(text, why) < 0 : window_end(text + 1, day, &w, &rough, why) < 0)
         return -1;
-    }
-    if (at_end(text, why) < 0)
-        return -1;
-    if (when_compare(w.to, w.from) <= 0) {
+    if (!w.instant && when_compare(w.to, w.from) <= 0) {
         *why = "the end must be after the start";
         return -1;
     }
+    if (in_range(w.from, why) < 0 || in_range(w.to, why) < 0)
+        return -1;
     *out = w;
+    tell(sloppy, rough);
     return 0;
 }
 
 char *when_print(struct when w, char text[WHEN_TEXT])
 {
-    int64_t days = w.sec / 86400, rest = w.sec % 86400, year;
+    int64_t days, rest, year;
     int month, day;
-    if (rest < 0) {
-        rest += 86400;
-        days--;
-    }
+    if (w.sec < WHEN_FIRST)
+        w = (struct when){WHEN_FIRST, 0};
+    if (w.sec > WHEN_LAST)
+        w = (struct when){WHEN_LAST, 0};
+    split(w.sec, &days, &rest);
     date_of(days, &year, &month, &day);
-    int n = snprintf(text, WHEN_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)(year % 10000), month,
-                     day, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+    int n = snprintf(text, WHEN_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, month, day,
+                     (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
     if (w.nsec >= 1000000)
         n += snprintf(text + n, WHEN_TEXT - (size_t)n, ".%03d", (int)(w.nsec / 1000000));
     snprintf(text + n, WHEN_TEXT - (size_t)n, "Z");
@@ -304,12 +349,13 @@ char *duration_print(struct duration d, char text[WHEN_TEXT])
         int64_t value;
         const char *letter;
     } parts[] = {
-        {d.months / 12, "Y"},        {d.months % 12, "M"},       {d.sec / 86400, "D"},
+        {d.months / 12, "Y"},        {d.months % 12, "M"},     {d.sec / 86400, "D"},
         {d.sec % 86400 / 3600, "H"}, {d.sec % 3600 / 60, "M"},
     };
+    const int ms = d.nsec / 1000000;
     size_t n = (size_t)snprintf(text, WHEN_TEXT, "P");
     for (size_t i = 0; i < COUNT(parts) && n < WHEN_TEXT; i++) {
-        if (i == 3 && (d.sec % 86400 || d.nsec || n == 1))
+        if (i == 3 && (d.sec % 86400 || ms || n == 1))
             n += (size_t)snprintf(text + n, WHEN_TEXT - n, "T");
         if (parts[i].value)
             n += (size_t)snprintf(text + n, WHEN_TEXT - n, "%" PRId64 "%s", parts[i].value,
@@ -317,8 +363,8 @@ char *duration_print(struct duration d, char text[WHEN_TEXT])
     }
     if (n >= WHEN_TEXT)
         return text;
-    if (d.nsec)
-        snprintf(text + n, WHEN_TEXT - n, "%d.%03dS", (int)(d.sec % 60), (int)(d.nsec / 1000000));
+    if (ms)
+        snprintf(text + n, WHEN_TEXT - n, "%d.%03dS", (int)(d.sec % 60), ms);
     else if (d.sec % 60 || text[n - 1] == 'T')
         snprintf(text + n, WHEN_TEXT - n, "%dS", (int)(d.sec % 60));
     return text;
@@ -345,12 +391,9 @@ int when_compare(struct when a, struct when b)
 struct when when_add(struct when w, struct duration d)
 {
     if (d.months) {
-        int64_t days = w.sec / 86400, rest = w.sec % 86400, year;
+        int64_t days, rest, year;
         int month, day;
-        if (rest < 0) {
-            rest += 86400;
-            days--;
-        }
+        split(w.sec, &days, &rest);
         date_of(days, &year, &month, &day);
         int64_t count = year * 12 + month - 1 + d.months;
         year = count / 12;

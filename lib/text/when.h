@@ -21,16 +21,18 @@ struct window {
     bool instant;
 };
 
-/* Each returns 0 and sets *out, or returns -1 and sets *why to what was expected. *sloppy, when not
- * NULL, becomes true for a form that is only tolerated (EP-69): no seconds, a date only, 1H for
- * PT1H, an end shortened to its time of day. P1M is one month, never a minute. */
+/* Each returns 0 and sets *out, or returns -1 and sets *why to what was expected; years go from
+ * 0000 to 9999, durations stay below 10,000 years. *sloppy, when not NULL, becomes true for a form
+ * that is only tolerated (EP-69): no seconds, a date only, 1H for PT1H, an end shortened to its
+ * time of day. P1M is one month, never a minute. */
 int when_parse(const char *text, struct when *out, bool *sloppy, const char **why);
 int duration_parse(const char *text, struct duration *out, bool *sloppy, const char **why);
 int window_parse(const char *text, struct window *out, bool *sloppy, const char **why);
 
 #define WHEN_TEXT 32
 #define WINDOW_TEXT 72
-/* Canonical: 2023-08-14T11:30:00Z, with .123 where there is a fraction. Returns text. */
+/* Canonical: 2023-08-14T11:30:00Z, with .123 where there is a fraction; finer ones are cut off, and
+ * what lies outside the years 0000 to 9999 is printed as the end of them. Returns text. */
 char *when_print(struct when w, char text[WHEN_TEXT]);
 char *duration_print(struct duration d, char text[WHEN_TEXT]);
 char *window_print(struct window w, char text[WINDOW_TEXT]);

@@ -1,3 +1,5 @@
+#include <float.h>
+#include <math.h>
 #include "text/write.h"
 
 static void write_text(struct buf *b, const char *s, size_t len)
@@ -24,7 +26,8 @@ static void write_text(struct buf *b, const char *s, size_t len)
 static void write_real(struct buf *b, double v)
 {
     char s[40];
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits always survive and come without zeros behind; subnormal numbers hold fewer. */
+    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(s, sizeof(s), "%.*g", digits, v);
         if (strtod(s, NULL) == v)
             break;

@@ -2,8 +2,8 @@
 #ifndef TEXT_WRITE_H
 #define TEXT_WRITE_H
 
-#include <jansson.h>
 #include "text/buf.h"
+#include "text/json.h"
 
 /* Appends the value; indent 0 is compact on one line, else blanks per level. No final newline. */
 void write_json(struct buf *b, const json_t *value, int indent);

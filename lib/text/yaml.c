@@ -1,20 +1,17 @@
 /* The one file that knows libyaml: YAML 1.2 core schema scalars, no tags, no merge keys. */
 #include <yaml.h>
 #include "text/doc.h"
-#include "text/buf.h"
-
-struct anchor {
-    char *name;
-    json_t *value;
-};
+#include "text/pointer.h"
 
 struct yaml_reader {
     yaml_parser_t parser;
-    struct anchor *anchors;
-    size_t nanchors, nodes;
+    const char *bytes;
+    size_t len;
+    size_t chars, at; /* libyaml counts characters: so many end at this byte */
+    size_t began;     /* offset of the document being read */
+    json_t *anchors;  /* of this document, by name */
+    size_t nodes;
     const char *name;
-    size_t began; /* offset of the document being read */
-    bool started, failed;
 };
 
 struct yaml_reader *yaml_open(const char *bytes, size_t len)
@@ -22,29 +19,45 @@ struct yaml_reader *yaml_open(const char *bytes, size_t len)
     struct yaml_reader *r = mem_new(sizeof(*r));
     if (!yaml_parser_initialize(&r->parser))
         abort();
+    r->bytes = bytes;
+    r->len = len;
+    r->anchors = json_object();
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)bytes, len);
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
     return r;
-}
-
-static void forget_anchors(struct yaml_reader *r)
-{
-    for (size_t i = 0; i < r->nanchors; i++) {
-        free(r->anchors[i].name);
-        json_decref(r->anchors[i].value);
-    }
-    free(r->anchors);
-    r->anchors = NULL;
-    r->nanchors = r->nodes = 0;
 }
 
 void yaml_close(struct yaml_reader *r)
 {
     if (!r)
         return;
-    forget_anchors(r);
+    json_decref(r->anchors);
     yaml_parser_delete(&r->parser);
     free(r);
+}
+
+/* The byte a mark stands at. Marks come nearly in order, so this goes on from the last one. */
+static size_t byte_of(struct yaml_reader *r, yaml_mark_t mark)
+{
+    for (; r->chars < mark.index && r->at < r->len; r->chars++) {
+        do
+            r->at++;
+        while (r->at < r->len && (r->bytes[r->at] & 0xc0) == 0x80);
+    }
+    for (; r->chars > mark.index && r->at > 0; r->chars--) {
+        do
+            r->at--;
+        while (r->at > 0 && (r->bytes[r->at] & 0xc0) == 0x80);
+    }
+    return r->at;
+}
+
+static int fail_at(struct yaml_reader *r, size_t at, struct err *err, const char *text)
+{
+    unsigned line, column;
+    doc_line(r->bytes, at, &line, &column);
+    err_set(err, CODE_DATA, "%s", text);
+    return err_at(err, r->name, line, column);
 }
 
 static int fail(struct yaml_reader *r, yaml_mark_t mark, struct err *err, const char *fmt, ...)
@@ -57,23 +70,32 @@ static int fail(struct yaml_reader *r, yaml_mark_t mark, struct err *err, const 
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    r->failed = true;
-    err_set(err, CODE_DATA, "%s", text);
-    return err_at(err, r->name, (unsigned)mark.line + 1, (unsigned)mark.column + 1);
+    return fail_at(r, byte_of(r, mark), err, text);
 }
 
-static int next_event(struct yaml_reader *r, yaml_event_t *event, struct err *err)
+static int parser_failed(struct yaml_reader *r, struct err *err)
 {
-    if (yaml_parser_parse(&r->parser, event))
-        return 0;
     const yaml_parser_t *p = &r->parser;
-    yaml_mark_t mark = p->problem_mark;
-    const char *hint = "";
-    if (p->problem && strstr(p->problem, "'\\t'"))
-        hint = "; indent with blanks, not tabs";
-    if (p->context && p->problem)
-        return fail(r, mark, err, "%s %s%s", p->problem, p->context, hint);
-    return fail(r, mark, err, "%s%s", p->problem ? p->problem : "not YAML", hint);
+    const char *problem = p->problem ? p->problem : "not YAML";
+    if (p->error == YAML_READER_ERROR)
+        return fail_at(r, p->problem_offset, err, problem);
+    const size_t at = byte_of(r, p->problem_mark);
+    const char *hint = at < r->len && r->bytes[at] == '\t' ? "; indent with blanks, not tabs" : "";
+    return fail(r, p->problem_mark, err, "%s%s%s%s", problem, p->context ? " " : "",
+                p->context ? p->context : "", hint);
+}
+
+static int next_event(struct yaml_reader *r, yaml_event_t *e, struct err *err)
+{
+    if (!yaml_parser_parse(&r->parser, e))
+        return parser_failed(r, err);
+    if (e->type == YAML_DOCUMENT_START_EVENT)
+        r->began = byte_of(r, e->start_mark);
+    if (e->type < YAML_ALIAS_EVENT || byte_of(r, e->end_mark) <= r->began + DOC_BYTES_MAX)
+        return 0;
+    fail(r, e->start_mark, err, "document is larger than %d MiB", DOC_BYTES_MAX / 1024 / 1024);
+    yaml_event_delete(e);
+    return -1;
 }
 
 static bool one_of(const char *s, const char *const *words)
@@ -126,15 +148,17 @@ static bool is_int(const char *s)
     return all_in(s, "0123456789");
 }
 
-static int plain_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **out, struct err *err)
+static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **out, struct err *err)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     static const char *const trues[] = {"true", "True", "TRUE", NULL};
     static const char *const falses[] = {"false", "False", "FALSE", NULL};
-    static const char *const odd[] = {".nan", ".NaN", ".NAN", ".inf",  ".Inf",  ".INF", "-.inf",
+    static const char *const odd[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF", "-.inf",
                                       "-.Inf", "-.INF", "+.inf", "+.Inf", "+.INF", NULL};
     const char *s = (const char *)e->data.scalar.value;
-    if (one_of(s, nulls)) {
+    if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+        *out = json_stringn(s, e->data.scalar.length);
+    } else if (one_of(s, nulls)) {
         *out = json_null();
     } else if (one_of(s, trues) || one_of(s, falses)) {
         *out = json_boolean(one_of(s, trues));
@@ -162,33 +186,45 @@ static int plain_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **o
 static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, json_t **out,
                      struct err *err);
 
-static size_t count_nodes(const json_t *j)
+/* How many values j is, and in how many levels of lists and mappings. */
+static size_t measure(const json_t *j, int *levels)
 {
     size_t n = 1, i;
     const char *key;
     json_t *v;
+    int below = 0, deepest = 0;
     if (json_is_object(j)) {
-        json_object_foreach((json_t *)j, key, v) n += count_nodes(v);
+        json_object_foreach((json_t *)j, key, v)
+        {
+            n += measure(v, &below);
+            deepest = below > deepest ? below : deepest;
+        }
     } else {
-        json_array_foreach(j, i, v) n += count_nodes(v);
+        json_array_foreach(j, i, v)
+        {
+            n += measure(v, &below);
+            deepest = below > deepest ? below : deepest;
+        }
     }
+    *levels = deepest + (json_is_object(j) || json_is_array(j));
     return n;
 }
 
-static int read_alias(struct yaml_reader *r, const yaml_event_t *e, json_t **out, struct err *err)
+static int read_alias(struct yaml_reader *r, const yaml_event_t *e, int depth, json_t **out,
+                      struct err *err)
 {
     const char *name = (const char *)e->data.alias.anchor;
-    for (size_t i = r->nanchors; i-- > 0;) {
-        if (strcmp(r->anchors[i].name, name) != 0)
-            continue;
-        r->nodes += count_nodes(r->anchors[i].value);
-        if (r->nodes > DOC_NODES_MAX)
-            return fail(r, e->start_mark, err, "aliases expand to more than %d values",
-                        DOC_NODES_MAX);
-        *out = json_deep_copy(r->anchors[i].value);
-        return 0;
-    }
-    return fail(r, e->start_mark, err, "alias *%s has no anchor &%s before it", name, name);
+    const json_t *value = json_object_get(r->anchors, name);
+    int levels;
+    if (!value)
+        return fail(r, e->start_mark, err, "alias *%s has no anchor &%s before it", name, name);
+    r->nodes += measure(value, &levels);
+    if (r->nodes > DOC_NODES_MAX)
+        return fail(r, e->start_mark, err, "aliases expand to more than %d values", DOC_NODES_MAX);
+    if (depth + levels - 1 > DOC_DEPTH_MAX)
+        return fail(r, e->start_mark, err, "nested deeper than %d levels", DOC_DEPTH_MAX);
+    *out = json_deep_copy(value);
+    return 0;
 }
 
 static int read_key(struct yaml_reader *r, const yaml_event_t *e, json_t *object, struct err *err)
@@ -261,50 +297,36 @@ static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, js
                      struct err *err)
 {
     const unsigned char *anchor = NULL, *tag = NULL;
-    int rc = 0;
-    if (depth > DOC_DEPTH_MAX)
-        return fail(r, e->start_mark, err, "nested deeper than %d levels", DOC_DEPTH_MAX);
     if (++r->nodes > DOC_NODES_MAX)
         return fail(r, e->start_mark, err, "more than %d values", DOC_NODES_MAX);
-    if (e->start_mark.index - r->began > DOC_BYTES_MAX)
-        return fail(r, e->start_mark, err, "document is larger than %d MiB",
-                    DOC_BYTES_MAX / 1024 / 1024);
     switch (e->type) {
     case YAML_ALIAS_EVENT:
-        return read_alias(r, e, out, err);
+        return read_alias(r, e, depth, out, err);
     case YAML_SCALAR_EVENT:
         tag = e->data.scalar.tag;
         anchor = e->data.scalar.anchor;
-        if (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag)
-            rc = plain_scalar(r, e, out, err);
-        else
-            *out = json_stringn((const char *)e->data.scalar.value, e->data.scalar.length);
         break;
     case YAML_SEQUENCE_START_EVENT:
         tag = e->data.sequence_start.tag;
         anchor = e->data.sequence_start.anchor;
-        rc = read_sequence(r, depth, out, err);
         break;
     case YAML_MAPPING_START_EVENT:
         tag = e->data.mapping_start.tag;
         anchor = e->data.mapping_start.anchor;
-        rc = read_mapping(r, depth, out, err);
         break;
     default:
         return fail(r, e->start_mark, err, "unexpected YAML construct");
     }
-    if (rc < 0)
-        return -1;
-    if (tag) {
-        json_decref(*out);
+    if (tag)
         return fail(r, e->start_mark, err, "tags (%s) are not JSON", tag);
-    }
-    if (anchor) {
-        r->anchors = mem_grow(r->anchors, r->nanchors + 1, sizeof(*r->anchors));
-        r->anchors[r->nanchors++] =
-            (struct anchor){str_new((const char *)anchor), json_incref(*out)};
-    }
-    return 0;
+    if (e->type != YAML_SCALAR_EVENT && depth > DOC_DEPTH_MAX)
+        return fail(r, e->start_mark, err, "nested deeper than %d levels", DOC_DEPTH_MAX);
+    int rc = e->type == YAML_SCALAR_EVENT           ? read_scalar(r, e, out, err)
+             : e->type == YAML_SEQUENCE_START_EVENT ? read_sequence(r, depth, out, err)
+                                                    : read_mapping(r, depth, out, err);
+    if (rc == 0 && anchor)
+        json_object_set(r->anchors, (const char *)anchor, *out);
+    return rc;
 }
 
 /* The root of the next document: 1 with *e to be deleted, 0 at the end. */
@@ -314,8 +336,6 @@ static int next_root(struct yaml_reader *r, yaml_event_t *e, struct err *err)
         if (next_event(r, e, err) < 0)
             return -1;
         yaml_event_type_t type = e->type;
-        if (type == YAML_DOCUMENT_START_EVENT)
-            r->began = e->start_mark.index;
         if (type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_START_EVENT &&
             type != YAML_DOCUMENT_END_EVENT && type != YAML_STREAM_END_EVENT)
             return 1;
@@ -325,67 +345,47 @@ static int next_root(struct yaml_reader *r, yaml_event_t *e, struct err *err)
     }
 }
 
-/* `---` with nothing behind it is a document of null; a person who ends a file with it meant none. */
+/* `---` with nothing behind it is a document of null; a person who ends a file with it meant none.
+ */
 static bool is_nothing(const yaml_event_t *e)
 {
     return e->type == YAML_SCALAR_EVENT && e->data.scalar.length == 0 &&
            e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !e->data.scalar.tag;
 }
 
+/* The same without empty documents. */
+static int next_content(struct yaml_reader *r, yaml_event_t *e, struct err *err)
+{
+    int rc;
+    while ((rc = next_root(r, e, err)) > 0 && is_nothing(e))
+        yaml_event_delete(e);
+    return rc;
+}
+
 int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct err *err)
 {
     yaml_event_t e;
     r->name = name;
-    if (r->failed)
-        return 0;
-    int rc = next_root(r, &e, err);
-    while (rc > 0 && is_nothing(&e)) {
-        yaml_event_delete(&e);
-        rc = next_root(r, &e, err);
-    }
+    int rc = next_content(r, &e, err);
     if (rc <= 0)
         return rc;
     rc = read_node(r, &e, 1, doc, err);
     yaml_event_delete(&e);
-    forget_anchors(r);
+    json_object_clear(r->anchors);
+    r->nodes = 0;
     return rc < 0 ? -1 : 1;
 }
 
-/* Walks the nodes of one document, keeping the position of the deepest one on the pointer's path. */
-struct locate {
-    yaml_parser_t *parser;
-    const char *want;
-    size_t deepest;
-    yaml_mark_t mark;
-};
-
-static size_t key_matches(const struct locate *l, size_t matched, const char *token)
-{
-    const char *p = l->want + matched;
-    if (*p++ != '/')
-        return 0;
-    for (; *token; token++, p++) {
-        if (*p == '~' && (*token == '~' || *token == '/'))
-            p++;
-        else if (*p != *token)
-            return 0;
-    }
-    return *p == '\0' || *p == '/' ? (size_t)(p - l->want) - matched : 0;
-}
-
-static bool locate_node(struct locate *l, const yaml_event_t *e, size_t matched, bool on_path,
-                        yaml_mark_t mark)
+/* Walks one document. rest is what remains of the pointer, NULL off its path; *at is where its
+ * deepest step stands. */
+static bool locate_node(struct yaml_reader *r, const yaml_event_t *e, const char *rest, size_t *at)
 {
     bool mapping = e->type == YAML_MAPPING_START_EVENT;
-    if (on_path && (matched > l->deepest || l->deepest == 0)) {
-        l->deepest = matched;
-        l->mark = mark;
-    }
     if (!mapping && e->type != YAML_SEQUENCE_START_EVENT)
         return true;
     for (size_t index = 0;; index++) {
         yaml_event_t item, value;
-        if (!yaml_parser_parse(l->parser, &item))
+        if (!yaml_parser_parse(&r->parser, &item))
             return false;
         if (item.type == YAML_MAPPING_END_EVENT || item.type == YAML_SEQUENCE_END_EVENT) {
             yaml_event_delete(&item);
@@ -394,45 +394,35 @@ static bool locate_node(struct locate *l, const yaml_event_t *e, size_t matched,
         char number[24];
         snprintf(number, sizeof(number), "%zu", index);
         const char *token = mapping ? (const char *)item.data.scalar.value : number;
-        size_t more = on_path ? key_matches(l, matched, token) : 0;
-        bool ok = true;
-        if (mapping) {
-            ok = yaml_parser_parse(l->parser, &value);
-            if (ok) {
-                ok = locate_node(l, &value, matched + more, more > 0, item.start_mark);
-                yaml_event_delete(&value);
-            }
-        } else {
-            ok = locate_node(l, &item, matched + more, more > 0, item.start_mark);
-        }
+        size_t step = rest ? pointer_step(rest, token, strlen(token)) : 0;
+        if (step)
+            *at = byte_of(r, item.start_mark);
+        bool ok = !mapping || yaml_parser_parse(&r->parser, &value);
+        if (ok)
+            ok = locate_node(r, mapping ? &value : &item, step ? rest + step : NULL, at);
+        if (mapping && ok)
+            yaml_event_delete(&value);
         yaml_event_delete(&item);
         if (!ok)
             return false;
     }
 }
 
-void yaml_locate(const char *bytes, size_t len, size_t index, const char *pointer, unsigned *line,
-                 unsigned *column)
+bool yaml_locate(const char *bytes, size_t len, size_t index, const char *pointer, size_t *at)
 {
     struct yaml_reader *r = yaml_open(bytes, len);
-    struct locate l = {.want = pointer, .parser = &r->parser};
     struct err ignored;
-    yaml_event_t e;
-    int rc = 0;
-    for (size_t i = 0; i <= index; i++) {
-        do
-            rc = next_root(r, &e, &ignored);
-        while (rc > 0 && is_nothing(&e) && (yaml_event_delete(&e), true));
-        if (rc <= 0)
-            break;
-        bool ok = locate_node(&l, &e, 0, i == index, e.start_mark);
-        yaml_event_delete(&e);
+    bool known = false, ok = true;
+    for (size_t i = 0; i <= index && ok; i++) {
+        yaml_event_t e;
+        ok = next_content(r, &e, &ignored) > 0;
         if (!ok)
             break;
+        known = i == index;
+        *at = byte_of(r, e.start_mark);
+        ok = locate_node(r, &e, known ? pointer : NULL, at);
+        yaml_event_delete(&e);
     }
     yaml_close(r);
-    if (rc > 0) {
-        *line = (unsigned)l.mark.line + 1;
-        *column = (unsigned)l.mark.column + 1;
-    }
+    return known;
 }

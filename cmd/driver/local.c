@@ -1,0 +1,236 @@
+/* execdm-driver-local: runs jobs on this machine, isolated by bubblewrap. */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include "cli/prog.h"
+#include "host/clock.h"
+#include "host/path.h"
+#include "host/sandbox.h"
+#include "host/spawn.h"
+#include "model/task.h"
+#include "protocol.h"
+#include "supervisor.h"
+#include "text/doc.h"
+#include "text/size.h"
+
+static json_t *reply_to(const json_t *line)
+{
+    char now[WHEN_TEXT];
+    return json_pack("{s:s*,s:s}", "id", json_text(line, "id"), "as_of",
+                     when_print(clock_when(), now));
+}
+
+/* The attempt's directory is the native id. */
+static char *native_file(const json_t *line, const char *name)
+{
+    const char *native = json_text(line, "native"), *exitfile = json_text(line, "exitfile");
+    const char *slash = exitfile ? strrchr(exitfile, '/') : NULL;
+    if (native)
+        return str_print("%s/%s", native, name);
+    return slash ? str_print("%.*s/%s", (int)(slash - exitfile), exitfile, name) : NULL;
+}
+
+static bool is_alive(const json_t *line)
+{
+    own(str_fini) char *path = native_file(line, "alive");
+    own(fd_fini) int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+static bool is_ours(const json_t *line)
+{
+    char text[128];
+    own(str_fini) char *path = native_file(line, "started");
+    own(fd_fini) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (n < 0)
+        return false;
+    text[n] = '\0';
+    return str_same(text, json_text(line, "stamp"));
+}
+
+struct runtime {
+    const char *type, *tool, *package;
+};
+
+static const struct runtime runtimes[] = {
+    {EXEC_TYPES "oci-container", "umoci", "umoci"},
+    {EXEC_TYPES "python-program", "python3", "python3"},
+};
+
+static json_t *probe_runtimes(const json_t *config)
+{
+    json_t *list = json_array();
+    struct err err = {0};
+    bool sandboxed = sandbox_probe(json_text(config, "job-user"), &err) == 0;
+    for (size_t i = 0; i < COUNT(runtimes); i++) {
+        own(str_fini) char *tool = spawn_find_tool(runtimes[i].tool);
+        json_t *row = json_pack("{s:s,s:b}", "type", runtimes[i].type, "ok", sandboxed && tool);
+        if (!sandboxed)
+            json_object_set_new(row, "reason", json_string(err.text));
+        else if (!tool)
+            json_object_set_new(row, "reason",
+                                json_sprintf("%s is not installed; install the package %s",
+                                             runtimes[i].tool, runtimes[i].package));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static const char *oci_arch(const char *machine)
+{
+    static const char *const names[][2] = {
+        {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"}, {"armv7l", "arm"}};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_same(machine, names[i][0]))
+            return names[i][1];
+    return machine;
+}
+
+static json_t *probe(const json_t *line, const struct call *call)
+{
+    struct sysinfo si;
+    struct utsname uts;
+    cpu_set_t cpus;
+    sysinfo(&si);
+    uname(&uts);
+    CPU_ZERO(&cpus);
+    int cores = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    int64_t memory = (int64_t)si.totalram * si.mem_unit;
+    json_t *reply = reply_to(line);
+    json_object_update_new(
+        reply, json_pack("{s:s,s:s,s:[s,s,s,s,s,s],s:{s:[s,s],s:[s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
+                         "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit",
+                         "status", "find", "cancel", "purge", "capabilities", "enforced", "network",
+                         "time", "advisory", "memory", "runtimes", probe_runtimes(call->config),
+                         "facts", "cores", cores, "memory", size_json(memory), "os", "linux",
+                         "arch", oci_arch(uts.machine), "ttl_s", 60));
+    return reply;
+}
+
+static json_t *submit(const json_t *line, const struct call *call)
+{
+    struct err err = {0};
+    own(str_fini) char *file = native_file(line, "");
+    if (!file || supervisor_start(line, call->config, &err) < 0)
+        return reply_error(line, err.code == CODE_UNAVAIL ? "unavailable" : "permanent", &err);
+    file[strlen(file) - 1] = '\0';
+    json_t *reply = reply_to(line);
+    json_object_set_new(reply, "native", json_string(file));
+    json_object_set_new(reply, "state", json_string("running"));
+    return reply;
+}
+
+static const char *state_of(const char *reason)
+{
+    return str_same(reason, "ok") ? "done" : str_same(reason, "killed") ? "cancelled" : "failed";
+}
+
+/* The record first, then the lock: a supervisor writes the one before it lets go of the other. */
+static json_t *status(const json_t *line, const struct call *call)
+{
+    (void)call;
+    json_t *reply = reply_to(line);
+    own(json_fini) json_t *record = NULL;
+    own(str_fini) char *path = native_file(line, "exit.json");
+    struct err err = {0};
+    bool alive = is_alive(line);
+    if (path && path_exists(path) && doc_file(path, &record, &err) == 0 &&
+        str_same(json_text(record, "stamp"), json_text(line, "stamp"))) {
+        json_object_set_new(reply, "state", json_string(state_of(json_text(record, "reason"))));
+        json_object_update(reply, record);
+        json_object_set_new(reply, "source", json_string("exitfile"));
+        return reply;
+    }
+    const char *state = !is_ours(line) ? "unknown" : alive ? "running" : "lost";
+    json_object_set_new(reply, "state", json_string(state));
+    json_object_set_new(reply, "source", json_string("lock"));
+    return reply;
+}
+
+static json_t *find(const json_t *line, const struct call *call)
+{
+    (void)call;
+    json_t *reply = reply_to(line);
+    json_t *natives = json_array();
+    own(str_fini) char *dir = native_file(line, "");
+    if (is_ours(line) && dir) {
+        dir[strlen(dir) - 1] = '\0';
+        json_array_append_new(natives, json_string(dir));
+    }
+    json_object_set_new(reply, "natives", natives);
+    json_object_set_new(reply, "end", json_true());
+    json_object_set_new(reply, "complete", json_true());
+    return reply;
+}
+
+/* Only a lock that is free again tells that the whole tree is gone. */
+static json_t *cancel(const json_t *line, const struct call *call)
+{
+    own(str_fini) char *control = native_file(line, "control");
+    int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
+    if (is_ours(line) && is_alive(line)) {
+        own(fd_fini) int fd = open(control, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 && write(fd, "T", 1) < 0)
+            fd_fini(&fd);
+    }
+    while (is_alive(line) && clock_boot() < deadline)
+        usleep(10000);
+    if (is_alive(line)) {
+        struct err err = {0};
+        err_set(&err, CODE_TEMP, "the job's processes are still ending");
+        return reply_error(line, "temporary", &err);
+    }
+    json_t *reply = status(line, call);
+    json_object_set_new(reply, "ok", json_true());
+    return reply;
+}
+
+static json_t *purge(const json_t *line, const struct call *call)
+{
+    (void)call;
+    own(str_fini) char *control = native_file(line, "control");
+    if (control)
+        unlink(control);
+    json_t *reply = reply_to(line);
+    json_object_set_new(reply, "ok", json_true());
+    return reply;
+}
+
+static const struct {
+    const char *name;
+    json_t *(*answer)(const json_t *line, const struct call *call);
+} verbs[] = {
+    {"probe", probe}, {"submit", submit}, {"status", status},
+    {"find", find},   {"cancel", cancel}, {"purge", purge},
+};
+
+static int run(char **operands, struct buf *out, struct err *err)
+{
+    own(call_fini) struct call call = {0};
+    const char *verb = operands[0] ? operands[0] : "";
+    size_t i, v = 0;
+    json_t *line;
+    while (v < COUNT(verbs) && !str_same(verbs[v].name, verb))
+        v++;
+    if (v == COUNT(verbs))
+        return err_set(err, CODE_USAGE, "no such verb \"%s\", see execdm-driver(7)", verb);
+    if (call_read(&call, verb, err) < 0)
+        return -1;
+    json_array_foreach(call.lines, i, line) reply_add(out, verbs[v].answer(line, &call));
+    return CODE_OK;
+}
+
+static const struct prog prog = {
+    .name = "execdm-driver-local",
+    .synopsis = "VERB < CALL",
+    .about = "Run jobs on this machine, isolated by bubblewrap (see execdm-driver(7)).",
+    .run = run,
+};
+
+int main(int argc, char **argv)
+{
+    return prog_main(argc, argv, &prog);
+}

@@ -1,0 +1,301 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include "host/clock.h"
+#include "host/path.h"
+#include "host/sandbox.h"
+#include "host/spawn.h"
+#include "supervisor.h"
+#include "text/write.h"
+
+#define INIT_PLACE "/execdm/init"
+#define INIT_FD 3
+
+struct attempt {
+    const json_t *line;
+    char *dir;
+    const char *account; /* for root; NULL the usual one */
+    struct sandbox sandbox;
+    uid_t uid; /* who the program is, outside */
+    gid_t gid;
+    int alive;
+};
+
+static char *file_of(const struct attempt *a, const char *name)
+{
+    return str_print("%s/%s", a->dir, name);
+}
+
+static int describe(struct attempt *a, struct err *err)
+{
+    const json_t *exec = json_object_get(a->line, "exec");
+    own(str_fini) char *init = spawn_find_program("execdm-init");
+    size_t i;
+    const char *key;
+    json_t *v;
+    if (!init)
+        return err_set(err, CODE_UNAVAIL, "execdm-init is not installed beside the driver");
+    a->sandbox = (struct sandbox){.account = a->account, .info_fd = -1};
+    a->sandbox.rootfs = str_new(json_text(exec, "rootfs"));
+    a->sandbox.cwd = str_new(json_text(exec, "cwd"));
+    strs_add(&a->sandbox.argv, INIT_PLACE);
+    strs_print(&a->sandbox.argv, "%d", INIT_FD);
+    json_array_foreach(json_object_get(exec, "args"), i, v)
+        strs_add(&a->sandbox.argv, json_string_value(v));
+    json_object_foreach(json_object_get(exec, "environment"), key, v)
+        strs_print(&a->sandbox.env, "%s=%s", key, json_string_value(v));
+    sandbox_mount(&a->sandbox, init, INIT_PLACE, false);
+    json_array_foreach(json_object_get(a->line, "mounts"), i, v)
+        sandbox_mount(&a->sandbox, json_text(v, "source"), json_text(v, "path"),
+                      str_same(json_text(v, "mode"), "rw"));
+    return 0;
+}
+
+/* Inputs and outputs belong to the program while it runs, and to the owner again afterwards. */
+static int give_mounts(struct attempt *a, uid_t uid, gid_t gid, struct err *err)
+{
+    size_t i;
+    json_t *v;
+    if (a->uid == geteuid())
+        return 0;
+    json_array_foreach(json_object_get(a->line, "mounts"), i,
+                       v) if (path_chown_tree(json_text(v, "source"), uid, gid, err) < 0) return -1;
+    return 0;
+}
+
+static int open_log(const json_t *line, const char *key, struct err *err)
+{
+    const char *path = json_text(line, key);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : err_sys(err, "cannot write %s", path);
+}
+
+struct ends {
+    int out[2], errors[2], init[2], info[2];
+};
+
+static _Noreturn void become_task(struct attempt *a, const struct ends *e)
+{
+    struct err err = {0};
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    dup2(null, 0);
+    dup2(e->out[1], 1);
+    dup2(e->errors[1], 2);
+    /* two descriptors survive the exec, at fixed places */
+    int info = fcntl(e->info[1], F_DUPFD, 10);
+    int init = fcntl(e->init[1], F_DUPFD_CLOEXEC, 10);
+    dup2(init, INIT_FD);
+    a->sandbox.info_fd = info;
+    sandbox_exec(&a->sandbox, &err);
+    dprintf(2, "execdm: %s\n", err.text);
+    _exit(CODE_UNAVAIL);
+}
+
+static int launch(struct attempt *a, struct watch *w, struct err *err)
+{
+    struct ends e;
+    const json_t *limits = json_object_get(a->line, "limits");
+    own(str_fini) char *control = file_of(a, "control");
+    *w = (struct watch){.memory = json_int(limits, "memory", 0),
+                        .wall_ms = json_int(limits, "wall", 0) * 1000};
+    if (mkfifo(control, 0600) < 0 && errno != EEXIST)
+        return err_sys(err, "cannot make %s", control);
+    w->control = open(control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (w->control < 0)
+        return err_sys(err, "cannot open %s", control);
+    w->files[0] = open_log(a->line, "stdout", err);
+    w->files[1] = open_log(a->line, "stderr", err);
+    if (w->files[0] < 0 || w->files[1] < 0)
+        return -1;
+    if (pipe2(e.out, O_CLOEXEC) < 0 || pipe2(e.errors, O_CLOEXEC) < 0 ||
+        pipe2(e.init, O_CLOEXEC) < 0 || pipe2(e.info, O_CLOEXEC) < 0)
+        return err_sys(err, "cannot make a pipe");
+    w->pid = fork();
+    if (w->pid < 0)
+        return err_sys(err, "cannot start the sandbox");
+    if (w->pid == 0)
+        become_task(a, &e);
+    int *ours[] = {&w->out[0], &w->out[1], &w->init, &w->info};
+    int *pipes[] = {e.out, e.errors, e.init, e.info};
+    for (size_t i = 0; i < COUNT(ours); i++) {
+        *ours[i] = pipes[i][0];
+        close(pipes[i][1]);
+    }
+    return 0;
+}
+
+static json_t *stream_json(const struct watch *w, int i)
+{
+    return json_pack("{s:I,s:I,s:b}", "bytes", (json_int_t)w->written[i], "dropped",
+                     (json_int_t)w->dropped[i], "truncated", w->dropped[i] > 0);
+}
+
+/* Says in `record` how it ended: the kernel's word by execdm-init, and why, when that was us. */
+static void judge(json_t *record, const struct watch *w)
+{
+    char word[16] = "";
+    int number = 0;
+    long cpu = 0, rss = 0;
+    const char *reason = w->reason;
+    if (w->told.len)
+        sscanf(w->running ? w->told.bytes + 4 : w->told.bytes, "%15s %d %ld %ld", word, &number,
+               &cpu, &rss);
+    if (str_same(word, "exit"))
+        json_object_set_new(record, "exit", json_integer(number));
+    if (str_same(word, "signal"))
+        json_object_set_new(record, "signal", json_integer(number));
+    if (str_same(word, "exec")) {
+        json_object_set_new(record, "exit", json_integer(127));
+        json_object_set_new(record, "message",
+                            json_sprintf("the program cannot be started: %s", strerror(number)));
+    }
+    if (!reason)
+        reason = str_same(word, "signal")            ? "signal"
+                 : str_same(word, "exit") && !number ? "ok"
+                 : *word                             ? "exit"
+                                                     : "internal";
+    json_object_set_new(record, "reason", json_string(reason));
+    if (w->peak < rss * 1024)
+        json_object_set_new(record, "maxrss", json_integer((json_int_t)rss * 1024));
+    else
+        json_object_set_new(record, "maxrss", json_integer((json_int_t)w->peak));
+    json_object_set_new(record, "cpu", json_real((double)cpu / 1000.0));
+}
+
+static void last_words(json_t *record, const struct attempt *a)
+{
+    char text[400];
+    own(fd_fini) int fd = open(json_text(a->line, "stderr"), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (n <= 0)
+        return;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    json_object_set_new(record, "message", json_sprintf("the sandbox could not be made: %s", text));
+}
+
+static int write_record(const struct attempt *a, json_t *record, struct err *err)
+{
+    own(str_fini) char *text = write_string(record);
+    return path_write(json_text(a->line, "exitfile"), text, strlen(text), 0600, err);
+}
+
+static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
+{
+    struct err err = {0};
+    char start[WHEN_TEXT], end[WHEN_TEXT];
+    int64_t begin = clock_boot();
+    watch_run(w);
+    int status;
+    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    fsync(w->files[0]);
+    fsync(w->files[1]);
+    own(json_fini) json_t *record = json_pack(
+        "{s:s*,s:s,s:s,s:f,s:o,s:o}", "stamp", json_text(a->line, "stamp"), "start",
+        when_print((struct when){start_ms / 1000, (int32_t)(start_ms % 1000) * 1000000}, start),
+        "end", when_print(clock_when(), end), "wall", (double)(clock_boot() - begin) / 1000.0,
+        "stdout", stream_json(w, 0), "stderr", stream_json(w, 1));
+    judge(record, w);
+    if (str_same(json_text(record, "reason"), "internal"))
+        last_words(record, a);
+    give_mounts(a, geteuid(), getegid(), &err);
+    /* A full disk must not lose how it ended: say less, and go on trying. */
+    while (write_record(a, record, &err) < 0)
+        sleep(5);
+}
+
+/* Takes the fence: 1 it is ours, 0 this attempt was started before, -1. */
+static int take_fence(struct attempt *a, struct err *err)
+{
+    own(str_fini) char *alive = file_of(a, "alive");
+    own(str_fini) char *started = file_of(a, "started");
+    const char *stamp = json_text(a->line, "stamp");
+    a->alive = open(alive, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (a->alive < 0)
+        return err_sys(err, "cannot open %s", alive);
+    if (flock(a->alive, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    own(fd_fini) int fd = open(started, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? 0 : err_sys(err, "cannot make %s", started);
+    if (write(fd, stamp, strlen(stamp)) < 0 || fsync(fd) < 0)
+        return err_sys(err, "cannot write %s", started);
+    return path_sync_parent(started, err) < 0 ? -1 : 1;
+}
+
+/* Everything up to the running program; what happens here is told to submit through `tell`. */
+static _Noreturn void supervisor_main(struct attempt *a, int tell)
+{
+    struct err err = {0};
+    struct watch w;
+    int64_t now = clock_ms();
+    int rc = take_fence(a, &err);
+    if (rc > 0 && (describe(a, &err) < 0 || give_mounts(a, a->uid, a->gid, &err) < 0 ||
+                   launch(a, &w, &err) < 0))
+        rc = -2;
+    if (rc == -2) { /* the fence is ours, so the record has to be written, too */
+        own(json_fini) json_t *record =
+            json_pack("{s:s*,s:s,s:s}", "stamp", json_text(a->line, "stamp"), "reason", "internal",
+                      "message", err.text);
+        struct err ignored;
+        write_record(a, record, &ignored);
+    }
+    if (rc < 0)
+        dprintf(tell, "%d %s", (int)err.code, err.text);
+    close(tell);
+    if (rc > 0)
+        supervise(a, &w, now);
+    _exit(0);
+}
+
+static int detach(struct attempt *a, int tell)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid < 0 ? -1 : 0;
+    setsid();
+    if (fork() != 0)
+        _exit(0);
+    if (chdir("/") < 0)
+        _exit(1);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd <= 2; fd++)
+        dup2(null, fd);
+    supervisor_main(a, tell);
+}
+
+int supervisor_start(const json_t *line, const json_t *config, struct err *err)
+{
+    struct attempt a = {.line = line, .account = json_text(config, "job-user"), .alive = -1};
+    int tell[2];
+    char text[600];
+    const char *exitfile = json_text(line, "exitfile");
+    if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
+        !json_text(line, "stdout") || !json_text(line, "stderr"))
+        return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");
+    if (sandbox_identity(a.account, &a.uid, &a.gid, err) < 0)
+        return -1;
+    own(str_fini) char *dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
+    a.dir = dir;
+    if (pipe2(tell, O_CLOEXEC) < 0)
+        return err_sys(err, "cannot make a pipe");
+    int rc = detach(&a, tell[1]);
+    close(tell[1]);
+    if (rc == 0)
+        while (wait(NULL) < 0 && errno == EINTR)
+            ;
+    size_t n = 0;
+    ssize_t got;
+    while (rc == 0 && (got = read(tell[0], text + n, sizeof(text) - 1 - n)) > 0)
+        n += (size_t)got;
+    close(tell[0]);
+    text[n] = '\0';
+    if (rc < 0)
+        return err_set(err, CODE_OS, "cannot start a supervisor");
+    if (n == 0)
+        return 0;
+    char *rest;
+    long code = strtol(text, &rest, 10);
+    return err_set(err, (enum code)code, "%s", *rest ? rest + 1 : "the supervisor failed");
+}

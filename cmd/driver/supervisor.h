@@ -1,0 +1,43 @@
+/* One attempt of one job on this machine: a process that outlives the worker, starts the sandbox,
+ * watches it and writes down how it ended (driver.md, decisions.md, "Supervisor").
+ *
+ * The attempt's directory holds: started (made once, with O_EXCL: the fence), alive (locked while
+ * the supervisor lives; never a pid), control (a FIFO), exit.json (the record, last). */
+#ifndef DRIVER_SUPERVISOR_H
+#define DRIVER_SUPERVISOR_H
+
+#include <sys/types.h>
+#include "text/buf.h"
+#include "text/err.h"
+#include "text/json.h"
+
+#define OUTPUT_MAX (64ll << 20) /* of stdout and of stderr; more is counted and dropped */
+#define GRACE_MS 5000           /* between SIGTERM and SIGKILL */
+
+/* Starts it for one line of `submit`. 0 when the program is running, or was started before; -1 when
+ * nothing was started. */
+int supervisor_start(const json_t *line, const json_t *config, struct err *err);
+
+/* watch.c: from the start of the sandbox to its end. */
+struct watch {
+    pid_t pid;       /* bubblewrap */
+    int init;        /* the line of execdm-init */
+    int info;        /* bubblewrap's child-pid */
+    int out[2];      /* pipes of stdout and stderr */
+    int files[2];    /* where they go */
+    int control;     /* T: terminate */
+    int64_t memory;  /* limit in bytes, 0 none */
+    int64_t wall_ms; /* limit, 0 none */
+    /* found out */
+    struct buf told, info_text;
+    int64_t written[2], dropped[2];
+    int64_t peak;       /* bytes */
+    const char *reason; /* NULL, or memlimit, timelimit, killed */
+    pid_t child;        /* pid 1 of the sandbox as seen from here */
+    bool running;       /* the program itself, no longer the sandbox being made */
+};
+void watch_run(struct watch *w);
+/* What the sandbox uses now, in bytes, by its own /proc. */
+int64_t watch_memory(pid_t child);
+
+#endif

@@ -1,0 +1,183 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include "host/clock.h"
+#include "host/path.h"
+#include "supervisor.h"
+
+#define SAMPLE_MS 50
+
+static int64_t read_kib(int dir, const char *pid, const char *file, const char *key)
+{
+    char text[4096];
+    own(str_fini) char *path = str_print("%s/%s", pid, file);
+    own(fd_fini) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    char *at = strstr(text, key);
+    return at ? strtoll(at + strlen(key), NULL, 10) : -1;
+}
+
+/* Once the program runs, the sandbox has a /proc of its own, which shows its processes and no
+ * others. VmRSS counts shared pages once per process, so only a sum that seems too large is worth
+ * the exact look (Pss). */
+static int64_t sum_memory(pid_t child, const char *file, const char *key)
+{
+    own(str_fini) char *path = str_print("/proc/%ld/root/proc", (long)child);
+    DIR *dir = opendir(path);
+    struct dirent *e;
+    int64_t sum = 0;
+    while (dir && (e = readdir(dir))) {
+        if (e->d_name[0] < '1' || e->d_name[0] > '9')
+            continue;
+        int64_t kib = read_kib(dirfd(dir), e->d_name, file, key);
+        sum += kib > 0 ? kib * 1024 : 0;
+    }
+    if (dir)
+        closedir(dir);
+    return sum;
+}
+
+int64_t watch_memory(pid_t child)
+{
+    return child > 0 ? sum_memory(child, "status", "VmRSS:") : 0;
+}
+
+static int64_t exact_memory(pid_t child)
+{
+    return sum_memory(child, "smaps_rollup", "\nPss:");
+}
+
+static void learn_child(struct watch *w)
+{
+    char text[512];
+    ssize_t n = read(w->info, text, sizeof(text));
+    if (n > 0)
+        buf_add(&w->info_text, text, (size_t)n);
+    else
+        fd_fini(&w->info);
+    const char *at = w->info_text.len ? strstr(w->info_text.bytes, "\"child-pid\":") : NULL;
+    if (at)
+        w->child = (pid_t)strtol(at + 12, NULL, 10);
+}
+
+static bool write_all(int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Output goes to the file up to the limit; what is beyond it, or finds no room, is counted. */
+static void copy_output(struct watch *w, int i)
+{
+    char chunk[65536];
+    ssize_t n = read(w->out[i], chunk, sizeof(chunk));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0) {
+        fd_fini(&w->out[i]);
+        return;
+    }
+    int64_t room = OUTPUT_MAX - w->written[i];
+    int64_t keep = n < room ? n : room;
+    if (keep > 0 && !write_all(w->files[i], chunk, (size_t)keep))
+        keep = 0;
+    w->written[i] += keep;
+    w->dropped[i] += n - keep;
+}
+
+static void learn_end(struct watch *w)
+{
+    char text[256];
+    ssize_t n = read(w->init, text, sizeof(text));
+    if (n > 0)
+        buf_add(&w->told, text, (size_t)n);
+    else
+        fd_fini(&w->init);
+    w->running = w->told.len && str_begins(w->told.bytes, "run\n");
+}
+
+static void hear(struct watch *w)
+{
+    char c;
+    while (read(w->control, &c, 1) == 1)
+        if (c == 'T' && !w->reason)
+            w->reason = "killed";
+}
+
+static void sample(struct watch *w)
+{
+    int64_t used = watch_memory(w->child);
+    if (w->memory && used > w->memory)
+        used = exact_memory(w->child);
+    if (used > w->peak)
+        w->peak = used;
+    if (w->memory && used > w->memory && !w->reason)
+        w->reason = "memlimit";
+}
+
+/* Memory cannot wait for grace; time and the owner can. */
+static void enforce(struct watch *w, int64_t *kill_at)
+{
+    if (!w->reason)
+        return;
+    int64_t now = clock_boot();
+    bool hard = str_same(w->reason, "memlimit") || (*kill_at && now >= *kill_at);
+    if (hard) {
+        if (w->child > 0)
+            kill(w->child, SIGKILL);
+        kill(w->pid, SIGKILL); /* dies with it: --die-with-parent */
+    } else if (!*kill_at) {
+        kill(w->child > 0 ? w->child : w->pid, SIGTERM);
+        *kill_at = now + GRACE_MS;
+    }
+}
+
+void watch_run(struct watch *w)
+{
+    int64_t begin = clock_boot(), kill_at = 0, next_sample = begin;
+    own(fd_fini) int ended = (int)syscall(SYS_pidfd_open, w->pid, 0);
+    bool over = false;
+    while (!over || w->out[0] >= 0 || w->out[1] >= 0 || w->init >= 0) {
+        struct pollfd fds[] = {
+            {over ? -1 : ended, POLLIN, 0}, {w->out[0], POLLIN, 0},
+            {w->out[1], POLLIN, 0},         {w->init, POLLIN, 0},
+            {w->info, POLLIN, 0},           {over ? -1 : w->control, POLLIN, 0},
+        };
+        poll(fds, COUNT(fds), over ? 2000 : SAMPLE_MS);
+        if (over && !fds[1].revents && !fds[2].revents && !fds[3].revents)
+            break; /* someone outside holds the pipe open */
+        if (fds[4].revents)
+            learn_child(w);
+        if (fds[1].revents)
+            copy_output(w, 0);
+        if (fds[2].revents)
+            copy_output(w, 1);
+        if (fds[3].revents)
+            learn_end(w);
+        if (fds[5].revents)
+            hear(w);
+        over |= fds[0].revents != 0;
+        int64_t now = clock_boot();
+        if (w->wall_ms && now - begin > w->wall_ms && !w->reason && !over)
+            w->reason = "timelimit";
+        if (w->running && now >= next_sample && !over) {
+            sample(w);
+            next_sample = now + SAMPLE_MS;
+        }
+        if (!over)
+            enforce(w, &kill_at);
+    }
+}

@@ -1,0 +1,37 @@
+/* execdm-offer: one platform answers (the provider's side). */
+#include "cli/prog.h"
+#include "planning.h"
+
+static const char *platform = "localhost";
+static const char *format;
+
+static const struct opt options[] = {
+    {.name = "platform",
+     .arg = "NAME|FILE",
+     .text = &platform,
+     .help = "which platform answers; localhost when not given"},
+    {.name = "format",
+     .arg = "table|json",
+     .text = &format,
+     .help = "form of the answer; a table on a terminal"},
+    {0},
+};
+
+static int run(char **operands, struct buf *out, struct err *err)
+{
+    char *names[] = {(char *)platform, NULL};
+    return planning_run(operands, names, format, out, err);
+}
+
+static const struct prog prog = {
+    .name = "execdm-offer",
+    .synopsis = "[TASK...]",
+    .about = "Let one platform answer whether it can run a task.",
+    .options = options,
+    .run = run,
+};
+
+int main(int argc, char **argv)
+{
+    return prog_main(argc, argv, &prog);
+}

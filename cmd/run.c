@@ -1,0 +1,132 @@
+/* execdm-run: the worker. Drives jobs to their end, or does what is due. */
+#include <signal.h>
+#include "cli/prog.h"
+#include "cli/table.h"
+#include "host/clock.h"
+#include "job/query.h"
+#include "job/worker.h"
+#include "jobs.h"
+
+static bool once, watch;
+
+static const struct opt options[] = {
+    {.name = "once", .flag = &once, .help = "do every due step of every job and return"},
+    {.name = "watch", .flag = &watch, .help = "go on with all jobs until told to stop"},
+    {0},
+};
+
+static volatile sig_atomic_t told_to_stop;
+static struct bar bar;
+
+static void on_signal(int sig)
+{
+    told_to_stop = sig;
+}
+
+static bool stop(void *context)
+{
+    (void)context;
+    return told_to_stop != 0;
+}
+
+static void progress(void *context, const struct job *j, const char *what, int64_t bytes,
+                     int64_t total)
+{
+    (void)context;
+    own(str_fini) char *text = str_print("%s: %s", j->name ? j->name : j->id, what);
+    if (!prog_quiet)
+        bar_draw(&bar, text, bytes, total, clock_ms());
+}
+
+static void trouble(void *context, const char *id, const struct err *err)
+{
+    (void)context;
+    bar_clear(&bar);
+    prog_say("warning", id, "%s; it will be tried again", err->text);
+}
+
+/* The final documents; CODE_NO when one of the jobs did not complete. */
+static int write_documents(struct store *store, const struct strs *ids, struct buf *out,
+                           struct err *err)
+{
+    int code = CODE_OK;
+    for (size_t i = 0; i < ids->n; i++) {
+        own(json_fini) json_t *doc = query_job(store, ids->list[i], clock_ms(), err);
+        if (!doc)
+            return -1;
+        prog_document(out, doc);
+        const char *status = json_text(doc, "status");
+        if (str_same(status, "FAILED") || str_same(status, "CANCELLED"))
+            code = CODE_NO;
+    }
+    return code;
+}
+
+static int check_jobs(struct store *store, const struct strs *ids, struct err *err)
+{
+    for (size_t i = 0; i < ids->n; i++) {
+        own(job_fini) struct job j = {0};
+        if (store_job_get(store, ids->list[i], &j, err) < 0)
+            return -1;
+        free(ids->list[i]);
+        ids->list[i] = str_new(j.id); /* the whole id */
+    }
+    return 0;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+static int run(char **operands, struct buf *out, struct err *err)
+{
+    own(store_close) struct store store = {.lock = -1};
+    own(strs_fini) struct strs ids = {0};
+    bool all = once || watch;
+    if (all && (*operands || (once && watch)))
+        return err_set(err, CODE_USAGE, "--once, --watch and jobs exclude each other");
+    if (!all && jobs_named(operands, &ids, err) < 0)
+        return -1;
+    if (store_open(&store, err) < 0 || check_jobs(&store, &ids, err) < 0)
+        return -1;
+    catch_signals();
+    struct worker worker = {
+        .step = {.store = &store, .by = "worker", .stop = stop, .progress = progress},
+        .mode = once    ? WORKER_ONCE
+                : watch ? WORKER_WATCH
+                        : WORKER_JOBS,
+        .ids = &ids,
+        .trouble = trouble,
+    };
+    int rc = worker_run(&worker, err);
+    bar_clear(&bar);
+    if (rc < 0)
+        return -1;
+    int code = write_documents(&store, &ids, out, err);
+    if (rc > 0 && !all && code >= 0) {
+        for (size_t i = 0; i < ids.n; i++)
+            prog_say("notice", NULL,
+                     "detached; job %s goes on: execdm-run %s takes it up again, "
+                     "execdm-phase %s abort ends it",
+                     ids.list[i], ids.list[i], ids.list[i]);
+        return CODE_TEMP;
+    }
+    return code;
+}
+
+static const struct prog prog = {
+    .name = "execdm-run",
+    .synopsis = "[JOB...]",
+    .about = "Run accepted jobs: stage inputs, execute, store results.",
+    .options = options,
+    .run = run,
+};
+
+int main(int argc, char **argv)
+{
+    return prog_main(argc, argv, &prog);
+}

@@ -1,0 +1,206 @@
+/* Moving files: what the parts of execdm-stage know of each other.
+ *
+ * Everything is a stream that is pulled: a source gives bytes, the stream counts and digests them
+ * and compares with what was promised, a destination stores them under a temporary name and puts
+ * them in place only when the stream has ended well. URLs are strings; a scheme is a row of one
+ * table (transfer.c), and no other place asks which scheme it is. */
+#ifndef STAGER_H
+#define STAGER_H
+
+#include "text/buf.h"
+#include "text/err.h"
+#include <signal.h>
+#include <sys/types.h>
+
+#define STAGER_BUFFER (1024 * 1024)
+#define CHECKSUM_TEXT 80 /* "sha256:" and 64 digits, and a NUL */
+
+/* Why a transfer failed, as the worker reads it. */
+enum reason {
+    REASON_NONE,
+    REASON_NOTFOUND,
+    REASON_DENIED,
+    REASON_NOROOM,
+    REASON_CORRUPT,
+    REASON_UNREACHABLE,
+    REASON_SLOW,
+    REASON_INVALID,
+    REASON_UNSUPPORTED,
+    REASON_MISSING, /* also says "unsupported": this build lacks a library */
+    REASON_STOPPED, /* a signal, or nobody reads our answers: never reported as a result */
+};
+
+struct fault {
+    enum reason reason;
+    bool transient;  /* another try may succeed */
+    long pause;      /* seconds the server asked to wait before it, or 0 */
+    char text[1024]; /* lower case, no full stop, names the URL without its secrets */
+};
+
+/* Both return -1. fault_sys takes reason and transience from errno and appends what it says. */
+int fault_set(struct fault *f, enum reason reason, bool transient, const char *fmt, ...)
+    PRINTF(4, 5);
+int fault_sys(struct fault *f, const char *fmt, ...) PRINTF(2, 3);
+const char *fault_name(const struct fault *f); /* "notfound" */
+enum code fault_code(const struct fault *f);   /* the exit code when it is the only answer */
+
+enum direction {
+    DIRECTION_PULL,  /* the owner's source, to a local and private place */
+    DIRECTION_PUSH,  /* what an untrusted task wrote, to the owner's place */
+    DIRECTION_CHECK, /* would it work? writes nothing */
+    DIRECTION_COPY,  /* SOURCE DEST of a person: as cp would */
+};
+enum kind { KIND_UNKNOWN, KIND_FILE, KIND_DIRECTORY };
+const char *kind_name(enum kind kind);
+
+/* What is asked for: a line of a manifest or a command line. Strings are the asker's. */
+struct item {
+    const char *source, *dest; /* URLs; one may be NULL for a check */
+    const char *checksum;      /* "sha256:HEX" in lower case, or NULL */
+    int64_t size;              /* bytes, or -1 */
+    enum direction direction;
+    enum kind type;
+    bool write; /* check: would writing work? */
+    bool unpack;
+};
+
+/* One file that was moved. */
+struct moved {
+    const char *name;     /* below the source */
+    const char *location; /* its URL now, without secrets */
+    int64_t size;         /* bytes */
+    const char *checksum; /* "sha256:HEX" */
+};
+
+/* Who is told while it goes on. Each returns 0, or -1 when nobody listens any more: then the
+ * transfer stops with REASON_STOPPED. */
+struct watcher {
+    void *self;
+    int (*progress)(void *self, int64_t bytes, int64_t total); /* total -1: unknown */
+    int (*file)(void *self, const struct moved *moved);
+    int (*warning)(void *self, const char *name, const char *text);
+};
+
+struct outcome {
+    enum kind kind;
+    int64_t bytes; /* -1: not known (a check) */
+    int64_t files;
+    char checksum[CHECKSUM_TEXT]; /* of a single file, else empty */
+};
+
+/* One item under way. */
+struct transfer {
+    const struct item *item;
+    const struct watcher *watcher;
+    const struct scheme *from, *to;
+    struct outcome out;
+    int64_t total; /* bytes to come, or -1 */
+};
+
+/* Where bytes come from. Made by a scheme's `open`, ended by source_close. */
+struct source {
+    enum kind kind;
+    int64_t size; /* bytes, or -1; known after begin */
+    mode_t mode;  /* 0 when the scheme has none */
+    dev_t dev;    /* with ino: which file it is; 0 when unknown */
+    ino_t ino;
+    int fd;      /* the directory to walk, or the file; -1 */
+    char *name;  /* the last name; NULL when there is none */
+    char *shown; /* for messages */
+    /* Goes to the first byte; may be called again. */
+    int (*begin)(struct source *src, struct fault *f);
+    /* Up to n bytes, 0 at the end, -1. */
+    ssize_t (*read)(struct source *src, char *bytes, size_t n, struct fault *f);
+    void (*close)(struct source *src); /* frees what is its own, but not src */
+};
+void source_close(struct source **src); /* for own() */
+
+/* The one pass over a source: counts, digests, tells, compares. */
+struct stream {
+    struct transfer *t;
+    struct source *src;
+    const char *want; /* expected checksum, or NULL */
+    int64_t count;
+    struct digest *digest;
+    bool ended;                   /* everything came and compared well */
+    bool failed;                  /* the fault was set by this side */
+    char checksum[CHECKSUM_TEXT]; /* sha256, once ended */
+};
+int stream_open(struct stream *s, struct transfer *t, struct source *src, bool single,
+                struct fault *f);
+int stream_rewind(struct stream *s, struct fault *f);
+/* The last byte is given out only when size and checksum are right. */
+ssize_t stream_read(struct stream *s, char *bytes, size_t n, struct fault *f);
+void stream_close(struct stream *s); /* for own() */
+
+/* What is known of a URL that was asked about. */
+struct found {
+    enum kind kind;
+    int64_t size; /* bytes, or -1 */
+};
+
+/* A row of the table of schemes. What is NULL the scheme cannot or need not do. */
+struct scheme {
+    const char *name;
+    const char *lacks; /* the library this build was made without; then all else is NULL */
+    int (*open)(struct transfer *t, const char *url, struct source **src, struct fault *f);
+    /* Stores a stream at url; all or nothing. */
+    int (*put)(struct stream *s, const char *url, mode_t mode, struct fault *f);
+    int (*make)(struct transfer *t, const char *url, struct fault *f); /* a directory */
+    int (*sync)(const char *url, struct fault *f); /* makes a directory's names last */
+    enum kind (*kind)(const char *url);            /* of what is at a destination */
+    /* Opens what is at a destination, to see whether it is already right. */
+    struct source *(*present)(const char *url);
+    int (*readable)(const char *url, struct found *found, struct fault *f);
+    int (*writable)(const char *url, enum kind type, struct fault *f);
+};
+extern const struct scheme scheme_file, scheme_http, scheme_https;
+
+/* transfer.c */
+extern volatile sig_atomic_t stager_signal; /* the signal that ends us, or 0 */
+void stager_catch(void);                    /* from now on signals are only noted there */
+void stager_die(void);                      /* if one was: ends by it */
+int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,
+                 struct fault *f);
+int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
+                  bool single, struct fault *f);
+int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
+    PRINTF(4, 5);
+
+/* url.c; the caller frees */
+char *url_below(const char *base, const char *name); /* keeps a query where it belongs */
+char *url_bare(const char *url);                     /* without user, password, query, fragment */
+char *url_name(const char *url);                     /* last name, decoded; NULL when none fits */
+bool url_is_folder(const char *url);                 /* ends in a slash */
+char *url_of_operand(const char *text);              /* a URL as it is, a path as file: URL */
+
+/* file.c */
+char *file_path(const char *url, struct fault *f);
+/* A source for a descriptor at hand, which it takes; st is its stat. */
+struct source *file_source(int fd, const char *url, const char *name);
+int file_parents(struct transfer *t, const char *path, struct fault *f);
+char *file_temp(const char *path); /* a fresh hidden name beside path; the caller frees */
+
+/* tree.c: everything below a file: directory */
+int tree_copy(struct transfer *t, struct source *root, const char *dest, struct fault *f);
+
+/* archive.c, the one file that knows libarchive: a `put` that unpacks the stream into url */
+int archive_put(struct stream *s, const char *url, mode_t mode, struct fault *f);
+
+/* digest.c, the one file that knows OpenSSL */
+struct digest;
+/* sha256, and beside it the algorithm of `want`, which may be NULL. NULL with f set. */
+struct digest *digest_new(const char *want, struct fault *f);
+void digest_add(struct digest *d, const void *bytes, size_t n);
+/* The sha256, and whether it is what `want` says. */
+bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT]);
+void digest_free(struct digest *d);
+/* "ALG:HEX" in lower case, the caller frees; NULL when it is none. */
+char *checksum_parse(const char *text);
+
+/* The two ways to ask. Both return an exit code, or -1 with err set. */
+int manifest_run(struct err *err);
+int person_run(const char *source, const char *dest, const char *checksum, bool check,
+               struct buf *out, struct err *err);
+
+#endif

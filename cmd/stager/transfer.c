@@ -1,0 +1,450 @@
+#include "stager.h"
+#include <sys/stat.h>
+#include "cli/prog.h"
+#include "text/uri.h"
+
+#define TRIES_MAX 5
+#define PAUSE_MAX 30 /* seconds between two tries, whatever the server asks */
+
+#ifndef HAVE_CURL
+const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
+const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
+#endif
+
+static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https};
+
+volatile sig_atomic_t stager_signal;
+
+static const struct {
+    const char *name;
+    enum code code;
+} reasons[] = {
+    [REASON_NONE] = {"none", CODE_OK},
+    [REASON_NOTFOUND] = {"notfound", CODE_NOINPUT},
+    [REASON_DENIED] = {"denied", CODE_PERM},
+    [REASON_NOROOM] = {"noroom", CODE_IO},
+    [REASON_CORRUPT] = {"corrupt", CODE_NO},
+    [REASON_UNREACHABLE] = {"unreachable", CODE_UNAVAIL},
+    [REASON_SLOW] = {"slow", CODE_TEMP},
+    [REASON_INVALID] = {"invalid", CODE_NO},
+    [REASON_UNSUPPORTED] = {"unsupported", CODE_UNAVAIL},
+    [REASON_MISSING] = {"unsupported", CODE_UNAVAIL},
+    [REASON_STOPPED] = {"stopped", CODE_IO},
+};
+
+int fault_set(struct fault *f, enum reason reason, bool transient, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    *f = (struct fault){.reason = reason, .transient = transient};
+    vsnprintf(f->text, sizeof(f->text), fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+static enum reason reason_of_errno(int errnum, bool *transient)
+{
+    *transient = false;
+    switch (errnum) {
+    case ENOENT:
+        return REASON_NOTFOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return REASON_DENIED;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: /* the limit on the size of a file */
+        return REASON_NOROOM;
+    case ENOTDIR:
+    case EISDIR:
+    case ENOTEMPTY:
+    case EEXIST:
+    case EINVAL:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EXDEV:
+    case ENXIO:
+        return REASON_INVALID;
+    default: /* EIO, ESTALE, EMFILE and their like: the machine, not what was asked */
+        *transient = true;
+        return REASON_UNREACHABLE;
+    }
+}
+
+int fault_sys(struct fault *f, const char *fmt, ...)
+{
+    int errnum = errno;
+    char text[900];
+    bool transient;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    enum reason reason = reason_of_errno(errnum, &transient);
+    return fault_set(f, reason, transient, "%s: %s", text, strerror(errnum));
+}
+
+const char *fault_name(const struct fault *f)
+{
+    return reasons[f->reason].name;
+}
+
+enum code fault_code(const struct fault *f)
+{
+    return f->transient ? CODE_TEMP : reasons[f->reason].code;
+}
+
+const char *kind_name(enum kind kind)
+{
+    return kind == KIND_FILE ? "file" : kind == KIND_DIRECTORY ? "directory" : NULL;
+}
+
+static void note_signal(int number)
+{
+    stager_signal = number;
+}
+
+void stager_catch(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction old, note = {.sa_handler = note_signal};
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &note, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* so that write() says EFBIG */
+}
+
+void stager_die(void)
+{
+    int number = stager_signal;
+    if (number == 0)
+        return;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void source_close(struct source **src)
+{
+    if (!*src)
+        return;
+    if ((*src)->close)
+        (*src)->close(*src);
+    if ((*src)->fd >= 0)
+        close((*src)->fd);
+    free((*src)->name);
+    free((*src)->shown);
+    free(*src);
+    *src = NULL;
+}
+
+/* --- the stream --- */
+
+int stream_rewind(struct stream *s, struct fault *f)
+{
+    s->count = 0;
+    s->ended = s->failed = false;
+    digest_free(s->digest);
+    s->digest = digest_new(s->want, f);
+    if (!s->digest || s->src->begin(s->src, f) < 0) {
+        s->failed = true;
+        return -1;
+    }
+    return 0;
+}
+
+int stream_open(struct stream *s, struct transfer *t, struct source *src, bool single,
+                struct fault *f)
+{
+    const struct item *item = t->item;
+    *s = (struct stream){.t = t, .src = src, .want = single ? item->checksum : NULL};
+    if (stream_rewind(s, f) < 0)
+        return -1;
+    if (single && item->size >= 0 && src->size >= 0 && item->size != src->size)
+        return fault_set(f, REASON_CORRUPT, false, "%s has %" PRId64 " bytes, expected %" PRId64,
+                         src->shown, src->size, item->size);
+    if (single)
+        t->total = src->size >= 0 ? src->size : item->size;
+    if (!single && item->size >= 0)
+        t->total = item->size;
+    return 0;
+}
+
+static int stream_finish(struct stream *s, struct fault *f)
+{
+    const char *shown = s->src->shown;
+    int64_t promised = s->src->size;
+    if (promised < 0 && s->want)
+        promised = s->t->item->size;
+    if (promised >= 0 && promised != s->count)
+        return fault_set(f, REASON_CORRUPT, true,
+                         "%s gave %" PRId64 " bytes, promised were %" PRId64, shown, s->count,
+                         promised);
+    if (!digest_end(s->digest, s->want, s->checksum))
+        return fault_set(f, REASON_CORRUPT, false, "%s does not have the checksum %s (its %s)",
+                         shown, s->want, s->checksum);
+    s->ended = true;
+    return 0;
+}
+
+static int stream_watch(struct stream *s, struct fault *f)
+{
+    const struct watcher *w = s->t->watcher;
+    if (stager_signal)
+        return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
+    if (w->progress(w->self, s->t->out.bytes + s->count, s->t->total) < 0)
+        return fault_set(f, REASON_STOPPED, true, "nobody listens any more");
+    return 0;
+}
+
+static ssize_t stream_step(struct stream *s, char *bytes, size_t n, struct fault *f)
+{
+    if (stream_watch(s, f) < 0)
+        return -1;
+    ssize_t got = s->src->read(s->src, bytes, n, f);
+    if (got < 0)
+        return -1;
+    digest_add(s->digest, bytes, (size_t)got);
+    s->count += got;
+    if ((got == 0 || s->count == s->src->size) && stream_finish(s, f) < 0)
+        return -1;
+    return got;
+}
+
+ssize_t stream_read(struct stream *s, char *bytes, size_t n, struct fault *f)
+{
+    if (s->ended)
+        return 0;
+    ssize_t got = s->failed ? -1 : stream_step(s, bytes, n, f);
+    s->failed = got < 0;
+    return got;
+}
+
+void stream_close(struct stream *s)
+{
+    digest_free(s->digest);
+    s->digest = NULL;
+}
+
+/* --- one file --- */
+
+int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (t->watcher->warning(t->watcher->self, name, text) < 0)
+        return fault_set(f, REASON_STOPPED, true, "nobody listens any more");
+    return 0;
+}
+
+/* Staged inputs are private and keep only their owner's x; elsewhere the permissions go along, less
+ * the umask and all that is special. */
+static mode_t file_mode(const struct transfer *t, const struct source *src)
+{
+    if (t->item->direction == DIRECTION_PULL)
+        return 0600 | (src->mode & 0100);
+    mode_t mask = umask(0);
+    umask(mask);
+    return ((src->mode ? (src->mode & 0777) | 0600 : 0666)) & ~mask;
+}
+
+/* Waits before another try where that makes sense. */
+static bool try_again(struct fault *f, int tries)
+{
+    if (!f->transient || f->reason != REASON_UNREACHABLE || tries >= TRIES_MAX)
+        return false;
+    long ms = f->pause > 0 ? 1000 * (f->pause < PAUSE_MAX ? f->pause : PAUSE_MAX)
+                           : 250L << tries; /* 0.5, 1, 2, 4 s */
+    if (prog_verbose)
+        prog_say("notice", NULL, "%s; trying again in %ld.%ld s", f->text, ms / 1000,
+                 ms % 1000 / 100);
+    for (; ms > 0 && !stager_signal; ms -= 100)
+        nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
+    return !stager_signal;
+}
+
+/* A checksum known beforehand may already be there. */
+static bool already_there(struct transfer *t, const char *url, struct stream *s)
+{
+    struct fault ignored = {0};
+    if (!t->item->checksum || t->item->unpack || !t->to->present)
+        return false;
+    own(source_close) struct source *there = t->to->present(url);
+    if (!there || stream_open(s, t, there, true, &ignored) < 0)
+        return false;
+    own(str_fini) char *bytes = mem_new(STAGER_BUFFER);
+    ssize_t n;
+    do
+        n = stream_read(s, bytes, STAGER_BUFFER, &ignored);
+    while (n > 0);
+    s->src = NULL; /* it ends here */
+    return s->ended;
+}
+
+static int tell_moved(struct transfer *t, const struct stream *s, const char *name, const char *url,
+                      bool single, struct fault *f)
+{
+    own(str_fini) char *location = url_bare(url);
+    struct moved m = {name, location, s->count, s->checksum};
+    t->out.bytes += s->count;
+    if (!t->item->unpack)
+        t->out.files++;
+    if (single && !t->item->unpack)
+        snprintf(t->out.checksum, sizeof(t->out.checksum), "%s", s->checksum);
+    if (t->watcher->file(t->watcher->self, &m) < 0)
+        return fault_set(f, REASON_STOPPED, true, "nobody listens any more");
+    return 0;
+}
+
+static int move_once(struct transfer *t, struct source *src, struct stream *s, const char *url,
+                     bool single, struct fault *f)
+{
+    if (stream_open(s, t, src, single, f) < 0)
+        return -1;
+    mode_t mode = file_mode(t, src);
+    if (!t->item->unpack)
+        return t->to->put(s, url, mode, f);
+#ifdef HAVE_ARCHIVE
+    return archive_put(s, url, mode, f);
+#else
+    return fault_set(f, REASON_MISSING, false,
+                     "execdm-stage was built without libarchive and cannot unpack %s", src->shown);
+#endif
+}
+
+int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
+                  bool single, struct fault *f)
+{
+    for (int tries = 1;; tries++) {
+        own(stream_close) struct stream s = {0};
+        if (single && tries == 1 && already_there(t, url, &s))
+            return tell_moved(t, &s, name, url, single, f);
+        stream_close(&s);
+        *f = (struct fault){0};
+        if (move_once(t, src, &s, url, single, f) == 0)
+            return tell_moved(t, &s, name, url, single, f);
+        if (!try_again(f, tries))
+            return -1;
+    }
+}
+
+/* --- one item --- */
+
+static const struct scheme *scheme_of(const char *url, struct fault *f)
+{
+    own(str_fini) char *name = uri_scheme(url);
+    own(str_fini) char *shown = uri_shown(url);
+    for (size_t i = 0; name && i < COUNT(schemes); i++) {
+        if (!str_same(name, schemes[i]->name))
+            continue;
+        if (!schemes[i]->lacks)
+            return schemes[i];
+        fault_set(f, REASON_MISSING, false, "execdm-stage was built without %s and cannot reach %s",
+                  schemes[i]->lacks, shown);
+        return NULL;
+    }
+    fault_set(f, REASON_UNSUPPORTED, false,
+              "%s: expected a file:, http: or https: URL; a file whose name has a colon is ./NAME",
+              shown);
+    return NULL;
+}
+
+/* Where a single file goes: to dest itself, or below it under the source's last name. */
+static char *file_dest(const struct transfer *t, const struct source *src, struct fault *f)
+{
+    const struct item *item = t->item;
+    enum kind there = t->to->kind ? t->to->kind(item->dest) : KIND_UNKNOWN;
+    bool below = url_is_folder(item->dest);
+    if (item->direction == DIRECTION_COPY)
+        below = below || there == KIND_DIRECTORY;
+    if (item->direction == DIRECTION_PUSH && t->to->kind)
+        below = below || (item->type != KIND_FILE && there != KIND_FILE);
+    if (!below || item->unpack)
+        return str_new(item->dest);
+    if (src->name)
+        return url_below(item->dest, src->name);
+    fault_set(f, REASON_INVALID, false, "%s has no last name; name the file it shall become",
+              src->shown);
+    return NULL;
+}
+
+static int move_single(struct transfer *t, struct source *src, struct fault *f)
+{
+    own(str_fini) char *url = file_dest(t, src, f);
+    if (!url)
+        return -1;
+    own(str_fini) char *dest_name = url_name(url);
+    const char *name = src->name ? src->name : dest_name ? dest_name : "file";
+    t->out.kind = t->item->unpack ? KIND_DIRECTORY : KIND_FILE;
+    if (transfer_file(t, src, name, url, true, f) < 0)
+        return -1;
+    return 0;
+}
+
+static int move_tree(struct transfer *t, struct source *src, struct fault *f)
+{
+    if (t->item->checksum)
+        return fault_set(f, REASON_INVALID, false, "%s is a directory; only a file has a checksum",
+                         src->shown);
+    if (t->item->unpack)
+        return fault_set(f, REASON_INVALID, false, "%s is a directory, expected an archive",
+                         src->shown);
+    t->out.kind = KIND_DIRECTORY;
+    return tree_copy(t, src, t->item->dest, f);
+}
+
+static int move_item(struct transfer *t, struct fault *f)
+{
+    const struct item *item = t->item;
+    own(source_close) struct source *src = NULL;
+    if (t->from->open(t, item->source, &src, f) < 0)
+        return -1;
+    /* the type of a pull is its source's, unless that is unpacked; of a push its destination's */
+    bool told =
+        item->direction == DIRECTION_PULL ? item->type && !item->unpack : item->type == KIND_FILE;
+    if (told && item->type != src->kind)
+        return fault_set(f, REASON_INVALID, false, "%s is a %s, expected a %s", src->shown,
+                         kind_name(src->kind), kind_name(item->type));
+    return src->kind == KIND_DIRECTORY ? move_tree(t, src, f) : move_single(t, src, f);
+}
+
+static int check_item(struct transfer *t, struct fault *f)
+{
+    const struct item *item = t->item;
+    struct found found = {.size = -1};
+    t->out = (struct outcome){.kind = item->type, .bytes = -1};
+    if (item->write)
+        return t->to->writable(item->dest ? item->dest : item->source, item->type, f);
+    const char *url = item->source ? item->source : item->dest;
+    own(str_fini) char *shown = uri_shown(url);
+    if (t->from->readable(url, &found, f) < 0)
+        return -1;
+    if (item->type && item->type != found.kind && !item->unpack)
+        return fault_set(f, REASON_INVALID, false, "%s is a %s, expected a %s", shown,
+                         kind_name(found.kind), kind_name(item->type));
+    if (item->size >= 0 && found.size >= 0 && found.size != item->size)
+        return fault_set(f, REASON_CORRUPT, false, "%s has %" PRId64 " bytes, expected %" PRId64,
+                         shown, found.size, item->size);
+    t->out.kind = found.kind;
+    t->out.bytes = found.size;
+    return 0;
+}
+
+int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,
+                 struct fault *f)
+{
+    struct transfer t = {.item = item, .watcher = watcher, .total = -1};
+    const char *source = item->source ? item->source : item->dest;
+    const char *dest = item->dest ? item->dest : item->source;
+    t.from = scheme_of(source, f);
+    t.to = t.from ? scheme_of(dest, f) : NULL;
+    if (!t.to)
+        return -1;
+    int rc = item->direction == DIRECTION_CHECK ? check_item(&t, f) : move_item(&t, f);
+    if (rc == 0)
+        *out = t.out;
+    return rc;
+}

@@ -1,0 +1,56 @@
+#include "stager.h"
+#include "text/uri.h"
+
+char *url_below(const char *base, const char *name)
+{
+    size_t n = strcspn(base, "?#");
+    own(str_fini) char *place = str_print("%.*s", (int)n, base);
+    own(str_fini) char *below = uri_below(place, name);
+    return str_print("%s%s", below, base + n);
+}
+
+char *url_bare(const char *url)
+{
+    own(str_fini) char *cut = str_print("%.*s", (int)strcspn(url, "?#"), url);
+    return uri_shown(cut);
+}
+
+bool url_is_folder(const char *url)
+{
+    size_t n = strcspn(url, "?#");
+    return n > 0 && url[n - 1] == '/';
+}
+
+char *url_name(const char *url)
+{
+    own(str_fini) char *bare = url_bare(url);
+    const char *path = strstr(bare, "://");
+    path = path ? strchr(path + 3, '/') : strchr(bare, '/');
+    if (!path)
+        return NULL;
+    size_t n = strlen(path);
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    size_t from = n;
+    while (from > 0 && path[from - 1] != '/')
+        from--;
+    own(str_fini) char *as_file = str_print("file:///%.*s", (int)(n - from), path + from);
+    own(str_fini) char *name = uri_file_path(as_file); /* decodes, and refuses %00 */
+    if (!name || strchr(name + 1, '/') || !name[1] || str_same(name, "/.") || str_same(name, "/.."))
+        return NULL;
+    return str_new(name + 1);
+}
+
+char *url_of_operand(const char *text)
+{
+    own(str_fini) char *scheme = uri_scheme(text);
+    if (scheme)
+        return str_new(text);
+    own(str_fini) char *here = getcwd(NULL, 0);
+    own(str_fini) char *path =
+        *text == '/' ? str_new(text) : str_print("%s/%s", here ? here : "", text);
+    const char *at = path; /* a file: URL has no empty name at its head */
+    while (at[0] == '/' && at[1] == '/')
+        at++;
+    return uri_of_path(at);
+}

@@ -1,0 +1,34 @@
+#include <sys/random.h>
+#include "host/clock.h"
+
+static int64_t read_ms(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t clock_ms(void)
+{
+    return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_boot(void)
+{
+    return read_ms(CLOCK_BOOTTIME);
+}
+
+struct when clock_when(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (struct when){t.tv_sec, (int32_t)t.tv_nsec};
+}
+
+char *clock_uuid(char text[UUID_TEXT])
+{
+    uint8_t random[10];
+    while (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        ;
+    return uuid_print(clock_ms(), random, text);
+}

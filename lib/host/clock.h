@@ -1,0 +1,14 @@
+/* The clock and chance: read here and handed down, never read in text/ or model/. */
+#ifndef HOST_CLOCK_H
+#define HOST_CLOCK_H
+
+#include "text/uuid.h"
+#include "text/when.h"
+
+int64_t clock_ms(void);   /* real time, ms since 1970: windows, leases, what is told */
+int64_t clock_boot(void); /* ms since boot, sleep included: limits and deadlines */
+struct when clock_when(void);
+/* A new UUIDv7. Returns text. */
+char *clock_uuid(char text[UUID_TEXT]);
+
+#endif

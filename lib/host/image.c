@@ -1,0 +1,281 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include "host/clock.h"
+#include "host/image.h"
+#include "host/path.h"
+#include "host/sandbox.h"
+#include "host/spawn.h"
+#include "text/doc.h"
+#include "text/write.h"
+
+#define UNPACK_S 900 /* how long unpacking may take */
+#define REF_NAME "org.opencontainers.image.ref.name"
+
+void image_fini(struct image *image)
+{
+    free(image->path);
+    free(image->tag);
+    free(image->os);
+    free(image->arch);
+    *image = (struct image){0};
+}
+
+/* "oci:/dir:tag": the tag is what follows the last colon behind the last slash. */
+static int parse_name(const char *name, struct image *image, struct err *err)
+{
+    bool archive = str_begins(name, "oci-archive:");
+    if (!archive && !str_begins(name, "oci:"))
+        return err_set(err, CODE_UNAVAIL,
+                       "%s is an image of a registry, expected a local one (oci:DIR[:TAG] or "
+                       "oci-archive:FILE[:TAG]); fetch it with: skopeo copy docker://%s oci:DIR",
+                       name, name);
+    const char *path = strchr(name, ':') + 1;
+    const char *slash = strrchr(path, '/');
+    const char *colon = strrchr(slash ? slash : path, ':');
+    image->archive = archive;
+    image->path = colon ? str_print("%.*s", (int)(colon - path), path) : str_new(path);
+    image->tag = colon && colon[1] ? str_new(colon + 1) : NULL;
+    return 0;
+}
+
+static int read_index(const struct image *image, json_t **index, struct err *err)
+{
+    if (!image->archive) {
+        own(str_fini) char *path = str_print("%s/index.json", image->path);
+        if (doc_file(path, index, err) < 0)
+            return err_wrap(err, "%s is no OCI image layout", image->path);
+        return 0;
+    }
+    own(str_fini) char *tar = spawn_find_tool("tar");
+    if (!path_exists(image->path))
+        return err_sys(err, "cannot open %s", image->path);
+    if (!tar)
+        return err_set(err, CODE_UNAVAIL, "tar is not installed");
+    char *argv[] = {tar, "-xOf", image->path, "--occurrence=1", "index.json", NULL};
+    own(spawn_fini) struct spawn run = {
+        .argv = argv, .deadline_ms = 60000, .output_max = DOC_BYTES_MAX};
+    int rc = spawn_run(&run, err);
+    if (rc < 0)
+        return -1;
+    if (rc > 0 || !run.out.len)
+        return err_set(err, CODE_DATA, "%s is no OCI image archive: %s", image->path,
+                       spawn_last_error(&run));
+    return doc_bytes(image->path, run.out.bytes, run.out.len, index, err);
+}
+
+static bool is_meant(const struct image *image, const char *digest, const json_t *manifest)
+{
+    const char *tag = json_text(json_object_get(manifest, "annotations"), REF_NAME);
+    return (!digest || str_same(digest, json_text(manifest, "digest"))) &&
+           (!image->tag || str_same(image->tag, tag));
+}
+
+int image_find(const char *name, const char *digest, struct image *image, struct err *err)
+{
+    own(image_fini) struct image found = {0};
+    own(json_fini) json_t *index = NULL;
+    if (parse_name(name, &found, err) < 0 || read_index(&found, &index, err) < 0)
+        return -1;
+    size_t i, matches = 0;
+    json_t *m, *meant = NULL;
+    json_array_foreach(json_object_get(index, "manifests"), i, m) if (is_meant(&found, digest, m))
+    {
+        meant = m;
+        matches++;
+    }
+    if (matches == 0)
+        return err_set(err, CODE_NOINPUT, "%s holds no image%s%s%s%s", found.path,
+                       found.tag ? " with tag " : "", found.tag ? found.tag : "",
+                       digest ? " with digest " : "", digest ? digest : "");
+    if (matches > 1 && !digest)
+        return err_set(err, CODE_NOINPUT, "%s holds %zu images; name a tag, oci:DIR:TAG",
+                       found.path, matches);
+    const char *hex = json_text(meant, "digest");
+    if (!hex || strlen(hex) != 71 || !str_begins(hex, "sha256:") ||
+        hex[7 + strspn(hex + 7, "0123456789abcdef")])
+        return err_set(err, CODE_DATA, "%s: the manifest has no sha256 digest", found.path);
+    snprintf(found.digest, sizeof(found.digest), "%s", hex);
+    const json_t *platform = json_object_get(meant, "platform");
+    found.os = str_new(json_text(platform, "os"));
+    found.arch = str_new(json_text(platform, "architecture"));
+    *image = found;
+    found = (struct image){0};
+    return 0;
+}
+
+/* Layout with one manifest under a tag of ours, so that exactly this digest is unpacked. The blobs
+ * are the image's own, mounted; umoci checks them against their digests. */
+static int write_layout(const struct image *image, const char *work, struct err *err)
+{
+    own(json_fini) json_t *index = NULL;
+    own(str_fini) char *blobs = str_print("%s/layout/blobs", work);
+    own(str_fini) char *layout_file = str_print("%s/layout/oci-layout", work);
+    own(str_fini) char *index_file = str_print("%s/layout/index.json", work);
+    if (path_mkdirs(blobs, 0755, err) < 0 || read_index(image, &index, err) < 0)
+        return -1;
+    json_t *list = json_object_get(index, "manifests");
+    own(json_fini) json_t *only = json_array();
+    size_t i;
+    json_t *m;
+    json_array_foreach(list, i, m)
+    {
+        if (!str_same(json_text(m, "digest"), image->digest) || json_array_size(only))
+            continue;
+        json_object_set_new(m, "annotations", json_pack("{s:s}", REF_NAME, "execdm"));
+        json_array_append(only, m);
+    }
+    if (json_array_size(only) == 0)
+        return err_set(err, CODE_NOINPUT, "%s no longer holds the image %s", image->path,
+                       image->digest);
+    json_object_set(index, "manifests", only);
+    own(str_fini) char *text = write_string(index);
+    static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+    if (path_write(layout_file, version, sizeof(version) - 1, 0644, err) < 0 ||
+        path_write(index_file, text, strlen(text), 0644, err) < 0)
+        return -1;
+    return 0;
+}
+
+static void exec_sandbox(void *context)
+{
+    struct err err = {0};
+    sandbox_exec(context, &err);
+    dprintf(2, "%s\n", err.text);
+    _exit(CODE_UNAVAIL);
+}
+
+static int run_sandboxed(struct sandbox *s, struct err *err)
+{
+    char *argv[] = {"/bin/sh", NULL}; /* the sandbox is entered instead */
+    own(spawn_fini) struct spawn run = {
+        .argv = argv, .deadline_ms = UNPACK_S * 1000, .exec = exec_sandbox, .exec_context = s};
+    int rc = spawn_run(&run, err);
+    if (rc < 0)
+        return -1;
+    if (rc > 0)
+        return err_set(err, rc == CODE_UNAVAIL ? CODE_UNAVAIL : CODE_DATA, "%s",
+                       spawn_last_error(&run));
+    return 0;
+}
+
+static int unpack_archive(const struct image *image, const char *work, struct err *err)
+{
+    own(str_fini) char *blobs = str_print("%s/layout", work);
+    own(sandbox_fini) struct sandbox s = {.info_fd = -1};
+    static const char *const words[] = {"/usr/bin/tar", "-xf",     "/archive",
+                                        "-C",           "/layout", "--no-same-owner",
+                                        "--wildcards",  "blobs/*"};
+    for (size_t i = 0; i < COUNT(words); i++)
+        strs_add(&s.argv, words[i]);
+    sandbox_mount(&s, image->path, "/archive", false);
+    sandbox_mount(&s, blobs, "/layout", true);
+    return run_sandboxed(&s, err);
+}
+
+static int unpack_layout(const struct image *image, const char *work, struct err *err)
+{
+    own(str_fini) char *layout = str_print("%s/layout", work);
+    own(str_fini) char *blobs = str_print("%s/blobs", image->path);
+    own(str_fini) char *out = str_print("%s/out", work);
+    own(str_fini) char *umoci = spawn_find_tool("umoci");
+    own(sandbox_fini) struct sandbox s = {.info_fd = -1};
+    if (!umoci)
+        return err_set(err, CODE_UNAVAIL, "umoci is not installed; install the package umoci");
+    static const char *const words[] = {"unpack", "--rootless", "--image", "/layout:execdm",
+                                        "/out/bundle"};
+    strs_add(&s.argv, umoci);
+    for (size_t i = 0; i < COUNT(words); i++)
+        strs_add(&s.argv, words[i]);
+    strs_add(&s.env, "HOME=/tmp");
+    sandbox_mount(&s, layout, "/layout", false);
+    if (!image->archive)
+        sandbox_mount(&s, blobs, "/layout/blobs", false);
+    sandbox_mount(&s, out, "/out", true);
+    sandbox_mount(&s, "/dev/null", "/etc/resolv.conf", false); /* umoci wants to see one */
+    return run_sandboxed(&s, err);
+}
+
+/* What the image says about its process, from the runtime configuration umoci wrote. */
+static int keep_config(const char *work, struct err *err)
+{
+    own(str_fini) char *bundle = str_print("%s/out/bundle/config.json", work);
+    own(str_fini) char *kept = str_print("%s/config.json", work);
+    own(json_fini) json_t *config = NULL;
+    if (doc_file(bundle, &config, err) < 0)
+        return -1;
+    const json_t *process = json_object_get(config, "process");
+    own(json_fini) json_t *small =
+        json_pack("{s:O*,s:O*,s:O*}", "args", json_object_get(process, "args"), "env",
+                  json_object_get(process, "env"), "cwd", json_object_get(process, "cwd"));
+    own(str_fini) char *text = write_string(small);
+    return path_write(kept, text, strlen(text), 0600, err);
+}
+
+static int unpack_into(const struct image *image, const char *work, struct err *err)
+{
+    uid_t uid;
+    gid_t gid;
+    own(str_fini) char *out = str_print("%s/out", work);
+    own(str_fini) char *rootfs = str_print("%s/out/bundle/rootfs", work);
+    own(str_fini) char *place = str_print("%s/rootfs", work);
+    if (sandbox_identity(NULL, &uid, &gid, err) < 0 || path_mkdirs(out, 0700, err) < 0 ||
+        write_layout(image, work, err) < 0)
+        return -1;
+    if (uid != geteuid() && path_chown_tree(work, uid, gid, err) < 0)
+        return -1;
+    if ((image->archive && unpack_archive(image, work, err) < 0) ||
+        unpack_layout(image, work, err) < 0 || keep_config(work, err) < 0)
+        return -1;
+    if (rename(rootfs, place) < 0)
+        return err_sys(err, "cannot rename %s", rootfs);
+    own(str_fini) char *layout = str_print("%s/layout", work);
+    if (path_remove(out, err) < 0 || path_remove(layout, err) < 0)
+        return -1;
+    own(fd_fini) int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || syncfs(fd) < 0)
+        return err_sys(err, "cannot sync %s", work);
+    return 0;
+}
+
+/* Unpacks into a directory of our own, then renames: an image is there whole or not at all. */
+static int unpack_new(const struct image *image, const char *dir, const char *place,
+                      struct err *err)
+{
+    char name[UUID_TEXT];
+    struct err ignored;
+    own(str_fini) char *work = str_print("%s/images/tmp/%s", dir, clock_uuid(name));
+    if (path_mkdirs(work, 0700, err) < 0)
+        return -1;
+    int rc = unpack_into(image, work, err);
+    if (rc == 0 && rename(work, place) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+        rc = err_sys(err, "cannot rename %s", work);
+    path_remove(work, &ignored);
+    if (rc < 0)
+        return err_wrap(err, "cannot unpack the image %s", image->path);
+    return path_sync_parent(place, err);
+}
+
+int image_unpack(const struct image *image, const char *dir, char **rootfs, json_t **config,
+                 int *lock, struct err *err)
+{
+    own(str_fini) char *place = str_print("%s/images/sha256-%s", dir, image->digest + 7);
+    own(str_fini) char *config_file = str_print("%s/config.json", place);
+    own(str_fini) char *guard = str_print("%s/images/lock", dir);
+    if (path_mkparents(place, 0700, err) < 0)
+        return -1;
+    /* one unpacks, the others wait for it */
+    own(fd_fini) int turn = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (turn < 0 || flock(turn, LOCK_EX) < 0)
+        return err_sys(err, "cannot lock %s", guard);
+    if (!path_exists(config_file) && unpack_new(image, dir, place, err) < 0)
+        return -1;
+    own(fd_fini) int fd = open(config_file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_SH) < 0)
+        return err_sys(err, "cannot lock %s", config_file);
+    if (doc_file(config_file, config, err) < 0)
+        return -1;
+    *rootfs = str_print("%s/rootfs", place);
+    *lock = fd;
+    fd = -1;
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* Local OCI images: which one is meant, and its files unpacked once (decisions.md, "Images"). */
+#ifndef HOST_IMAGE_H
+#define HOST_IMAGE_H
+
+#include "text/err.h"
+#include "text/json.h"
+
+struct image {
+    char *path; /* layout directory or archive file */
+    bool archive;
+    char *tag;       /* NULL: the only one there is */
+    char digest[72]; /* sha256:HEX of the manifest */
+    char *os, *arch; /* NULL where the index does not say */
+};
+
+/* Looks up `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]` with an absolute path. digest, when not
+ * NULL, is the manifest that must be meant. CODE_UNAVAIL for an image of a registry, CODE_NOINPUT
+ * when there is no such image, tag or digest, CODE_DATA when it is no OCI image. */
+int image_find(const char *name, const char *digest, struct image *image, struct err *err);
+void image_fini(struct image *image);
+
+/* Unpacks the image below DIR/images, if it is not there, and checks every digest on the way.
+ * *rootfs becomes the directory of its files and *config what the image says about its process
+ * {args, env, cwd}; the caller frees. *lock is a descriptor that keeps the image from being
+ * collected; close it when done. Runs umoci inside bubblewrap. CODE_DATA: corrupt image. */
+int image_unpack(const struct image *image, const char *dir, char **rootfs, json_t **config,
+                 int *lock, struct err *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* Running another program: clean environment, input given, output collected, bounded in time. */
+#ifndef HOST_SPAWN_H
+#define HOST_SPAWN_H
+
+#include "text/buf.h"
+#include "text/err.h"
+
+struct spawn {
+    char *const *argv;   /* argv[0] is a path; nothing is searched */
+    const char *input;   /* standard input, or NULL for none */
+    int64_t deadline_ms; /* after this its process group is killed; 0: none */
+    size_t output_max;   /* more output than this is an error; 0: 64 MiB */
+    /* Called for every line of standard output, without the newline, instead of collecting it. */
+    void (*on_line)(void *context, const char *line, size_t len);
+    /* Called about five times a second; true ends the program (SIGTERM, then SIGKILL). */
+    bool (*stop)(void *context);
+    void *context;
+    /* Called in the child instead of execve(argv); must not return. */
+    void (*exec)(void *exec_context);
+    void *exec_context;
+    /* results */
+    struct buf out, errors; /* what it wrote; errors keeps the last 64 KiB */
+    int status;             /* as waitpid gives it */
+    bool timed_out, stopped;
+};
+
+/* Runs it to its end. The child is in a process group of its own and dies with us. Returns its exit
+ * code (128 + signal for a signal), or -1 with CODE_UNAVAIL when it could not be started,
+ * CODE_TEMP when the deadline passed, CODE_PROTO for too much output. */
+int spawn_run(struct spawn *s, struct err *err);
+void spawn_fini(struct spawn *s); /* out and errors */
+
+/* The last line it wrote to standard error, for messages; "" when there is none. */
+const char *spawn_last_error(struct spawn *s);
+
+/* The environment every child of ours gets: a fixed PATH, LANG=C.UTF-8, TZ=UTC, and of our own only
+ * what is named in the table. Made once, never freed. */
+char *const *spawn_environment(void);
+
+/* Where our own programs are: execdm-stage beside the running program, else in BINDIR; a driver in
+ * $EXECDM_DRIVER_PATH, else in libexecdir. NULL when it is not there. The caller frees. */
+char *spawn_find_program(const char *name);
+char *spawn_find_driver(const char *name);
+/* A tool of the system, looked up in the fixed PATH; NULL when not installed. The caller frees. */
+char *spawn_find_tool(const char *name);
+
+#endif

@@ -1,0 +1,99 @@
+#include "host/spawn.h"
+#include "host/stager.h"
+#include "text/write.h"
+
+static void append_to(json_t *map, const char *id, json_t *value)
+{
+    json_t *list = json_object_get(map, id);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(map, id, list);
+    }
+    json_array_append(list, value);
+}
+
+static void on_line(void *context, const char *line, size_t len)
+{
+    struct stager *s = context;
+    own(json_fini) json_t *j = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+    const char *id = json_text(j, "id"), *event = json_text(j, "event");
+    if (!id)
+        return;
+    if (str_same(event, "progress")) {
+        if (s->progress)
+            s->progress(s->context, id, json_int(j, "bytes", 0), json_int(j, "total", -1));
+        return;
+    }
+    if (event)
+        append_to(str_same(event, "file") ? s->files : s->warnings, id, j);
+    else
+        json_object_set(s->results, id, j);
+}
+
+static bool on_stop(void *context)
+{
+    struct stager *s = context;
+    return s->stop && s->stop(s->context);
+}
+
+int stager_run(struct stager *s, json_t *lines, struct err *err)
+{
+    s->results = json_object();
+    s->files = json_object();
+    s->warnings = json_object();
+    if (json_array_size(lines) == 0)
+        return 0;
+    own(str_fini) char *path = spawn_find_program("execdm-stage");
+    if (!path)
+        return err_set(err, CODE_UNAVAIL, "execdm-stage is not installed beside this program");
+    own(buf_fini) struct buf manifest = {0};
+    size_t i;
+    json_t *line;
+    json_array_foreach(lines, i, line)
+    {
+        write_json(&manifest, line, 0);
+        buf_char(&manifest, '\n');
+    }
+    char *argv[] = {path, NULL};
+    own(spawn_fini) struct spawn run = {
+        .argv = argv, .input = manifest.bytes, .on_line = on_line, .stop = on_stop, .context = s};
+    int rc = spawn_run(&run, err);
+    if (rc < 0)
+        return -1;
+    s->stopped = run.stopped;
+    if (run.stopped)
+        return err_set(err, CODE_TEMP, "the transfers were stopped");
+    json_array_foreach(
+        lines, i,
+        line) if (!json_object_get(s->results,
+                                   json_text(line,
+                                             "id"))) return err_set(err, CODE_PROTO,
+                                                                    "execdm-stage ended with %d "
+                                                                    "and said nothing about %s: %s",
+                                                                    rc, json_text(line, "id"),
+                                                                    spawn_last_error(&run));
+    return 0;
+}
+
+void stager_fini(struct stager *s)
+{
+    json_decref(s->results);
+    json_decref(s->files);
+    json_decref(s->warnings);
+    s->results = s->files = s->warnings = NULL;
+}
+
+json_t *stager_failure(const struct stager *s, json_t *lines, const char **id)
+{
+    size_t i;
+    json_t *line;
+    json_array_foreach(lines, i, line)
+    {
+        json_t *result = json_object_get(s->results, json_text(line, "id"));
+        if (str_same(json_text(result, "state"), "done"))
+            continue;
+        *id = json_text(line, "id");
+        return result;
+    }
+    return NULL;
+}

@@ -1,0 +1,216 @@
+#include "host/path.h"
+#include "job/layout.h"
+#include "text/uri.h"
+
+#define OUTPUTS "/outputs"
+#define PROGRAM "/execdm/program"
+
+char *layout_attempt(const struct store *s, const struct job *j, const char *name)
+{
+    own(str_fini) char *dir =
+        str_print("attempt-%d%s%s", j->attempt, name ? "/" : "", name ? name : "");
+    return store_job_path(s, j->id, dir);
+}
+
+/* Where a storage of the task is on this machine. */
+static char *place_of(const struct store *s, const struct job *j, const struct task *t, size_t i)
+{
+    const struct storage *st = &t->storage[i];
+    if (st->location && !st->used_for_write) {
+        own(str_fini) char *name = str_print("in/%zu", i);
+        return store_job_path(s, j->id, name);
+    }
+    own(str_fini) char *name = str_print("%s/%zu", st->location ? "out" : "scratch", i);
+    return layout_attempt(s, j, name);
+}
+
+static bool is_python(const struct task *t)
+{
+    return str_same(t->type, EXEC_TYPES "python-program");
+}
+
+/* A result that is one file, not a directory: said so, or there already, or a plain http URL. */
+static bool is_single_result(const struct storage *st)
+{
+    struct stat info;
+    const char *type = json_text(st->spec, "type");
+    if (type)
+        return str_same(type, "file");
+    own(str_fini) char *path = uri_file_path(st->location);
+    if (path)
+        return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    return st->location[strlen(st->location) - 1] != '/';
+}
+
+static json_t *manifest_line(const char *id, const char *source, const char *dest,
+                             const char *direction)
+{
+    return json_pack("{s:s,s:s,s:s,s:s}", "id", id, "source", source, "dest", dest, "direction",
+                     direction);
+}
+
+json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t)
+{
+    json_t *lines = json_array();
+    for (size_t i = 0; i < t->nstorage; i++) {
+        const struct storage *st = &t->storage[i];
+        if (!st->location || st->used_for_write)
+            continue;
+        own(str_fini) char *place = place_of(s, j, t, i);
+        own(str_fini) char *dest = uri_of_path(place);
+        json_t *line = manifest_line(st->name, st->location, dest, "pull");
+        json_t *checksum = json_object_get(st->spec, "checksum");
+        if (checksum)
+            json_object_set(line, "checksum", checksum);
+        if (json_is_true(json_object_get(st->spec, "unpack")))
+            json_object_set_new(line, "unpack", json_true());
+        json_array_append_new(lines, line);
+    }
+    if (is_python(t)) {
+        own(str_fini) char *place = store_job_path(s, j->id, "program");
+        own(str_fini) char *dest = uri_of_path(place);
+        json_array_append_new(
+            lines, manifest_line("program", json_text(t->spec, "program"), dest, "pull"));
+    }
+    return lines;
+}
+
+static bool mounts_outputs(const struct task *t)
+{
+    for (size_t i = 0; i < t->nvolumes; i++)
+        if (str_same(t->volumes[i].path, OUTPUTS))
+            return true;
+    return false;
+}
+
+json_t *layout_results(const struct store *s, const struct job *j, const struct task *t)
+{
+    json_t *lines = json_array();
+    for (size_t i = 0; i < t->nstorage; i++) {
+        const struct storage *st = &t->storage[i];
+        if (!st->location || !st->used_for_write)
+            continue;
+        own(str_fini) char *place = place_of(s, j, t, i);
+        own(str_fini) char *source = uri_of_path(place);
+        json_t *line = manifest_line(st->name, source, st->location, "push");
+        json_object_set_new(line, "type", json_string(is_single_result(st) ? "file" : "directory"));
+        json_array_append_new(lines, line);
+    }
+    if (!mounts_outputs(t)) { /* what is left there is kept with the job (model.md) */
+        own(str_fini) char *place = layout_attempt(s, j, "outputs");
+        own(str_fini) char *source = uri_of_path(place);
+        own(str_fini) char *kept = store_job_path(s, j->id, "results");
+        own(str_fini) char *dest = uri_of_path(kept);
+        json_t *line = manifest_line("outputs", source, dest, "push");
+        json_object_set_new(line, "type", json_string("directory"));
+        json_array_append_new(lines, line);
+    }
+    return lines;
+}
+
+int layout_make(const struct store *s, const struct job *j, const struct task *t, struct err *err)
+{
+    own(str_fini) char *outputs = layout_attempt(s, j, "outputs");
+    if (path_mkdirs(outputs, 0700, err) < 0)
+        return -1;
+    for (size_t i = 0; i < t->nstorage; i++) {
+        const struct storage *st = &t->storage[i];
+        own(str_fini) char *place = place_of(s, j, t, i);
+        if (st->location && !st->used_for_write)
+            continue;
+        if (st->location && is_single_result(st)) {
+            if (path_mkparents(place, 0700, err) < 0 || path_write(place, "", 0, 0600, err) < 0)
+                return -1;
+        } else if (path_mkdirs(place, 0700, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void add_mount(json_t *mounts, const char *source, const char *path, bool write)
+{
+    json_array_append_new(mounts, json_pack("{s:s,s:s,s:s}", "source", source, "path", path, "mode",
+                                            write ? "rw" : "r"));
+}
+
+static json_t *all_mounts(const struct store *s, const struct job *j, const struct task *t)
+{
+    json_t *mounts = json_array();
+    if (!mounts_outputs(t)) {
+        own(str_fini) char *outputs = layout_attempt(s, j, "outputs");
+        add_mount(mounts, outputs, OUTPUTS, true);
+    }
+    for (size_t i = 0; i < t->nvolumes; i++) {
+        const struct volume *v = &t->volumes[i];
+        own(str_fini) char *place = place_of(s, j, t, v->storage);
+        add_mount(mounts, place, v->path, v->write);
+    }
+    if (is_python(t)) {
+        own(str_fini) char *program = store_job_path(s, j->id, "program");
+        add_mount(mounts, program, PROGRAM, false);
+    }
+    return mounts;
+}
+
+/* Entrypoint and Cmd as the image says, replaced by what the task says (OCI image spec, config). */
+static json_t *arguments(const struct task *t, const json_t *config)
+{
+    json_t *command = json_object_get(t->spec, "command");
+    json_t *entrypoint = json_object_get(t->spec, "entrypoint");
+    json_t *args = json_array();
+    if (is_python(t)) {
+        json_array_append_new(args, json_string("/usr/bin/python3"));
+        json_array_append_new(args, json_string(PROGRAM));
+        json_array_extend(args, json_object_get(t->spec, "arguments"));
+        return args;
+    }
+    if (json_is_string(entrypoint))
+        json_array_append(args, entrypoint);
+    else
+        json_array_extend(args, entrypoint);
+    json_array_extend(args, command);
+    if (!command && !entrypoint)
+        json_array_extend(args, json_object_get(config, "args"));
+    return args;
+}
+
+/* PATH, HOME, TMPDIR, LANG and what image and task say; nothing of ours (decisions.md). */
+static json_t *environment(const struct task *t, const json_t *config)
+{
+    json_t *env = json_object();
+    size_t i;
+    json_t *item;
+    json_object_set_new(env, "PATH", json_string("/usr/local/bin:/usr/bin:/bin"));
+    json_array_foreach(json_object_get(config, "env"), i, item)
+    {
+        const char *text = json_string_value(item), *equals = text ? strchr(text, '=') : NULL;
+        if (!equals)
+            continue;
+        own(str_fini) char *name = str_print("%.*s", (int)(equals - text), text);
+        json_object_set_new(env, name, json_string(equals + 1));
+    }
+    json_object_set_new(env, "HOME", json_string("/tmp"));
+    json_object_set_new(env, "TMPDIR", json_string("/tmp"));
+    json_object_set_new(env, "LANG", json_string("C.UTF-8"));
+    json_object_update(env, json_object_get(t->spec, "environment"));
+    return env;
+}
+
+json_t *layout_submit(const struct store *s, const struct job *j, const struct task *t,
+                      const char *rootfs, const json_t *config)
+{
+    char stamp[STAMP_TEXT];
+    const json_t *private = json_object_get(j->doc, "private");
+    own(str_fini) char *out = layout_attempt(s, j, "stdout");
+    own(str_fini) char *errors = layout_attempt(s, j, "stderr");
+    own(str_fini) char *record = layout_attempt(s, j, "exit.json");
+    return json_pack("{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s},s:o,s:{s:I,s:I,s:I},s:s,s:s,s:s,s:s}",
+                     "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec",
+                     "type", t->type, "rootfs", rootfs, "args", arguments(t, config), "environment",
+                     environment(t, config), "cwd", OUTPUTS, "mounts", all_mounts(s, j, t),
+                     "limits", "cores", (json_int_t)json_int(private, "cores", 0), "memory",
+                     (json_int_t)json_int(private, "memory", 0), "wall",
+                     (json_int_t)json_int(private, "length", 0), "network", "none", "stdout", out,
+                     "stderr", errors, "exitfile", record);
+}

@@ -1,0 +1,27 @@
+/* What is where in a job's directory, and what is moved, mounted and run: the job's documents
+ * turned into a staging manifest and a driver's submit line. Nothing here does anything.
+ *
+ *     lock  in/N  program  results/      attempt-A/ out/N  outputs  scratch/N  stdout stderr
+ * exit.json
+ */
+#ifndef JOB_LAYOUT_H
+#define JOB_LAYOUT_H
+
+#include "model/task.h"
+#include "store/store.h"
+
+/* "DIR/jobs/ID/attempt-A/name"; name may be NULL. The caller frees. */
+char *layout_attempt(const struct store *s, const struct job *j, const char *name);
+
+/* Manifests for execdm-stage, new references: inputs before the run, results after it. */
+json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t);
+json_t *layout_results(const struct store *s, const struct job *j, const struct task *t);
+
+/* Makes the directories and single files the mounts need. */
+int layout_make(const struct store *s, const struct job *j, const struct task *t, struct err *err);
+
+/* The line of driver submit: rootfs and config are of the image, or NULL. A new reference. */
+json_t *layout_submit(const struct store *s, const struct job *j, const struct task *t,
+                      const char *rootfs, const json_t *config);
+
+#endif

@@ -1,0 +1,151 @@
+#include "host/clock.h"
+#include "host/path.h"
+#include "job/layout.h"
+#include "job/lease.h"
+#include "job/query.h"
+#include "job/step.h"
+
+#define PATIENCE_MS 40000 /* for a worker that is just at the job */
+
+/* A record nobody has read, or a step that is due, needs a worker; say so. */
+static const char *waiting_for(const struct store *store, const struct job *j, int64_t now)
+{
+    if (phase_terminal(j->phase) || j->phase == PHASE_HELD)
+        return j->phase == PHASE_HELD ? "release" : NULL;
+    if (lease_held(store, j->id))
+        return NULL;
+    int64_t from = json_int(json_object_get(j->doc, "private"), "from", 0) * 1000;
+    if (j->phase == PHASE_PENDING && now < from)
+        return "start window";
+    if (j->phase != PHASE_EXECUTING)
+        return "worker";
+    own(str_fini) char *record = layout_attempt(store, j, "exit.json");
+    return path_exists(record) ? "worker" : NULL;
+}
+
+json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
+{
+    own(job_fini) struct job j = {0};
+    if (store_job_get(store, id, &j, err) < 0)
+        return NULL;
+    own(json_fini) json_t *history = store_events(store, j.id, err);
+    return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
+}
+
+static int owner_step(struct store *store, struct job *j, enum phase_event event, struct err *err)
+{
+    if (store_begin(store, true, err) < 0)
+        return -1;
+    int rc = store_job_step(store, j, event, BY_OWNER, clock_ms(), "owner", NULL, err);
+    if (rc == 0)
+        rc = err_set(err, CODE_TEMP, "job %s moved on meanwhile; try again", j->id);
+    if (rc < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, err);
+}
+
+/* The wish first: a worker in the middle of a transfer sees it and lets go of the job. */
+static int change_abort(struct store *store, struct job *j, struct err *err)
+{
+    if (phase_terminal(j->phase))
+        return err_set(err, CODE_CONFLICT, "job %s is %s already", j->id, phase_name(j->phase));
+    if (store_begin(store, true, err) < 0)
+        return -1;
+    if (store_job_wish(store, j->id, "abort", err) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    if (store_commit(store, err) < 0)
+        return -1;
+    own(fd_fini) int lease = lease_take(store, j->id, PATIENCE_MS, err);
+    if (lease < 0)
+        return -1;
+    own(job_fini) struct job now = {0};
+    struct step step = {.store = store, .by = "owner"};
+    if (store_job_get(store, j->id, &now, err) < 0)
+        return -1;
+    if (now.phase == PHASE_ABORTED)
+        return 0; /* the worker did it */
+    return step_abort(&step, &now, "aborted by its owner", err);
+}
+
+static int change_hold(struct store *store, struct job *j, struct err *err)
+{
+    return owner_step(store, j, EVENT_HOLD, err);
+}
+
+static int change_release(struct store *store, struct job *j, struct err *err)
+{
+    return owner_step(store, j, EVENT_RELEASE, err);
+}
+
+/* Jobs start by themselves; a held one is let go. */
+static int change_run(struct store *store, struct job *j, struct err *err)
+{
+    if (j->phase == PHASE_HELD)
+        return owner_step(store, j, EVENT_RELEASE, err);
+    if (phase_terminal(j->phase))
+        return err_set(err, CODE_CONFLICT, "job %s is %s already", j->id, phase_name(j->phase));
+    return 0;
+}
+
+static int change_suspend(struct store *store, struct job *j, struct err *err)
+{
+    (void)store;
+    return err_set(err, CODE_CONFLICT, "job %s: the driver %s cannot suspend jobs", j->id,
+                   j->driver);
+}
+
+static int remove_files(struct store *store, const struct job *j, struct err *err)
+{
+    own(str_fini) char *dir = store_job_path(store, j->id, NULL);
+    return path_remove(dir, err);
+}
+
+static int change_archive(struct store *store, struct job *j, struct err *err)
+{
+    json_object_del(j->doc, "results");
+    if (owner_step(store, j, EVENT_ARCHIVE, err) < 0)
+        return -1;
+    return remove_files(store, j, err);
+}
+
+static int change_delete(struct store *store, struct job *j, struct err *err)
+{
+    if (!phase_terminal(j->phase) && change_abort(store, j, err) < 0)
+        return -1;
+    if (store_begin(store, true, err) < 0)
+        return -1;
+    if (store_job_delete(store, j->id, err) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    if (store_commit(store, err) < 0)
+        return -1;
+    return remove_files(store, j, err);
+}
+
+const char *const query_verbs[] = {"run",    "abort",   "hold",   "release", "suspend",
+                                   "resume", "archive", "delete", NULL};
+
+int query_change(struct store *store, const char *id, const char *verb, struct err *err)
+{
+    static int (*const changes[])(struct store *, struct job *, struct err *) = {
+        change_run,     change_abort,   change_hold,    change_release,
+        change_suspend, change_suspend, change_archive, change_delete,
+    };
+    own(job_fini) struct job j = {0};
+    for (size_t i = 0; query_verbs[i]; i++) {
+        if (!str_same(query_verbs[i], verb))
+            continue;
+        if (store_job_get(store, id, &j, err) < 0)
+            return -1;
+        return changes[i](store, &j, err);
+    }
+    return err_set(err, CODE_USAGE,
+                   "a job can be asked to run, abort, hold, release, suspend, "
+                   "resume, archive or delete, not to \"%s\"",
+                   verb);
+}

@@ -1,0 +1,522 @@
+#include <sys/stat.h>
+#include "host/clock.h"
+#include "host/driver.h"
+#include "host/image.h"
+#include "host/path.h"
+#include "host/stager.h"
+#include "job/layout.h"
+#include "job/step.h"
+#include "plan/calendar.h"
+#include "text/uri.h"
+
+#define ATTEMPTS_MAX 3 /* of a job whose platform fails it (decisions.md) */
+#define POLL_MS 5000   /* how often a backend is asked; its exit record wakes us sooner */
+#define SUBMIT_S 60
+#define CANCEL_S 30
+
+/* Moves j along the table, in a transaction with whatever `book` does. 1, or -1. A job that
+ * somebody else moved meanwhile is an error here: we hold its lease. */
+static int go(struct step *s, struct job *j, enum phase_event event, const char *why,
+              struct err *err)
+{
+    int64_t now = clock_ms();
+    if (store_begin(s->store, true, err) < 0)
+        return -1;
+    int to = phase_step(j->phase, event, BY_WORKER);
+    if (to >= 0 && phase_terminal((enum phase)to)) {
+        j->ended = now;
+        free(j->wish);
+        j->wish = NULL;
+    }
+    int rc = store_job_step(s->store, j, event, BY_WORKER, now, s->by, why, err);
+    if (rc == 0)
+        rc = err_set(err, CODE_TEMP, "job %s was moved on by another process", j->id);
+    if (rc > 0 && phase_terminal(j->phase) && store_booking_drop(s->store, j->id, err) < 0)
+        rc = -1;
+    if (rc < 0) {
+        store_rollback(s->store);
+        return -1;
+    }
+    return store_commit(s->store, err) < 0 ? -1 : 1;
+}
+
+static void set_error(struct job *j, const char *reason, const char *fault, bool transient,
+                      const char *message)
+{
+    json_object_set_new(j->doc, "error",
+                        json_pack("{s:s,s:s,s:b,s:s}", "reason", reason, "fault", fault,
+                                  "transient", transient, "message", message));
+}
+
+static int fail(struct step *s, struct job *j, const char *reason, const char *fault,
+                bool transient, const char *message, struct err *err)
+{
+    set_error(j, reason, fault, transient, message);
+    return go(s, j, EVENT_FAIL, message, err);
+}
+
+static void add_message(struct job *j, const char *rule, const char *text)
+{
+    json_t *messages = json_object_get(j->doc, "messages");
+    if (!messages) {
+        messages = json_array();
+        json_object_set_new(j->doc, "messages", messages);
+    }
+    json_array_append_new(
+        messages, json_pack("{s:s,s:s,s:s}", "severity", "warning", "rule", rule, "text", text));
+}
+
+static const json_t *private_of(const struct job *j)
+{
+    return json_object_get(j->doc, "private");
+}
+
+static bool stopping(void *context)
+{
+    struct step *s = context;
+    return s->stop && s->stop(s->context);
+}
+
+/* PENDING: until the window opens. */
+static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
+    int64_t now = clock_ms(), from = json_int(private_of(j), "from", 0) * 1000;
+    if (now < from) {
+        *due = from;
+        return 0;
+    }
+    return go(s, j, EVENT_OPEN, NULL, err);
+}
+
+static int expire(struct step *s, struct job *j, struct err *err)
+{
+    set_error(j, "startwindow", "policy", false, "the start window closed before there was room");
+    return go(s, j, EVENT_EXPIRE, "the start window closed", err);
+}
+
+/* When may it start: now, when that delays no other booking, else when its slot begins. */
+static int find_start(struct step *s, const struct job *j, int64_t now, int64_t *start,
+                      struct err *err)
+{
+    const json_t *p = private_of(j);
+    struct booking *list = NULL;
+    size_t n = 0;
+    const struct room all = {json_int(p, "allcores", 0), json_int(p, "allmemory", 0)};
+    const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};
+    if (store_bookings(s->store, j->platform, now, &list, &n, err) < 0)
+        return -1;
+    *start = calendar_fit(list, n, all, need, now, now, json_int(p, "length", 0), j->id);
+    for (size_t i = 0; i < n && *start < 0; i++)
+        if (str_same(list[i].job, j->id))
+            *start = list[i].start;
+    free(list);
+    return 0;
+}
+
+/* QUEUED: until it is its turn. */
+static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
+    const json_t *p = private_of(j);
+    int64_t now = clock_ms(), start, length = json_int(p, "length", 0);
+    if (now / 1000 > json_int(p, "to", 0))
+        return expire(s, j, err);
+    if (find_start(s, j, now / 1000, &start, err) < 0)
+        return -1;
+    if (start < 0 || start > now / 1000) {
+        *due = start < 0 ? now + POLL_MS : start * 1000;
+        return 0;
+    }
+    struct booking b = {.start = now / 1000,
+                        .end = now / 1000 + length,
+                        .cores = json_int(p, "cores", 0),
+                        .memory = json_int(p, "memory", 0)};
+    snprintf(b.job, sizeof(b.job), "%s", j->id);
+    if (store_begin(s->store, true, err) < 0)
+        return -1;
+    j->attempt++;
+    int rc = store_booking_set(s->store, j->platform, &b, err);
+    if (rc == 0)
+        rc = store_job_step(s->store, j, EVENT_PREPARE, BY_WORKER, now, s->by, NULL, err);
+    if (rc <= 0) {
+        store_rollback(s->store);
+        return rc < 0 ? -1 : err_set(err, CODE_TEMP, "job %s was moved on", j->id);
+    }
+    return store_commit(s->store, err) < 0 ? -1 : 1;
+}
+
+struct moving {
+    struct step *step;
+    struct job *job;
+    const char *what;
+    int64_t asked; /* when the owner's wish was last looked at */
+    bool wish;
+};
+
+static void on_progress(void *context, const char *id, int64_t bytes, int64_t total)
+{
+    struct moving *m = context;
+    (void)id;
+    if (m->step->progress)
+        m->step->progress(m->step->context, m->job, m->what, bytes, total);
+}
+
+/* A transfer stops when we are told to go, and when the owner wants the job ended. */
+static bool on_stop(void *context)
+{
+    struct moving *m = context;
+    if (clock_boot() - m->asked > 400) {
+        own(str_fini) char *wish = store_job_wished(m->step->store, m->job->id);
+        m->asked = clock_boot();
+        m->wish |= wish != NULL;
+    }
+    return m->wish || stopping(m->step);
+}
+
+/* Moves a manifest. 0 all done; 1 some failed, j's error is set; -1 stopped or broken. */
+static int move_data(struct step *s, struct job *j, const char *what, json_t *lines,
+                     struct stager *stager, const char *reason, struct err *err)
+{
+    struct moving m = {s, j, what, 0, false};
+    *stager = (struct stager){.stop = on_stop, .progress = on_progress, .context = &m};
+    if (stager_run(stager, lines, err) < 0)
+        return -1;
+    const char *id;
+    const json_t *failed = stager_failure(stager, lines, &id);
+    if (!failed)
+        return 0;
+    const json_t *error = json_object_get(failed, "error");
+    own(str_fini) char *text = str_print("%s: %s", id, json_text(error, "text"));
+    set_error(j, reason, "staging", json_is_true(json_object_get(error, "transient")), text);
+    return 1;
+}
+
+static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
+{
+    own(json_fini) json_t *lines = json_pack("[O]", line);
+    own(json_fini) json_t *replies = NULL;
+    const json_t *config = json_object_get(private_of(j), "driver_options");
+    if (driver_call(j->driver, "submit", config, lines, SUBMIT_S, &replies, err) < 0) {
+        /* outcome unknown: ask before doing anything again; submit is idempotent by its stamp */
+        if (err->code != CODE_PROTO ||
+            driver_call(j->driver, "submit", config, lines, SUBMIT_S, &replies, err) < 0)
+            return -1;
+    }
+    const json_t *reply = json_array_get(replies, 0);
+    const json_t *error = json_object_get(reply, "error");
+    if (error) {
+        set_error(j, "internal", "platform", false, json_text(error, "text"));
+        return go(s, j, EVENT_FAIL, json_text(error, "text"), err);
+    }
+    json_object_set_new(
+        j->doc, "backend",
+        json_pack("{s:s,s:O}", "driver", j->driver, "native", json_object_get(reply, "native")));
+    if (!j->started)
+        j->started = clock_ms();
+    return go(s, j, EVENT_EXECUTE, NULL, err);
+}
+
+/* The image's files. 0 with them, 1 when the job has failed over it, -1. */
+static int prepare_image(struct step *s, struct job *j, const struct task *t, char **rootfs,
+                         json_t **config, int *lock, struct err *err)
+{
+    own(image_fini) struct image image = {0};
+    struct err why = {0};
+    if (!str_same(t->type, EXEC_TYPES "oci-container"))
+        return 0;
+    if (s->progress)
+        s->progress(s->context, j, "image", -1, -1);
+    if (image_find(json_text(t->spec, "image"), json_text(t->spec, "digest"), &image, &why) == 0 &&
+        image_unpack(&image, s->store->dir, rootfs, config, lock, &why) == 0)
+        return 0;
+    if (stopping(s)) {
+        *err = why;
+        return -1;
+    }
+    bool ours = why.code == CODE_DATA || why.code == CODE_NOINPUT;
+    return fail(s, j, "imagepull", ours ? "task" : "platform", !ours, why.text, err);
+}
+
+/* PREPARING: inputs here, image unpacked, then handed to the driver. Done again from the start
+ * when a worker died in it; what is there already costs little. */
+static int step_preparing(struct step *s, struct job *j, const struct task *t, struct err *err)
+{
+    own(stager_fini) struct stager stager = {0};
+    own(json_fini) json_t *config = NULL;
+    own(json_fini) json_t *lines = layout_inputs(s->store, j, t);
+    own(str_fini) char *rootfs = NULL;
+    own(fd_fini) int lock = -1;
+    own(str_fini) char *in = store_job_path(s->store, j->id, "in");
+    struct err why = {0};
+    path_remove(in, &why); /* what a worker that died here left behind */
+    int rc = move_data(s, j, "inputs", lines, &stager, "stagein", err);
+    if (rc < 0)
+        return -1;
+    if (rc > 0) {
+        path_remove(in, &why);
+        return go(s, j, EVENT_FAIL, json_text(json_object_get(j->doc, "error"), "message"), err);
+    }
+    if (layout_make(s->store, j, t, &why) < 0)
+        return fail(s, j, "stagein", "platform", true, why.text, err);
+    rc = prepare_image(s, j, t, &rootfs, &config, &lock, err);
+    if (rc != 0)
+        return rc;
+    own(json_fini) json_t *line = layout_submit(s->store, j, t, rootfs, config);
+    if (json_array_size(json_object_get(json_object_get(line, "exec"), "args")) == 0)
+        return fail(s, j, "policy", "task", false,
+                    "neither the image nor the task says what to run (command)", err);
+    return submit(s, j, line, err);
+}
+
+static json_t *driver_line(const struct step *s, const struct job *j)
+{
+    char stamp[STAMP_TEXT];
+    own(str_fini) char *record = layout_attempt(s->store, j, "exit.json");
+    return json_pack("[{s:s,s:O*,s:s,s:s}]", "id", j->id, "native",
+                     json_object_get(json_object_get(j->doc, "backend"), "native"), "stamp",
+                     job_stamp(j, stamp), "exitfile", record);
+}
+
+/* Whose fault an end is, and in words. */
+static void judge_end(struct job *j, const json_t *reply)
+{
+    static const struct {
+        const char *reason, *fault, *text;
+    } rows[] = {
+        {"exit", "task", "the program ended with exit code %d"},
+        {"signal", "task", "the program was ended by signal %d"},
+        {"memlimit", "task", "the program used more memory than was booked"},
+        {"timelimit", "task", "the program ran longer than its maxduration"},
+        {"killed", "user", "the job was aborted"},
+        {"internal", "platform", "the platform could not run the program"},
+    };
+    const char *reason = json_text(reply, "reason"), *message = json_text(reply, "message");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (!str_same(rows[i].reason, reason))
+            continue;
+        const char *key = str_same(reason, "signal") ? "signal" : "exit";
+        char text[200];
+        /* the format is one of the rows above */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(text, sizeof(text), rows[i].text, (int)json_int(reply, key, 0));
+#pragma GCC diagnostic pop
+        set_error(j, reason, rows[i].fault, str_same(rows[i].fault, "platform"),
+                  message ? message : text);
+        return;
+    }
+}
+
+static void take_stream(struct job *j, const json_t *reply, const char *name)
+{
+    const json_t *stream = json_object_get(reply, name);
+    if (!json_is_true(json_object_get(stream, "truncated")))
+        return;
+    own(str_fini) char *text = str_print(
+        "%s was truncated after %lld bytes, %lld more were dropped", name,
+        (long long)json_int(stream, "bytes", 0), (long long)json_int(stream, "dropped", 0));
+    add_message(j, "output-limit", text);
+}
+
+static void take_record(struct job *j, const json_t *reply)
+{
+    json_t *exit = json_object();
+    if (json_object_get(reply, "exit"))
+        json_object_set(exit, "code", json_object_get(reply, "exit"));
+    if (json_object_get(reply, "signal"))
+        json_object_set(exit, "signal", json_object_get(reply, "signal"));
+    if (json_object_size(exit))
+        json_object_set(j->doc, "exit", exit);
+    json_decref(exit);
+    json_object_set_new(j->doc, "usage",
+                        json_pack("{s:O*,s:O*,s:O*}", "wall", json_object_get(reply, "wall"), "cpu",
+                                  json_object_get(reply, "cpu"), "maxrss",
+                                  json_object_get(reply, "maxrss")));
+    json_object_set_new(j->doc, "outcome", json_string(json_text(reply, "reason")));
+    take_stream(j, reply, "stdout");
+    take_stream(j, reply, "stderr");
+    judge_end(j, reply);
+}
+
+/* The platform failed the job: again, as the next attempt, a few times. */
+static int lost(struct step *s, struct job *j, const char *why, struct err *err)
+{
+    if (j->attempt < ATTEMPTS_MAX)
+        return go(s, j, EVENT_RETRY, why, err);
+    return fail(s, j, "lost", "platform", true, why, err);
+}
+
+/* EXECUTING: the driver knows. */
+static int step_executing(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
+    own(json_fini) json_t *lines = driver_line(s, j);
+    own(json_fini) json_t *replies = NULL;
+    if (s->progress)
+        s->progress(s->context, j, "running", -1, -1);
+    if (driver_call(j->driver, "status", NULL, lines, SUBMIT_S, &replies, err) < 0)
+        return -1;
+    const json_t *reply = json_array_get(replies, 0);
+    const char *state = json_text(reply, "state");
+    if (str_same(state, "done") || str_same(state, "failed") || str_same(state, "cancelled")) {
+        take_record(j, reply);
+        return go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
+    }
+    if (str_same(state, "lost"))
+        return lost(s, j, "the supervisor is gone and left no record", err);
+    *due = clock_ms() + POLL_MS;
+    return 0;
+}
+
+/* A file of the job as a result: name, where it is, how large. */
+static void add_own_result(struct step *s, struct job *j, json_t *results, const char *name)
+{
+    struct stat st;
+    own(str_fini) char *path = layout_attempt(s->store, j, name);
+    own(str_fini) char *url = uri_of_path(path);
+    if (stat(path, &st) < 0)
+        return;
+    json_array_append_new(results, json_pack("{s:s,s:s,s:s,s:I}", "name", name, "type", "file",
+                                             "url", url, "size", (json_int_t)st.st_size));
+}
+
+static void collect_results(struct step *s, struct job *j, json_t *lines,
+                            const struct stager *stager)
+{
+    json_t *results = json_array();
+    size_t i, k;
+    json_t *line, *file, *warning;
+    json_array_foreach(lines, i, line)
+    {
+        const char *id = json_text(line, "id");
+        json_array_foreach(json_object_get(stager->files, id), k, file)
+        {
+            json_array_append_new(results, json_pack("{s:s,s:s,s:s,s:O*,s:O*}", "name",
+                                                     json_text(file, "name"), "type", "file", "url",
+                                                     json_text(file, "location"), "size",
+                                                     json_object_get(file, "size"), "checksum",
+                                                     json_object_get(file, "checksum")));
+        }
+        json_array_foreach(json_object_get(stager->warnings, id), k, warning)
+        {
+            own(str_fini) char *text =
+                str_print("%s: %s", json_text(warning, "name"), json_text(warning, "text"));
+            add_message(j, "output-skipped", text);
+        }
+    }
+    add_own_result(s, j, results, "stdout");
+    add_own_result(s, j, results, "stderr");
+    json_object_set_new(j->doc, "results", results);
+}
+
+/* Inputs and scratch end with the job; results, logs and the record stay until its destruction. */
+static void release_space(struct step *s, struct job *j, bool pushed)
+{
+    struct err ignored;
+    own(str_fini) char *in = store_job_path(s->store, j->id, "in");
+    own(str_fini) char *scratch = layout_attempt(s->store, j, "scratch");
+    own(str_fini) char *out = layout_attempt(s->store, j, "out");
+    own(str_fini) char *outputs = layout_attempt(s->store, j, "outputs");
+    path_remove(in, &ignored);
+    path_remove(scratch, &ignored);
+    if (pushed) { /* stored and verified elsewhere */
+        path_remove(out, &ignored);
+        path_remove(outputs, &ignored);
+    }
+}
+
+static int end_job(struct step *s, struct job *j, struct err *err)
+{
+    const char *outcome = json_text(j->doc, "outcome");
+    const char *message = json_text(json_object_get(j->doc, "error"), "message");
+    if (str_same(outcome, "ok"))
+        return go(s, j, EVENT_COMPLETE, NULL, err);
+    if (str_same(outcome, "timelimit") || str_same(outcome, "killed"))
+        return go(s, j, EVENT_ABORT, message, err);
+    return go(s, j, EVENT_FAIL, message, err);
+}
+
+/* FINALIZING: results are stored and verified before anything is called complete (PRD-15). */
+static int step_finalizing(struct step *s, struct job *j, const struct task *t, struct err *err)
+{
+    own(stager_fini) struct stager stager = {0};
+    own(json_fini) json_t *lines = layout_results(s->store, j, t);
+    own(json_fini) json_t *cause = json_incref(json_object_get(j->doc, "error"));
+    json_object_del(j->doc, "messages"); /* said again below when this is the second time */
+    int rc = move_data(s, j, "results", lines, &stager, "stageout", err);
+    if (rc < 0)
+        return -1;
+    collect_results(s, j, lines, &stager);
+    if (cause) /* the program's own end matters more than what became of its leavings */
+        json_object_set(j->doc, "error", cause);
+    else if (rc > 0)
+        json_object_set_new(j->doc, "outcome", json_string("stageout"));
+    int done = end_job(s, j, err);
+    if (done > 0)
+        release_space(s, j, rc == 0);
+    return done;
+}
+
+int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
+{
+    if (phase_terminal(j->phase))
+        return err_set(err, CODE_CONFLICT, "job %s is %s already", j->id, phase_name(j->phase));
+    if (j->attempt > 0 && j->phase != PHASE_QUEUED) {
+        own(json_fini) json_t *lines = driver_line(s, j);
+        own(json_fini) json_t *replies = NULL;
+        if (driver_call(j->driver, "cancel", NULL, lines, CANCEL_S, &replies, err) < 0)
+            return -1;
+        const json_t *reply = json_array_get(replies, 0);
+        const json_t *error = json_object_get(reply, "error");
+        if (error)
+            return err_set(err, CODE_TEMP, "%s", json_text(error, "text"));
+        own(json_fini) json_t *results = json_array();
+        add_own_result(s, j, results, "stdout");
+        add_own_result(s, j, results, "stderr");
+        json_object_set(j->doc, "results", results);
+        if (json_object_get(reply, "reason"))
+            take_record(j, reply);
+    }
+    set_error(j, "killed", "user", false, why);
+    if (go(s, j, EVENT_ABORT, why, err) < 0)
+        return -1;
+    release_space(s, j, false);
+    return 0;
+}
+
+/* The task as it was accepted, for the numbers and paths in it. */
+static int parse_task(const struct job *j, struct task *t, struct err *err)
+{
+    own(json_fini) json_t *doc =
+        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
+                  json_object_get(j->doc, "resources"));
+    return task_init(t, doc, err);
+}
+
+int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
+{
+    own(task_fini) struct task t = {0};
+    *due = 0;
+    if (store_job_get(s->store, id, j, err) < 0)
+        return -1;
+    if (phase_terminal(j->phase))
+        return 0;
+    if (str_same(j->wish, "abort"))
+        return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
+    switch (j->phase) {
+    case PHASE_PENDING:
+        return step_pending(s, j, due, err);
+    case PHASE_QUEUED:
+        return step_queued(s, j, due, err);
+    case PHASE_PREPARING:
+        return parse_task(j, &t, err) < 0 ? -1 : step_preparing(s, j, &t, err);
+    case PHASE_EXECUTING:
+        return step_executing(s, j, due, err);
+    case PHASE_FINALIZING:
+        return parse_task(j, &t, err) < 0 ? -1 : step_finalizing(s, j, &t, err);
+    case PHASE_HELD:
+        *due = json_int(private_of(j), "to", 0) * 1000 + 1000;
+        return clock_ms() < *due ? 0 : expire(s, j, err);
+    default:
+        *due = clock_ms() + POLL_MS;
+        return 0;
+    }
+}

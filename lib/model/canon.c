@@ -1,0 +1,379 @@
+/* The canonical form: every sloppy form of the draft is read, noticed, and written one way
+ * (model.md, EP-43, EP-44, EP-69, EP-6B). */
+#include "model/check.h"
+#include "text/buf.h"
+#include "text/uri.h"
+#include "text/when.h"
+
+#define GENERIC_COMPUTE "https://www.purl.org/ivoa.net/resource-types/generic-compute"
+
+static void notice(struct findings *f, const char *pointer, const char *fmt, ...) PRINTF(3, 4);
+
+static void notice(struct findings *f, const char *pointer, const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    finding_add(f, FINDING_NOTICE, "sloppy-form", pointer, "%s", text);
+}
+
+static void moved(struct moves *moves, const char *to, const char *from)
+{
+    moves->list = mem_grow(moves->list, moves->n + 1, sizeof(*moves->list));
+    moves->list[moves->n++] = (struct move_row){str_new(to), str_new(from)};
+}
+
+/* null stands for "not given" (the draft's own offer-002). What belongs to a type nobody here knows
+ * is carried untouched (EP-07). */
+static void drop_nulls(const struct model *m, json_t *v, struct pointer *at,
+                       struct findings *findings)
+{
+    const char *type = json_text(v, "type");
+    bool foreign = type && !type_uri(m, type);
+    size_t i;
+    const char *key;
+    json_t *item;
+    void *next;
+    json_object_foreach_safe(v, next, key, item)
+    {
+        if (foreign && str_same(key, "spec"))
+            continue;
+        size_t up = pointer_key(at, key);
+        if (json_is_null(item)) {
+            notice(findings, at->text, "%s: null is read as not given", key);
+            json_object_del(v, key);
+        } else {
+            drop_nulls(m, item, at, findings);
+        }
+        pointer_up(at, up);
+    }
+    json_array_foreach(v, i, item)
+    {
+        size_t up = pointer_index(at, i);
+        drop_nulls(m, item, at, findings);
+        pointer_up(at, up);
+    }
+}
+
+static bool is_spec_key(const char *key)
+{
+    static const char *const keys[] = {"mincores",  "maxcores", "minmemory",
+                                       "maxmemory", "extras",   NULL};
+    for (size_t i = 0; keys[i]; i++)
+        if (str_same(keys[i], key))
+            return true;
+    return false;
+}
+
+/* A bare {mincores: 2} gets its spec (EP-6B). */
+static void canon_bare_spec(json_t *item, const char *pointer, struct moves *moves,
+                            struct findings *findings)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(item, next, key, value)
+    {
+        if (!is_spec_key(key))
+            continue;
+        json_t *spec = json_object_get(item, "spec");
+        if (!spec) {
+            spec = json_object();
+            json_object_set_new(item, "spec", spec);
+            notice(findings, pointer, "%s: read as part of spec (Planner 2.2.2)", key);
+        }
+        own(str_fini) char *to = str_print("%s/spec/%s", pointer, key);
+        own(str_fini) char *from = str_print("%s/%s", pointer, key);
+        moved(moves, to, from);
+        json_object_set(spec, key, value);
+        json_object_del(item, key);
+    }
+}
+
+static void canon_volumes(json_t *item, const char *pointer, struct moves *moves,
+                          struct findings *findings)
+{
+    static const char *const modes[][2] = {
+        {"ro", "r"}, {"READONLY", "r"}, {"READWRITE", "rw"}, {"read", "r"}};
+    json_t *spec = json_object_get(item, "spec");
+    json_t *inner = json_object_get(spec, "volumes");
+    own(str_fini) char *place = str_print("%s/volumes", pointer);
+    if (inner && !json_object_get(item, "volumes")) {
+        own(str_fini) char *from = str_print("%s/spec/volumes", pointer);
+        notice(findings, from, "volumes: read as standing beside spec (Planner 2.2.3)");
+        moved(moves, place, from);
+        json_object_set(item, "volumes", inner);
+        json_object_del(spec, "volumes");
+    }
+    size_t i;
+    json_t *volume;
+    json_array_foreach(json_object_get(item, "volumes"), i, volume)
+    {
+        const char *mode = json_text(volume, "mode");
+        const char *name = json_text(volume, "name");
+        own(str_fini) char *at = str_print("%s/%zu", place, i);
+        if (!json_object_get(volume, "resource") && name && json_is_object(volume)) {
+            notice(findings, at, "resource: not given, the storage called \"%s\" is meant", name);
+            json_object_set_new(volume, "resource", json_string(name));
+        }
+        for (size_t k = 0; mode && k < COUNT(modes); k++) {
+            if (!str_same(mode, modes[k][0]))
+                continue;
+            own(str_fini) char *here = str_print("%s/mode", at);
+            notice(findings, here, "mode: \"%s\" is read as \"%s\"", modes[k][0], modes[k][1]);
+            json_object_set_new(volume, "mode", json_string(modes[k][1]));
+            break;
+        }
+    }
+}
+
+static void canon_compute(json_t *doc, struct moves *moves, struct findings *findings)
+{
+    json_t *resources = json_object_get(doc, "resources");
+    json_t *compute = json_object_get(resources, "compute");
+    if (json_is_object(compute)) {
+        notice(findings, "/resources/compute", "compute: a mapping is read as a list of one");
+        json_object_set_new(resources, "compute", json_pack("[O]", compute));
+        moved(moves, "/resources/compute/0", "/resources/compute");
+    }
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(resources, "compute"), i, item)
+    {
+        own(str_fini) char *pointer = str_print("/resources/compute/%zu", i);
+        if (!json_is_object(item))
+            continue;
+        canon_bare_spec(item, pointer, moves, findings);
+        canon_volumes(item, pointer, moves, findings);
+        if (!json_object_get(item, "type"))
+            json_object_set_new(item, "type", json_string(GENERIC_COMPUTE));
+        if (!json_object_get(item, "name"))
+            json_object_set_new(item, "name",
+                                i ? json_sprintf("compute-%03zu", i + 1)
+                                  : json_string("compute-001"));
+    }
+}
+
+/* "A, B" is the list A,B; `status` in a callout is `state` (EP-71, EP-80). */
+static void canon_list(json_t *object, const char *key)
+{
+    const char *text = json_text(object, key);
+    if (!text || !strpbrk(text, " \t"))
+        return;
+    own(buf_fini) struct buf b = {0};
+    for (; *text; text++)
+        if (*text != ' ' && *text != '\t')
+            buf_char(&b, *text);
+    json_object_set_new(object, key, json_string(b.bytes ? b.bytes : ""));
+}
+
+static void canon_signals(json_t *doc, struct moves *moves, struct findings *findings)
+{
+    size_t i, k;
+    json_t *item, *row;
+    json_array_foreach(json_object_get(doc, "triggers"), i, item)
+        json_array_foreach(json_object_get(json_object_get(item, "spec"), "conditions"), k, row)
+            canon_list(row, "value");
+    json_array_foreach(json_object_get(doc, "callouts"), i, item)
+        json_array_foreach(json_object_get(json_object_get(item, "spec"), "triggers"), k, row)
+    {
+        json_t *status = json_object_get(row, "status");
+        if (status && !json_object_get(row, "state")) {
+            own(str_fini) char *from = str_print("/callouts/%zu/spec/triggers/%zu/status", i, k);
+            own(str_fini) char *to = str_print("/callouts/%zu/spec/triggers/%zu/state", i, k);
+            notice(findings, from, "status: read as state (Planner 2.5.2)");
+            moved(moves, to, from);
+            json_object_set(row, "state", status);
+            json_object_del(row, "status");
+        }
+        canon_list(row, "state");
+    }
+}
+
+struct alias_context {
+    const struct model *model;
+    struct findings *findings;
+};
+
+static void canon_alias(void *context, json_t *item, const char *area, struct pointer *at)
+{
+    const struct alias_context *c = context;
+    const char *type = json_text(item, "type");
+    const char *uri = type_uri(c->model, type);
+    (void)area;
+    if (!uri || str_same(uri, type))
+        return;
+    size_t up = pointer_key(at, "type");
+    notice(c->findings, at->text, "type: \"%s\" is another spelling of %s", type, uri);
+    pointer_up(at, up);
+    json_object_set_new(item, "type", json_string(uri));
+}
+
+void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
+                     struct findings *findings)
+{
+    struct pointer at = {0};
+    struct alias_context context = {m, findings};
+    drop_nulls(m, doc, &at, findings);
+    canon_compute(doc, moves, findings);
+    canon_signals(doc, moves, findings);
+    typed_each(doc, canon_alias, &context);
+}
+
+/* Formats: a string with a format known here is rewritten the canonical way. NULL: left alone. */
+struct formats {
+    struct model *model;
+    const char *base;
+    struct pointer *at;
+    struct findings *findings;
+    struct err *err;
+};
+
+static char *canon_instant(const char *s, bool *sloppy)
+{
+    struct when w;
+    char text[WHEN_TEXT];
+    const char *why;
+    return when_parse(s, &w, sloppy, &why) == 0 ? str_new(when_print(w, text)) : NULL;
+}
+
+static char *canon_duration(const char *s, bool *sloppy)
+{
+    struct duration d;
+    char text[WHEN_TEXT];
+    const char *why;
+    return duration_parse(s, &d, sloppy, &why) == 0 ? str_new(duration_print(d, text)) : NULL;
+}
+
+static char *canon_window(const char *s, bool *sloppy)
+{
+    struct window w;
+    char text[WINDOW_TEXT];
+    const char *why;
+    return window_parse(s, &w, sloppy, &why) == 0 ? str_new(window_print(w, text)) : NULL;
+}
+
+/* base/path with "." and ".." taken out, so that a document says one thing wherever it is read. */
+static char *absolute(const char *base, const char *path)
+{
+    own(str_fini) char *joined = *path == '/' ? str_new(path) : str_print("%s/%s", base, path);
+    struct buf b = {0};
+    bool last = joined[strlen(joined) - 1] == '/';
+    for (const char *p = joined; *p;) {
+        size_t n = strcspn(p, "/");
+        if (n == 2 && p[0] == '.' && p[1] == '.') {
+            while (b.len && b.bytes[--b.len] != '/')
+                ;
+        } else if (n && !(n == 1 && p[0] == '.')) {
+            buf_char(&b, '/');
+            buf_add(&b, p, n);
+        }
+        p += n;
+        p += *p == '/';
+    }
+    if (b.len == 0 || last)
+        buf_char(&b, '/');
+    b.bytes[b.len] = '\0';
+    return buf_take(&b);
+}
+
+static char *relative(struct formats *f, const char *path)
+{
+    if (*path == '/' || f->base)
+        return absolute(f->base, path);
+    finding_add(f->findings, FINDING_ERROR, "relative-path", f->at->text,
+                "\"%s\" is a relative path, and this document did not come from a file", path);
+    return NULL;
+}
+
+/* location: a URI, or a path that becomes a file: URL. */
+static char *canon_location(struct formats *f, const char *s)
+{
+    own(str_fini) char *scheme = uri_scheme(s);
+    if (scheme || *s == '\0')
+        return NULL;
+    own(str_fini) char *path = relative(f, s);
+    return path ? uri_of_path(path) : NULL;
+}
+
+/* image: oci:DIR[:TAG] and oci-archive:FILE[:TAG] get an absolute path; other names are of
+ * registries. */
+static char *canon_image(struct formats *f, const char *s)
+{
+    static const char *const prefixes[] = {"oci:", "oci-archive:"};
+    for (size_t i = 0; i < COUNT(prefixes); i++) {
+        if (!str_begins(s, prefixes[i]))
+            continue;
+        own(str_fini) char *path = relative(f, s + strlen(prefixes[i]));
+        return path ? str_print("%s%s", prefixes[i], path) : NULL;
+    }
+    return NULL;
+}
+
+static json_t *canon_value(struct formats *f, const char *format, const char *s)
+{
+    static const struct {
+        const char *format;
+        char *(*time)(const char *s, bool *sloppy);
+        char *(*path)(struct formats *f, const char *s);
+    } rows[] = {
+        {"date-time", canon_instant, NULL},   {"duration", canon_duration, NULL},
+        {"start-window", canon_window, NULL}, {"location", NULL, canon_location},
+        {"image", NULL, canon_image},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (!str_same(rows[i].format, format))
+            continue;
+        bool sloppy = false;
+        own(str_fini) char *text = rows[i].time ? rows[i].time(s, &sloppy) : rows[i].path(f, s);
+        if (!text || str_same(text, s))
+            return NULL;
+        if (sloppy)
+            notice(f->findings, f->at->text, "\"%s\" is read as %s", s, text);
+        return json_string(text);
+    }
+    return NULL;
+}
+
+/* The canonical value of v by this schema, a new reference, or NULL when v stays (its parts may
+ * change in place). */
+static json_t *walk(struct formats *f, json_t *root, json_t *schema, json_t *v)
+{
+    size_t i;
+    const char *key;
+    json_t *item, *sub, *better;
+    schema = schema_deref(&f->model->source, &root, schema, f->err);
+    if (!schema || !json_is_object(schema))
+        return NULL;
+    const char *format = json_text(schema, "format");
+    if (format && json_is_string(v))
+        return canon_value(f, format, json_string_value(v));
+    json_object_foreach(json_object_get(schema, "properties"), key, sub)
+    {
+        size_t up = pointer_key(f->at, key);
+        item = json_object_get(v, key);
+        if (item && (better = walk(f, root, sub, item)))
+            json_object_set_new(v, key, better);
+        pointer_up(f->at, up);
+    }
+    sub = json_object_get(schema, "items");
+    json_array_foreach(v, i, item)
+    {
+        size_t up = pointer_index(f->at, i);
+        if (sub && (better = walk(f, root, sub, item)))
+            json_array_set_new(v, i, better);
+        pointer_up(f->at, up);
+    }
+    return NULL;
+}
+
+int canon_formats(struct model *m, json_t *root, json_t *schema, json_t *doc, const char *base,
+                  struct pointer *at, struct findings *findings, struct err *err)
+{
+    struct formats f = {m, base, at, findings, err};
+    err->code = CODE_OK;
+    json_decref(walk(&f, root, schema, doc));
+    return err->code == CODE_OK ? 0 : -1;
+}

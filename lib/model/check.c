@@ -1,0 +1,179 @@
+#include "model/check.h"
+
+static const struct {
+    const char *name, *schema, *key; /* a document with this key is of this kind */
+} kinds[] = {
+    [KIND_TASK] = {"task", "task.json", NULL},
+    [KIND_ANSWER] = {"answer", "answer.json", "offers"},
+    [KIND_JOB] = {"job", "job.json", "phase"},
+    [KIND_PLATFORM] = {"platform", "platform.json", "driver"},
+};
+
+enum kind kind_of(const json_t *doc)
+{
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (kinds[i].key && json_object_get(doc, kinds[i].key))
+            return (enum kind)i;
+    return KIND_TASK;
+}
+
+int kind_parse(const char *name, enum kind *kind)
+{
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        if (!str_same(kinds[i].name, name))
+            continue;
+        *kind = (enum kind)i;
+        return 0;
+    }
+    return -1;
+}
+
+const char *kind_name(enum kind kind)
+{
+    return kinds[kind].name;
+}
+
+static void visit_list(json_t *list, const char *area, struct pointer *at, typed_visit *visit,
+                       void *context)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        size_t up = pointer_index(at, i);
+        visit(context, item, area, at);
+        json_t *extras = json_object_get(json_object_get(item, "spec"), "extras");
+        if (str_same(area, "resource") && extras) {
+            pointer_key(at, "spec");
+            pointer_key(at, "extras");
+            visit_list(extras, "extra", at, visit, context);
+        }
+        pointer_up(at, up);
+    }
+}
+
+void typed_each(json_t *doc, typed_visit *visit, void *context)
+{
+    static const struct {
+        const char *section, *key, *area;
+    } places[] = {
+        {"resources", "compute", "resource"},       {"resources", "storage", "storage"},
+        {NULL, "authentication", "authentication"}, {NULL, "triggers", "webservice"},
+        {NULL, "callouts", "webservice"},
+    };
+    struct pointer at = {0};
+    json_t *executable = json_object_get(doc, "executable");
+    if (executable) {
+        size_t up = pointer_key(&at, "executable");
+        visit(context, executable, "executable", &at);
+        pointer_up(&at, up);
+    }
+    for (size_t i = 0; i < COUNT(places); i++) {
+        json_t *from = places[i].section ? json_object_get(doc, places[i].section) : doc;
+        size_t up = at.len;
+        if (places[i].section)
+            pointer_key(&at, places[i].section);
+        pointer_key(&at, places[i].key);
+        visit_list(json_object_get(from, places[i].key), places[i].area, &at, visit, context);
+        pointer_up(&at, up);
+    }
+}
+
+struct check_context {
+    struct model *model;
+    const char *base;
+    struct findings *findings;
+    struct err *err;
+    bool failed;
+};
+
+/* The spec of a known type goes by that type's own schema, so that a finding speaks of it. */
+static void check_type(void *context, json_t *item, const char *area, struct pointer *at)
+{
+    struct check_context *c = context;
+    const char *type = json_text(item, "type");
+    json_t *spec = json_object_get(item, "spec");
+    if (!type || c->failed)
+        return;
+    if (!type_uri(c->model, type)) {
+        struct finding *f = finding_add(c->findings, FINDING_NOTICE, "unknown-type", at->text,
+                                        "the type \"%s\" is not known here", type);
+        finding_hint(f, "only a platform that knows it can say YES (Planner 2.1)");
+        return;
+    }
+    const char *belongs = type_area(c->model, type);
+    if (!str_same(belongs, area) && !(str_same(area, "extra") && str_same(belongs, "resource"))) {
+        finding_add(c->findings, FINDING_ERROR, "wrong-type-here", at->text,
+                    "the type \"%s\" is one of %s, expected one of %s", type_short(type), belongs,
+                    area);
+        return;
+    }
+    json_t *schema = type_schema(c->model, type, c->err);
+    if (!schema) {
+        c->failed = true;
+        return;
+    }
+    own(json_fini) json_t *empty = json_object();
+    size_t up = pointer_key(at, "spec");
+    if (spec)
+        c->failed =
+            canon_formats(c->model, schema, schema, spec, c->base, at, c->findings, c->err) < 0;
+    if (!c->failed)
+        c->failed = schema_check(&c->model->source, schema, schema, spec ? spec : empty, at,
+                                 c->findings, c->err) < 0;
+    pointer_up(at, up);
+}
+
+/* Findings speak of the document as written: undo the moves of the canonical form. */
+static void original_pointers(struct findings *findings, const struct moves *moves)
+{
+    for (size_t i = 0; i < findings->n; i++) {
+        char **pointer = &findings->list[i].pointer;
+        for (size_t k = moves->n; k-- > 0;) {
+            const struct move_row *m = &moves->list[k];
+            size_t n = strlen(m->to);
+            if (strncmp(*pointer, m->to, n) != 0 || ((*pointer)[n] && (*pointer)[n] != '/'))
+                continue;
+            char *better = str_print("%s%s", m->from, *pointer + n);
+            free(*pointer);
+            *pointer = better;
+        }
+    }
+}
+
+static int check_body(struct check_context *c, enum kind kind, json_t *doc)
+{
+    struct pointer at = {0};
+    json_t *schema = model_schema(c->model, kinds[kind].schema, c->err);
+    if (!schema ||
+        canon_formats(c->model, schema, schema, doc, c->base, &at, c->findings, c->err) < 0 ||
+        schema_check(&c->model->source, schema, schema, doc, &at, c->findings, c->err) < 0)
+        return -1;
+    if (kind == KIND_TASK)
+        typed_each(doc, check_type, c);
+    if (c->failed)
+        return -1;
+    /* The rules read what the schemas have promised. */
+    if (c->findings->errors == 0 && kind == KIND_TASK)
+        rules_task(c->model, doc, c->findings);
+    if (c->findings->errors == 0 && kind == KIND_PLATFORM)
+        rules_platform(doc, c->findings);
+    return 0;
+}
+
+int check_document(struct model *m, enum kind kind, json_t *doc, const char *base,
+                   struct findings *findings, struct err *err)
+{
+    struct check_context c = {m, base, findings, err, false};
+    struct moves moves = {0};
+    if (kind == KIND_TASK)
+        canon_structure(m, doc, &moves, findings);
+    int rc = check_body(&c, kind, doc);
+    original_pointers(findings, &moves);
+    for (size_t i = 0; i < moves.n; i++) {
+        free(moves.list[i].to);
+        free(moves.list[i].from);
+    }
+    free(moves.list);
+    return rc;
+}

@@ -1,0 +1,45 @@
+/* Documents as the model wants them: canonical form, schemas, rules. */
+#ifndef MODEL_CHECK_H
+#define MODEL_CHECK_H
+
+#include "model/load.h"
+
+enum kind { KIND_TASK, KIND_ANSWER, KIND_JOB, KIND_PLATFORM };
+
+/* By its keys (decisions.md, "Document kind"). */
+enum kind kind_of(const json_t *doc);
+/* -1 when there is no such kind. */
+int kind_parse(const char *name, enum kind *kind);
+const char *kind_name(enum kind kind);
+
+/* Brings doc into canonical form, in place, and says with notices which sloppy forms it read; then
+ * checks it against the schemas of its kind and of every known type in it, and against the rules.
+ * base is the directory that relative paths in a task begin at (absolute), or NULL where a relative
+ * path is an error. Pointers in findings are those of the document as it was written.
+ * Returns 0 also when there are findings (findings->errors counts), -1 with CODE_CONFIG. */
+int check_document(struct model *m, enum kind kind, json_t *doc, const char *base,
+                   struct findings *findings, struct err *err);
+
+/* Where the pieces meet; each is used by check_document only. */
+
+/* A move made by the canonical form: what stands at `to` was written at `from`. */
+struct move_row {
+    char *to, *from;
+};
+struct moves {
+    struct move_row *list;
+    size_t n;
+};
+void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
+                     struct findings *findings);
+int canon_formats(struct model *m, json_t *root, json_t *schema, json_t *doc, const char *base,
+                  struct pointer *at, struct findings *findings, struct err *err);
+void rules_task(const struct model *m, json_t *doc, struct findings *findings);
+void rules_platform(json_t *doc, struct findings *findings);
+
+/* Every place of a document where {type, spec} may stand: calls visit with the item and its
+ * pointer, and the area of types that belongs there ("executable", "storage"...). */
+typedef void typed_visit(void *context, json_t *item, const char *area, struct pointer *at);
+void typed_each(json_t *doc, typed_visit *visit, void *context);
+
+#endif

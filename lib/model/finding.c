@@ -1,0 +1,113 @@
+#include "model/finding.h"
+#include "text/buf.h"
+
+struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
+                            const char *pointer, const char *fmt, ...)
+{
+    va_list ap;
+    char text[1024];
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    f->list = mem_grow(f->list, f->n + 1, sizeof(*f->list));
+    f->list[f->n] = (struct finding){
+        .severity = severity, .rule = rule, .pointer = str_new(pointer), .text = str_new(text)};
+    f->errors += severity == FINDING_ERROR;
+    return &f->list[f->n++];
+}
+
+void finding_hint(struct finding *f, const char *fmt, ...)
+{
+    va_list ap;
+    char text[1024];
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    free(f->hint);
+    f->hint = str_new(text);
+}
+
+void findings_fini(struct findings *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->list[i].pointer);
+        free(f->list[i].text);
+        free(f->list[i].hint);
+        free(f->list[i].where);
+    }
+    free(f->list);
+    *f = (struct findings){0};
+}
+
+const char *severity_name(enum severity s)
+{
+    static const char *const names[] = {"error", "warning", "notice"};
+    return names[s];
+}
+
+json_t *finding_json(const struct finding *f)
+{
+    json_t *j = json_pack("{s:s,s:s,s:s,s:s}", "severity", severity_name(f->severity), "rule",
+                          f->rule, "pointer", f->pointer, "text", f->text);
+    if (f->hint)
+        json_object_set_new(j, "hint", json_string(f->hint));
+    if (f->where)
+        json_object_set_new(j, "where", json_string(f->where));
+    return j;
+}
+
+char *finding_line(const struct finding *f)
+{
+    struct buf b = {0};
+    if (f->where)
+        buf_print(&b, "%s: ", f->where);
+    buf_print(&b, "%s: ", severity_name(f->severity));
+    if (*f->pointer)
+        buf_print(&b, "%s: ", f->pointer);
+    buf_str(&b, f->text);
+    if (f->hint)
+        buf_print(&b, "; %s", f->hint);
+    buf_print(&b, " [%s]", f->rule);
+    return buf_take(&b);
+}
+
+/* How many single changes (insert, delete, replace, swap of neighbours) lie between a and b. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    size_t row[3][64] = {{0}};
+    if (n > 62 || m > 62)
+        return 99;
+    for (size_t j = 0; j <= m; j++)
+        row[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return row[n % 3][m];
+}
+
+const char *near_miss(const char *word, const char *const *list)
+{
+    const char *best = NULL;
+    size_t limit = strlen(word) < 5 ? 1 : 2;
+    for (; *list; list++) {
+        size_t d = distance(word, *list);
+        if (d > 0 && d <= limit) {
+            limit = d;
+            best = *list;
+        }
+    }
+    return best;
+}

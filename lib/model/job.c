@@ -1,0 +1,83 @@
+#include "model/job.h"
+
+void job_fini(struct job *j)
+{
+    free(j->name);
+    free(j->owner);
+    free(j->platform);
+    free(j->driver);
+    free(j->wish);
+    json_decref(j->doc);
+    *j = (struct job){0};
+}
+
+struct when when_of_ms(int64_t ms)
+{
+    return (struct when){ms / 1000, (int32_t)(ms % 1000) * 1000000};
+}
+
+int64_t when_to_ms(struct when w)
+{
+    return w.sec * 1000 + w.nsec / 1000000;
+}
+
+static void set_text(json_t *doc, const char *key, const char *value)
+{
+    if (value)
+        json_object_set_new(doc, key, json_string(value));
+}
+
+static void set_time(json_t *doc, const char *key, int64_t ms)
+{
+    char text[WHEN_TEXT];
+    if (ms)
+        set_text(doc, key, when_print(when_of_ms(ms), text));
+}
+
+/* UNKNOWN and ARCHIVED have no word of their own: the last one stays. */
+static const char *status_of(const struct job *j, json_t *history)
+{
+    const char *status = phase_status(j->phase);
+    for (size_t i = json_array_size(history); !status && i-- > 0;) {
+        enum phase p;
+        if (phase_parse(json_text(json_array_get(history, i), "phase"), &p) == 0)
+            status = phase_status(p);
+    }
+    return status;
+}
+
+json_t *job_document(const struct job *j, json_t *history, const char *waiting_for)
+{
+    static const char *const carried[] = {
+        "offer",   "executionduration", "url",  "executable", "resources", "datetime", "advisory",
+        "attempt", "backend",           "exit", "usage",      "error",     "messages", "results",
+    };
+    json_t *doc = json_object();
+    set_text(doc, "id", j->id);
+    set_text(doc, "name", j->name);
+    set_text(doc, "owner", j->owner);
+    set_text(doc, "phase", phase_name(j->phase));
+    set_text(doc, "status", status_of(j, history));
+    set_text(doc, "waiting_for", waiting_for);
+    set_text(doc, "platform", j->platform);
+    set_time(doc, "created", j->created);
+    set_time(doc, "started", j->started);
+    set_time(doc, "ended", j->ended);
+    set_time(doc, "destruction", j->destruction);
+    for (size_t i = 0; i < COUNT(carried); i++) {
+        json_t *v = json_object_get(j->doc, carried[i]);
+        if (str_same(carried[i], "attempt"))
+            json_object_set_new(doc, "attempt", json_integer(j->attempt));
+        else if (v)
+            json_object_set(doc, carried[i], v);
+    }
+    if (history)
+        json_object_set(doc, "history", history);
+    return doc;
+}
+
+char *job_stamp(const struct job *j, char text[STAMP_TEXT])
+{
+    snprintf(text, STAMP_TEXT, "execdm-%s-%d", j->id, j->attempt);
+    return text;
+}

@@ -1,0 +1,35 @@
+/* A job as the store keeps it, and the document the worker shows (Planner 4.2, model.md). */
+#ifndef MODEL_JOB_H
+#define MODEL_JOB_H
+
+#include "model/phase.h"
+#include "text/json.h"
+#include "text/uuid.h"
+#include "text/when.h"
+
+struct job {
+    char id[UUID_TEXT];
+    enum phase phase;
+    int attempt; /* from 1; 0 before the first */
+    char *name, *owner, *platform, *driver;
+    char *wish; /* what the owner asked for and nobody did yet ("abort"), or NULL */
+    int64_t created, started, ended, destruction; /* ms since 1970; 0: not yet */
+    json_t *doc; /* the rest of the document: executable, resources, exit, results... */
+};
+
+/* Gives back what a job read from the store owns. */
+void job_fini(struct job *j);
+
+/* ms since 1970 and back */
+struct when when_of_ms(int64_t ms);
+int64_t when_to_ms(struct when w);
+
+/* The document. history is the event log as a list of {phase, time, by, why}, borrowed; both
+ * history and waiting_for may be NULL. A new reference. */
+json_t *job_document(const struct job *j, json_t *history, const char *waiting_for);
+
+/* "execdm-ID-ATTEMPT", what marks a backend's object as ours. */
+#define STAMP_TEXT 64
+char *job_stamp(const struct job *j, char text[STAMP_TEXT]);
+
+#endif

@@ -1,0 +1,135 @@
+#include "model/task.h"
+#include "text/size.h"
+
+static int bad(struct err *err, const char *what, const char *why)
+{
+    return err_set(err, CODE_BUG, "a checked task has a bad %s: %s", what, why);
+}
+
+static int read_size(const json_t *spec, const char *key, bool up, int64_t *out, struct err *err)
+{
+    const json_t *v = json_object_get(spec, key);
+    const char *why;
+    if (v && size_parse(v, up, out, &why) < 0)
+        return bad(err, key, why);
+    return 0;
+}
+
+static int read_cores(const json_t *spec, const char *key, bool up, int64_t *out, struct err *err)
+{
+    const json_t *v = json_object_get(spec, key);
+    const char *why;
+    if (v && cores_parse(v, up, out, &why) < 0)
+        return bad(err, key, why);
+    return 0;
+}
+
+/* Minima round up, maxima down (decisions.md, "Numbers"). */
+static int read_compute(struct task *t, const json_t *list, struct err *err)
+{
+    const json_t *item = json_array_get(list, 0);
+    const json_t *spec = json_object_get(item, "spec");
+    struct compute *c = &t->compute;
+    t->ncompute = json_array_size(list);
+    c->name = json_text(item, "name");
+    c->type = json_text(item, "type");
+    c->extras = json_object_get(spec, "extras");
+    if (read_cores(spec, "mincores", true, &c->mincores, err) < 0 ||
+        read_cores(spec, "maxcores", false, &c->maxcores, err) < 0 ||
+        read_size(spec, "minmemory", true, &c->minmemory, err) < 0 ||
+        read_size(spec, "maxmemory", false, &c->maxmemory, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int read_storage(struct task *t, const json_t *list, struct err *err)
+{
+    size_t i;
+    json_t *item;
+    t->nstorage = json_array_size(list);
+    t->storage = mem_new(t->nstorage * sizeof(*t->storage));
+    json_array_foreach(list, i, item)
+    {
+        struct storage *s = &t->storage[i];
+        s->name = json_text(item, "name");
+        s->type = json_text(item, "type");
+        s->spec = json_object_get(item, "spec");
+        s->location = json_text(s->spec, "location");
+        if (read_size(s->spec, "minsize", true, &s->size, err) < 0 ||
+            (!s->size && read_size(s->spec, "size", true, &s->size, err) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int read_volumes(struct task *t, const json_t *list, struct err *err)
+{
+    size_t i;
+    json_t *item;
+    const json_t *volumes = json_object_get(json_array_get(list, 0), "volumes");
+    t->nvolumes = json_array_size(volumes);
+    t->volumes = mem_new(t->nvolumes * sizeof(*t->volumes));
+    json_array_foreach(volumes, i, item)
+    {
+        struct volume *v = &t->volumes[i];
+        v->name = json_text(item, "name");
+        v->path = json_text(item, "path");
+        v->write = str_same(json_text(item, "mode"), "rw");
+        while (v->storage < t->nstorage &&
+               !str_same(t->storage[v->storage].name, json_text(item, "resource")))
+            v->storage++;
+        if (v->storage == t->nstorage)
+            return bad(err, "volume", "it names no storage");
+        t->storage[v->storage].used_for_write |= v->write;
+    }
+    return 0;
+}
+
+static int read_requests(struct task *t, const json_t *list, struct err *err)
+{
+    size_t i;
+    json_t *item;
+    t->nrequests = json_array_size(list);
+    t->requests = mem_new(t->nrequests * sizeof(*t->requests));
+    json_array_foreach(list, i, item)
+    {
+        struct request *r = &t->requests[i];
+        const char *start = json_text(item, "start"), *why = "";
+        const char *min = json_text(item, "minduration"), *max = json_text(item, "maxduration");
+        r->has_window = start != NULL;
+        r->has_min = min != NULL;
+        r->has_max = max != NULL;
+        if ((start && window_parse(start, &r->window, NULL, &why) < 0) ||
+            (min && duration_parse(min, &r->min, NULL, &why) < 0) ||
+            (max && duration_parse(max, &r->max, NULL, &why) < 0))
+            return bad(err, "datetime", why);
+    }
+    return 0;
+}
+
+int task_init(struct task *t, json_t *doc, struct err *err)
+{
+    const json_t *executable = json_object_get(doc, "executable");
+    const json_t *resources = json_object_get(doc, "resources");
+    const json_t *compute = json_object_get(resources, "compute");
+    *t = (struct task){.doc = json_incref(doc), .name = json_text(doc, "name")};
+    t->type = json_text(executable, "type");
+    t->spec = json_object_get(executable, "spec");
+    if (read_compute(t, compute, err) < 0 ||
+        read_storage(t, json_object_get(resources, "storage"), err) < 0 ||
+        read_volumes(t, compute, err) < 0 ||
+        read_requests(t, json_object_get(doc, "datetime"), err) < 0) {
+        task_fini(t);
+        return -1;
+    }
+    return 0;
+}
+
+void task_fini(struct task *t)
+{
+    json_decref(t->doc);
+    free(t->storage);
+    free(t->volumes);
+    free(t->requests);
+    *t = (struct task){0};
+}

@@ -1,0 +1,141 @@
+#include <pwd.h>
+#include "plan/accept.h"
+#include "plan/calendar.h"
+
+#define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
+
+static const char *offer_start(const json_t *offer)
+{
+    const char *start = json_text(json_array_get(json_object_get(offer, "datetime"), 0), "start");
+    return start ? start : "";
+}
+
+static double offer_size(const json_t *offer)
+{
+    const json_t *compute = json_object_get(json_object_get(offer, "resources"), "compute");
+    const json_t *spec = json_object_get(json_array_get(compute, 0), "spec");
+    return json_number_value(json_object_get(spec, "maxcores")) * 1e6 +
+           json_number_value(json_object_get(spec, "maxmemory"));
+}
+
+/* Is a better than b? Equal is not: the first in the list wins. Canonical times sort as text. */
+static bool is_better(const json_t *a, const json_t *b, const char *prefer)
+{
+    if (str_same(prefer, "largest"))
+        return offer_size(a) > offer_size(b);
+    return strcmp(offer_start(a), offer_start(b)) < 0;
+}
+
+json_t *accept_choose(json_t *answer, const char *which, const char *prefer, struct err *err)
+{
+    size_t i;
+    json_t *offer, *best = NULL;
+    char *end;
+    unsigned long number = which ? strtoul(which, &end, 10) : 0;
+    json_array_foreach(json_object_get(answer, "offers"), i, offer)
+    {
+        bool meant = which && (str_same(which, json_text(offer, "id")) ||
+                               str_same(which, json_text(offer, "name")) ||
+                               (*end == '\0' && number == i + 1));
+        if (meant)
+            return offer;
+        if (!which && (!best || is_better(offer, best, prefer)))
+            best = offer;
+    }
+    if (which)
+        err_set(err, CODE_NOINPUT, "the answer has no offer \"%s\"", which);
+    else if (!best)
+        err_set(err, CODE_NO, "the answer is NO");
+    return best;
+}
+
+/* The job as its offer describes it. `start` is the slot that was booked. */
+static void make_job(const struct offer_row *row, int64_t start, int64_t now, struct job *job)
+{
+    const json_t *offer = json_object_get(row->doc, "offer");
+    const json_t *private = json_object_get(row->doc, "private");
+    const json_t *datetime = json_array_get(json_object_get(offer, "datetime"), 0);
+    const struct passwd *pw = getpwuid(geteuid());
+    int64_t length = json_int(private, "length", 0);
+    *job = (struct job){.phase = PHASE_PENDING, .created = now};
+    snprintf(job->id, sizeof(job->id), "%s", row->id);
+    job->name = str_new(json_text(offer, "task"));
+    job->owner = pw ? str_new(pw->pw_name) : str_print("%ld", (long)geteuid());
+    job->platform = str_new(row->platform);
+    job->driver = str_new(json_text(private, "driver"));
+    job->destruction = (start + length + KEPT_S) * 1000;
+    job->doc = json_pack("{s:s,s:s*,s:n,s:O,s:O,s:O,s:O*,s:O}", "offer", row->id,
+                         "executionduration", json_text(datetime, "maxduration"), "url",
+                         "executable", json_object_get(offer, "executable"), "resources",
+                         json_object_get(offer, "resources"), "datetime",
+                         json_object_get(offer, "datetime"), "advisory",
+                         json_object_get(offer, "advisory"), "private", private);
+}
+
+/* Room may have gone since the offer was made: looked at again, inside the transaction. */
+static int book(struct store *store, const struct offer_row *row, int64_t now, int64_t *start,
+                struct err *err)
+{
+    const json_t *p = json_object_get(row->doc, "private");
+    struct booking *list = NULL;
+    size_t n = 0;
+    int64_t from = json_int(p, "from", 0), to = json_int(p, "to", 0);
+    int64_t length = json_int(p, "length", 0);
+    const struct room all = {json_int(p, "allcores", 0), json_int(p, "allmemory", 0)};
+    const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};
+    if (from < now / 1000)
+        from = now / 1000;
+    if (store_bookings(store, row->platform, from, &list, &n, err) < 0)
+        return -1;
+    *start = from <= to ? calendar_fit(list, n, all, need, from, to, length, NULL) : -1;
+    free(list);
+    if (*start < 0)
+        return err_set(err, CODE_CONFLICT,
+                       "the room of offer %s is gone; ask again with "
+                       "execdm-plan",
+                       row->id);
+    struct booking b = {
+        .start = *start, .end = *start + length, .cores = need.cores, .memory = need.memory};
+    snprintf(b.job, sizeof(b.job), "%s", row->id);
+    return store_booking_set(store, row->platform, &b, err);
+}
+
+static int accept_now(struct store *store, const char *id, int64_t now, struct job *job,
+                      struct err *err)
+{
+    own(offer_row_fini) struct offer_row row = {0};
+    char taken[UUID_TEXT];
+    int64_t start;
+    if (store_offer_get(store, id, &row, err) < 0)
+        return -1;
+    int rc = store_offer_accepted(store, row.answer, taken, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : store_job_get(store, taken, job, err);
+    if (row.expires < now) {
+        char text[WHEN_TEXT];
+        return err_set(err, CODE_CONFLICT, "offer %s expired at %s; ask again with execdm-plan", id,
+                       when_print(when_of_ms(row.expires), text));
+    }
+    if (book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
+        return -1;
+    make_job(&row, start, now, job);
+    return store_job_add(store, job, "owner", "offer accepted", err);
+}
+
+int accept_offer(struct store *store, const char *id, int64_t now, struct job *job, struct err *err)
+{
+    struct job made = {0};
+    if (store_begin(store, true, err) < 0)
+        return -1;
+    if (accept_now(store, id, now, &made, err) < 0) {
+        store_rollback(store);
+        job_fini(&made);
+        return -1;
+    }
+    if (store_commit(store, err) < 0) {
+        job_fini(&made);
+        return -1;
+    }
+    *job = made;
+    return 0;
+}

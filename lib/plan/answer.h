@@ -1,0 +1,26 @@
+/* What one platform answers to one task: offers, recorded in the store, or reasons (Planner 2). */
+#ifndef PLAN_ANSWER_H
+#define PLAN_ANSWER_H
+
+#include "model/platform.h"
+#include "model/task.h"
+#include "store/store.h"
+
+/* An answer being put together: {"result", "offers", "messages"}. */
+struct answer {
+    char id[UUID_TEXT]; /* siblings are offers of the same answer */
+    json_t *offers, *messages;
+};
+void answer_init(struct answer *a);
+void answer_fini(struct answer *a);
+/* The document, a new reference. */
+json_t *answer_document(const struct answer *a);
+
+/* Adds what the platform says. Offers are in the store when this returns. `now` is real time in ms.
+ * 0 whatever the answer is; -1 when the store failed. */
+int answer_platform(struct answer *a, struct store *store, const struct task *task,
+                    const struct platform *platform, int64_t now, struct err *err);
+/* Adds a message about a platform that could not be asked. */
+void answer_message(struct answer *a, const char *platform, const char *rule, const char *text);
+
+#endif

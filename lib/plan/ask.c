@@ -1,0 +1,148 @@
+#include <dirent.h>
+#include <pwd.h>
+#include "host/clock.h"
+#include "host/driver.h"
+#include "host/path.h"
+#include "model/check.h"
+#include "plan/ask.h"
+#include "text/doc.h"
+
+#define PROBE_S 20
+
+char *config_dir(void)
+{
+    const char *site = getenv("EXECDM_CONFIG"), *home = getenv("HOME");
+    if (site && *site)
+        return str_new(site);
+    if (!home || *home != '/') {
+        const struct passwd *pw = getpwuid(geteuid());
+        home = pw ? pw->pw_dir : "";
+    }
+    own(str_fini) char *mine = str_print("%s/.config/execdm", home);
+    if (path_exists(mine))
+        return move(mine);
+    return path_exists("/etc/execdm") ? str_new("/etc/execdm") : NULL;
+}
+
+static char *platforms_dir(void)
+{
+    own(str_fini) char *config = config_dir();
+    own(str_fini) char *dir = config ? str_print("%s/platforms.d", config) : NULL;
+    return dir && path_exists(dir) ? move(dir) : NULL;
+}
+
+static int is_platform_file(const struct dirent *e)
+{
+    const char *dot = strrchr(e->d_name, '.');
+    return e->d_name[0] != '.' && dot &&
+           (str_same(dot, ".yaml") || str_same(dot, ".yml") || str_same(dot, ".json"));
+}
+
+/* Reads and checks a platform's file. Findings become the error: the first one, with its place. */
+static int read_platform(struct model *model, const char *path, json_t **doc, struct err *err)
+{
+    own(json_fini) json_t *read = NULL;
+    own(findings_fini) struct findings findings = {0};
+    if (doc_file(path, &read, err) < 0 ||
+        check_document(model, KIND_PLATFORM, read, NULL, &findings, err) < 0)
+        return -1;
+    for (size_t i = 0; i < findings.n; i++) {
+        const struct finding *f = &findings.list[i];
+        own(input_close) struct input in = {0};
+        unsigned line = 0, column = 0;
+        struct err ignored;
+        if (f->severity != FINDING_ERROR)
+            continue;
+        if (input_open(&in, path, &ignored) == 0)
+            input_locate(&in, 0, f->pointer, &line, &column);
+        err_set(err, CODE_CONFIG, "%s%s%s", f->text, f->hint ? "; " : "", f->hint ? f->hint : "");
+        return err_at(err, path, line, column);
+    }
+    *doc = move(read);
+    return 0;
+}
+
+static int probe_driver(const json_t *doc, json_t **reply, struct err *err)
+{
+    own(json_fini) json_t *lines = json_pack("[{s:s}]", "id", "probe");
+    own(json_fini) json_t *replies = NULL;
+    if (driver_call(json_text(doc, "driver"), "probe", json_object_get(doc, "driver-options"),
+                    lines, PROBE_S, &replies, err) < 0)
+        return -1;
+    *reply = json_incref(json_array_get(replies, 0));
+    return 0;
+}
+
+static int ask_one(struct answer *a, struct store *store, const struct task *task, json_t *doc,
+                   struct err *err)
+{
+    own(json_fini) json_t *probe = NULL;
+    own(platform_fini) struct platform platform = {0};
+    struct err why = {0};
+    if (probe_driver(doc, &probe, &why) < 0 || platform_init(&platform, doc, probe, &why) < 0) {
+        answer_message(a, json_text(doc, "name"), "platform-down", why.text);
+        return 0;
+    }
+    return answer_platform(a, store, task, &platform, clock_ms(), err);
+}
+
+static int ask_file(struct answer *a, struct model *model, struct store *store,
+                    const struct task *task, const char *path, struct err *err)
+{
+    own(json_fini) json_t *doc = NULL;
+    struct err why = {0};
+    if (read_platform(model, path, &doc, &why) == 0)
+        return ask_one(a, store, task, doc, err);
+    own(str_fini) char *text = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
+    answer_message(a, path, "platform-file", text);
+    return 0;
+}
+
+static int ask_localhost(struct answer *a, struct store *store, const struct task *task,
+                         struct err *err)
+{
+    own(json_fini) json_t *doc = json_pack("{s:s,s:s}", "name", "localhost", "driver", "local");
+    return ask_one(a, store, task, doc, err);
+}
+
+static int ask_named(struct answer *a, struct model *model, struct store *store,
+                     const struct task *task, const char *name, struct err *err)
+{
+    static const char *const endings[] = {"yaml", "yml", "json"};
+    own(str_fini) char *dir = platforms_dir();
+    if (strchr(name, '/'))
+        return ask_file(a, model, store, task, name, err);
+    for (size_t i = 0; dir && i < COUNT(endings); i++) {
+        own(str_fini) char *path = str_print("%s/%s.%s", dir, name, endings[i]);
+        if (path_exists(path))
+            return ask_file(a, model, store, task, path, err);
+    }
+    if (str_same(name, "localhost"))
+        return ask_localhost(a, store, task, err);
+    return err_set(
+        err, CODE_NOINPUT,
+        "there is no platform \"%s\" in %s; a file is named with a slash, like ./%s.yaml", name,
+        dir ? dir : "the configuration (no platforms.d)", name);
+}
+
+int ask_platforms(struct answer *a, struct model *model, struct store *store,
+                  const struct task *task, char *const *names, struct err *err)
+{
+    for (size_t i = 0; names && names[i]; i++)
+        if (ask_named(a, model, store, task, names[i], err) < 0)
+            return -1;
+    if (names && names[0])
+        return 0;
+    own(str_fini) char *dir = platforms_dir();
+    struct dirent **files = NULL;
+    int n = dir ? scandir(dir, &files, is_platform_file, alphasort) : 0;
+    int rc = n > 0 ? 0 : ask_localhost(a, store, task, err);
+    for (int i = 0; i < n; i++) {
+        own(str_fini) char *path = str_print("%s/%s", dir, files[i]->d_name);
+        if (rc == 0)
+            rc = ask_file(a, model, store, task, path, err);
+        free(files[i]);
+    }
+    free(files);
+    return rc;
+}

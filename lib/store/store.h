@@ -1,0 +1,88 @@
+/* The job store: offers, jobs, their events and bookings, in one SQLite file of one user.
+ *
+ * Reading needs nothing. Writing stands between store_begin and store_commit; writers queue on a
+ * lock file, so that no one starves, and give up with CODE_TEMP after 10 s. A step of a job is one
+ * transaction: the phase is compared and set, and the event log gains a row. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "model/job.h"
+#include "text/buf.h"
+#include "text/err.h"
+
+struct store {
+    char *dir; /* the state directory, absolute */
+    struct sqlite3 *db;
+    int lock;     /* the writers' queue */
+    bool network; /* the directory is on a network file system */
+};
+
+/* The state directory: $EXECDM_STATE, else $XDG_STATE_HOME/execdm, else ~/.local/state/execdm; made
+ * with mode 0700. Fails with CODE_PERM when it belongs to somebody else, CODE_CONFIG when it was
+ * written by a newer execdm or its file system cannot lock. */
+int store_open(struct store *s, struct err *err);
+void store_close(struct store *s);
+/* "DIR/jobs/ID" or "DIR/jobs/ID/name"; the caller frees. */
+char *store_job_path(const struct store *s, const char *id, const char *name);
+
+/* durable: on stable storage when store_commit returns (an accept, a phase); else soon (an offer).
+ */
+int store_begin(struct store *s, bool durable, struct err *err);
+int store_commit(struct store *s, struct err *err);
+void store_rollback(struct store *s);
+
+struct offer_row {
+    char id[UUID_TEXT], answer[UUID_TEXT];
+    char *platform, *state; /* open, accepted, released */
+    int64_t expires;        /* ms */
+    json_t *doc;            /* {offer, task} */
+};
+void offer_row_fini(struct offer_row *o);
+
+int store_offer_add(struct store *s, const struct offer_row *o, int64_t now, struct err *err);
+/* CODE_NOINPUT when there is none. */
+int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct err *err);
+/* The offer of this answer that was accepted already: 1 and its id, 0 when none was. */
+int store_offer_accepted(struct store *s, const char *answer, char id[UUID_TEXT], struct err *err);
+/* This one is accepted, its siblings are released (EP-97). */
+int store_offer_accept(struct store *s, const struct offer_row *o, struct err *err);
+
+/* The slot a job holds on its platform. Times in s since 1970, amounts as in struct task. */
+struct booking {
+    char job[UUID_TEXT];
+    int64_t start, end, cores, memory;
+};
+int store_booking_set(struct store *s, const char *platform, const struct booking *b,
+                      struct err *err);
+int store_booking_drop(struct store *s, const char *job, struct err *err);
+/* Every booking of a platform that ends after `from`, by start; *list is the caller's to free. */
+int store_bookings(struct store *s, const char *platform, int64_t from, struct booking **list,
+                   size_t *n, struct err *err);
+
+/* Adds the job in its phase, with the first event. */
+int store_job_add(struct store *s, const struct job *j, const char *by, const char *why,
+                  struct err *err);
+/* CODE_NOINPUT when there is none; an unambiguous beginning of an id (8 letters or more) will do.
+ */
+int store_job_get(struct store *s, const char *id, struct job *j, struct err *err);
+/* One step: from the phase and attempt the job is in here to where the table leads, with everything
+ * else of *j written along. 1 done, 0 when the store holds another phase or attempt by now (nothing
+ * is written), -1 CODE_CONFLICT when the table has no such step, or another error. On 1 j->phase is
+ * the new phase. Between store_begin and store_commit. */
+int store_job_step(struct store *s, struct job *j, enum phase_event event, unsigned who,
+                   int64_t now, const char *by, const char *why, struct err *err);
+/* Writes everything of *j but its phase; 1, or 0 when the phase is another by now. */
+int store_job_save(struct store *s, const struct job *j, struct err *err);
+int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err);
+/* The wish now standing, a new string or NULL. Cheap: asked while a transfer runs. */
+char *store_job_wished(struct store *s, const char *id);
+int store_job_delete(struct store *s, const char *id, struct err *err);
+/* The ids of jobs, newest first; live: only those not at an end. */
+int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err);
+/* The event log of one job as a list of {phase, time, by, why}: a new reference, NULL with err. */
+json_t *store_events(struct store *s, const char *id, struct err *err);
+
+/* Touched by every write, so that who waits can be woken by inotify; "DIR/wake". */
+const char *store_wake_name(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* JSON values in memory: jansson, ownership by scope, the two look-ups everybody needs. */
+#ifndef TEXT_JSON_H
+#define TEXT_JSON_H
+
+#include <jansson.h>
+#include "text/base.h"
+
+/* own(json_fini) json_t *j = NULL; */
+static inline void json_fini(json_t **j)
+{
+    json_decref(*j);
+    *j = NULL;
+}
+
+/* The string at a key, borrowed; NULL when there is none. */
+static inline const char *json_text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The whole number at a key, or `otherwise`. */
+static inline int64_t json_int(const json_t *object, const char *key, int64_t otherwise)
+{
+    const json_t *v = json_object_get(object, key);
+    return json_is_integer(v) ? json_integer_value(v) : otherwise;
+}
+
+#endif
