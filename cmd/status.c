@@ -129,7 +129,7 @@ static int run(char **operands, struct buf *out, struct err *err)
     own(store_close) struct store store = {.lock = -1};
     own(strs_fini) struct strs ids = {0};
     own(json_fini) json_t *docs = json_array();
-    int64_t deadline;
+    int64_t deadline = 0;
     if (check_options(&deadline, err) < 0)
         return -1;
     if (!*operands && !list_all && isatty(0) == 1)

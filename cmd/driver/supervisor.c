@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "host/clock.h"
 #include "host/path.h"
@@ -259,6 +260,7 @@ static int detach(struct attempt *a, int tell)
         _exit(0);
     if (chdir("/") < 0)
         _exit(1);
+    umask(022); /* the task's files, whoever started us */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd <= 2; fd++)
         dup2(null, fd);

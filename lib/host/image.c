@@ -11,6 +11,14 @@
 #define UNPACK_S 900 /* how long unpacking may take */
 #define REF_NAME "org.opencontainers.image.ref.name"
 
+/* One unpacking under way. */
+struct unpacking {
+    const struct image *image;
+    const char *dir, *work; /* the state directory, and ours below it */
+    bool (*stop)(void *context);
+    void *context;
+};
+
 void image_fini(struct image *image)
 {
     free(image->path);
@@ -144,22 +152,30 @@ static void exec_sandbox(void *context)
     _exit(CODE_UNAVAIL);
 }
 
-static int run_sandboxed(struct sandbox *s, struct err *err)
+static int run_sandboxed(const struct unpacking *u, struct sandbox *s, struct err *err)
 {
     char *argv[] = {"/bin/sh", NULL}; /* the sandbox is entered instead */
-    own(spawn_fini) struct spawn run = {
-        .argv = argv, .deadline_ms = UNPACK_S * 1000, .exec = exec_sandbox, .exec_context = s};
+    own(spawn_fini) struct spawn run = {.argv = argv,
+                                        .deadline_ms = UNPACK_S * 1000,
+                                        .stop = u->stop,
+                                        .context = u->context,
+                                        .exec = exec_sandbox,
+                                        .exec_context = s};
     int rc = spawn_run(&run, err);
     if (rc < 0)
         return -1;
+    if (run.stopped)
+        return err_set(err, CODE_TEMP, "unpacking was stopped");
     if (rc > 0)
         return err_set(err, rc == CODE_UNAVAIL ? CODE_UNAVAIL : CODE_DATA, "%s",
                        spawn_last_error(&run));
     return 0;
 }
 
-static int unpack_archive(const struct image *image, const char *work, struct err *err)
+static int unpack_archive(const struct unpacking *u, struct err *err)
 {
+    const struct image *image = u->image;
+    const char *work = u->work;
     own(str_fini) char *blobs = str_print("%s/layout", work);
     own(sandbox_fini) struct sandbox s = {.info_fd = -1};
     static const char *const words[] = {"/usr/bin/tar", "-xf",     "/archive",
@@ -169,11 +185,13 @@ static int unpack_archive(const struct image *image, const char *work, struct er
         strs_add(&s.argv, words[i]);
     sandbox_mount(&s, image->path, "/archive", false);
     sandbox_mount(&s, blobs, "/layout", true);
-    return run_sandboxed(&s, err);
+    return run_sandboxed(u, &s, err);
 }
 
-static int unpack_layout(const struct image *image, const char *work, struct err *err)
+static int unpack_layout(const struct unpacking *u, struct err *err)
 {
+    const struct image *image = u->image;
+    const char *work = u->work;
     own(str_fini) char *layout = str_print("%s/layout", work);
     own(str_fini) char *blobs = str_print("%s/blobs", image->path);
     own(str_fini) char *out = str_print("%s/out", work);
@@ -192,7 +210,7 @@ static int unpack_layout(const struct image *image, const char *work, struct err
         sandbox_mount(&s, blobs, "/layout/blobs", false);
     sandbox_mount(&s, out, "/out", true);
     sandbox_mount(&s, "/dev/null", "/etc/resolv.conf", false); /* umoci wants to see one */
-    return run_sandboxed(&s, err);
+    return run_sandboxed(u, &s, err);
 }
 
 /* What the image says about its process, from the runtime configuration umoci wrote. */
@@ -211,8 +229,10 @@ static int keep_config(const char *work, struct err *err)
     return path_write(kept, text, strlen(text), 0600, err);
 }
 
-static int unpack_into(const struct image *image, const char *work, struct err *err)
+static int unpack_into(const struct unpacking *u, struct err *err)
 {
+    const struct image *image = u->image;
+    const char *work = u->work;
     uid_t uid;
     gid_t gid;
     own(str_fini) char *out = str_print("%s/out", work);
@@ -223,8 +243,8 @@ static int unpack_into(const struct image *image, const char *work, struct err *
         return -1;
     if (uid != geteuid() && path_chown_tree(work, uid, gid, err) < 0)
         return -1;
-    if ((image->archive && unpack_archive(image, work, err) < 0) ||
-        unpack_layout(image, work, err) < 0 || keep_config(work, err) < 0)
+    if ((image->archive && unpack_archive(u, err) < 0) || unpack_layout(u, err) < 0 ||
+        keep_config(work, err) < 0)
         return -1;
     if (rename(rootfs, place) < 0)
         return err_sys(err, "cannot rename %s", rootfs);
@@ -238,26 +258,27 @@ static int unpack_into(const struct image *image, const char *work, struct err *
 }
 
 /* Unpacks into a directory of our own, then renames: an image is there whole or not at all. */
-static int unpack_new(const struct image *image, const char *dir, const char *place,
-                      struct err *err)
+static int unpack_new(struct unpacking *u, const char *place, struct err *err)
 {
     char name[UUID_TEXT];
     struct err ignored;
-    own(str_fini) char *work = str_print("%s/images/tmp/%s", dir, clock_uuid(name));
+    own(str_fini) char *work = str_print("%s/images/tmp/%s", u->dir, clock_uuid(name));
     if (path_mkdirs(work, 0700, err) < 0)
         return -1;
-    int rc = unpack_into(image, work, err);
+    u->work = work;
+    int rc = unpack_into(u, err);
     if (rc == 0 && rename(work, place) < 0 && errno != EEXIST && errno != ENOTEMPTY)
         rc = err_sys(err, "cannot rename %s", work);
     path_remove(work, &ignored);
     if (rc < 0)
-        return err_wrap(err, "cannot unpack the image %s", image->path);
+        return err_wrap(err, "cannot unpack the image %s", u->image->path);
     return path_sync_parent(place, err);
 }
 
-int image_unpack(const struct image *image, const char *dir, char **rootfs, json_t **config,
-                 int *lock, struct err *err)
+int image_unpack(const struct image *image, const char *dir, bool (*stop)(void *context),
+                 void *context, char **rootfs, json_t **config, struct err *err)
 {
+    struct unpacking u = {image, dir, NULL, stop, context};
     own(str_fini) char *place = str_print("%s/images/sha256-%s", dir, image->digest + 7);
     own(str_fini) char *config_file = str_print("%s/config.json", place);
     own(str_fini) char *guard = str_print("%s/images/lock", dir);
@@ -267,15 +288,10 @@ int image_unpack(const struct image *image, const char *dir, char **rootfs, json
     own(fd_fini) int turn = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (turn < 0 || flock(turn, LOCK_EX) < 0)
         return err_sys(err, "cannot lock %s", guard);
-    if (!path_exists(config_file) && unpack_new(image, dir, place, err) < 0)
+    if (!path_exists(config_file) && unpack_new(&u, place, err) < 0)
         return -1;
-    own(fd_fini) int fd = open(config_file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_SH) < 0)
-        return err_sys(err, "cannot lock %s", config_file);
     if (doc_file(config_file, config, err) < 0)
         return -1;
     *rootfs = str_print("%s/rootfs", place);
-    *lock = fd;
-    fd = -1;
     return 0;
 }

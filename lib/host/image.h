@@ -21,9 +21,9 @@ void image_fini(struct image *image);
 
 /* Unpacks the image below DIR/images, if it is not there, and checks every digest on the way.
  * *rootfs becomes the directory of its files and *config what the image says about its process
- * {args, env, cwd}; the caller frees. *lock is a descriptor that keeps the image from being
- * collected; close it when done. Runs umoci inside bubblewrap. CODE_DATA: corrupt image. */
-int image_unpack(const struct image *image, const char *dir, char **rootfs, json_t **config,
-                 int *lock, struct err *err);
+ * {args, env, cwd}; the caller frees. Runs umoci inside bubblewrap. stop (may be NULL) is asked now and
+ * then, true ends it. CODE_DATA: corrupt image; CODE_TEMP: stopped. */
+int image_unpack(const struct image *image, const char *dir, bool (*stop)(void *context),
+                 void *context, char **rootfs, json_t **config, struct err *err);
 
 #endif

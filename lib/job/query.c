@@ -61,7 +61,7 @@ static int change_abort(struct store *store, struct job *j, struct err *err)
         return -1;
     own(fd_fini) int lease = lease_take(store, j->id, PATIENCE_MS, err);
     if (lease < 0)
-        return -1;
+        return err_wrap(err, "the wish to abort is noted");
     own(job_fini) struct job now = {0};
     struct step step = {.store = store, .by = "owner"};
     if (store_job_get(store, j->id, &now, err) < 0)

@@ -217,18 +217,19 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
 
 /* The image's files. 0 with them, 1 when the job has failed over it, -1. */
 static int prepare_image(struct step *s, struct job *j, const struct task *t, char **rootfs,
-                         json_t **config, int *lock, struct err *err)
+                         json_t **config, struct err *err)
 {
     own(image_fini) struct image image = {0};
+    struct moving m = {.step = s, .job = j};
     struct err why = {0};
     if (!str_same(t->type, EXEC_TYPES "oci-container"))
         return 0;
     if (s->progress)
         s->progress(s->context, j, "image", -1, -1);
     if (image_find(json_text(t->spec, "image"), json_text(t->spec, "digest"), &image, &why) == 0 &&
-        image_unpack(&image, s->store->dir, rootfs, config, lock, &why) == 0)
+        image_unpack(&image, s->store->dir, on_stop, &m, rootfs, config, &why) == 0)
         return 0;
-    if (stopping(s)) {
+    if (on_stop(&m)) { /* by a signal, or because the owner wants the job ended */
         *err = why;
         return -1;
     }
@@ -244,7 +245,6 @@ static int step_preparing(struct step *s, struct job *j, const struct task *t, s
     own(json_fini) json_t *config = NULL;
     own(json_fini) json_t *lines = layout_inputs(s->store, j, t);
     own(str_fini) char *rootfs = NULL;
-    own(fd_fini) int lock = -1;
     own(str_fini) char *in = store_job_path(s->store, j->id, "in");
     struct err why = {0};
     path_remove(in, &why); /* what a worker that died here left behind */
@@ -257,7 +257,7 @@ static int step_preparing(struct step *s, struct job *j, const struct task *t, s
     }
     if (layout_make(s->store, j, t, &why) < 0)
         return fail(s, j, "stagein", "platform", true, why.text, err);
-    rc = prepare_image(s, j, t, &rootfs, &config, &lock, err);
+    rc = prepare_image(s, j, t, &rootfs, &config, err);
     if (rc != 0)
         return rc;
     own(json_fini) json_t *line = layout_submit(s->store, j, t, rootfs, config);
@@ -491,16 +491,9 @@ static int parse_task(const struct job *j, struct task *t, struct err *err)
     return task_init(t, doc, err);
 }
 
-int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
+static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     own(task_fini) struct task t = {0};
-    *due = 0;
-    if (store_job_get(s->store, id, j, err) < 0)
-        return -1;
-    if (phase_terminal(j->phase))
-        return 0;
-    if (str_same(j->wish, "abort"))
-        return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
     switch (j->phase) {
     case PHASE_PENDING:
         return step_pending(s, j, due, err);
@@ -519,4 +512,22 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         *due = clock_ms() + POLL_MS;
         return 0;
     }
+}
+
+int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
+{
+    *due = 0;
+    if (store_job_get(s->store, id, j, err) < 0)
+        return -1;
+    if (phase_terminal(j->phase))
+        return 0;
+    if (str_same(j->wish, "abort"))
+        return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
+    int rc = step_phase(s, j, due, err);
+    if (rc < 0 && err->code == CODE_TEMP) { /* work was broken off because of a new wish? */
+        own(str_fini) char *wish = store_job_wished(s->store, id);
+        if (wish)
+            return 1;
+    }
+    return rc;
 }
