@@ -27,18 +27,23 @@ static void moved(struct moves *moves, const char *to, const char *from)
 
 /* null stands for "not given" (the draft's own offer-002). What belongs to a type nobody here knows
  * is carried untouched (EP-07). */
+static bool is_foreign(const struct model *m, const json_t *item)
+{
+    const char *type = json_text(item, "type");
+    return type && !type_uri(m, type);
+}
+
 static void drop_nulls(const struct model *m, json_t *v, struct pointer *at,
                        struct findings *findings)
 {
-    const char *type = json_text(v, "type");
-    bool foreign = type && !type_uri(m, type);
+    bool foreign = is_foreign(m, v);
     size_t i;
     const char *key;
     json_t *item;
     void *next;
     json_object_foreach_safe(v, next, key, item)
     {
-        if (foreign && str_same(key, "spec"))
+        if ((foreign && str_same(key, "spec")) || str_begins(key, "x-"))
             continue;
         size_t up = pointer_key(at, key);
         if (json_is_null(item)) {
@@ -76,31 +81,31 @@ static void canon_bare_spec(json_t *item, const char *pointer, struct moves *mov
     void *next;
     json_object_foreach_safe(item, next, key, value)
     {
-        if (!is_spec_key(key))
-            continue;
         json_t *spec = json_object_get(item, "spec");
+        if (!is_spec_key(key) || json_object_get(spec, key)) /* twice: an unknown key */
+            continue;
         if (!spec) {
             spec = json_object();
             json_object_set_new(item, "spec", spec);
-            notice(findings, pointer, "%s: read as part of spec (Planner 2.2.2)", key);
         }
         own(str_fini) char *to = str_print("%s/spec/%s", pointer, key);
         own(str_fini) char *from = str_print("%s/%s", pointer, key);
+        notice(findings, from, "%s: read as part of spec (Planner 2.2.2)", key);
         moved(moves, to, from);
         json_object_set(spec, key, value);
         json_object_del(item, key);
     }
 }
 
-static void canon_volumes(json_t *item, const char *pointer, struct moves *moves,
-                          struct findings *findings)
+static void canon_volumes(const struct model *m, json_t *item, const char *pointer,
+                          struct moves *moves, struct findings *findings)
 {
     static const char *const modes[][2] = {
         {"ro", "r"}, {"READONLY", "r"}, {"READWRITE", "rw"}, {"read", "r"}};
     json_t *spec = json_object_get(item, "spec");
     json_t *inner = json_object_get(spec, "volumes");
     own(str_fini) char *place = str_print("%s/volumes", pointer);
-    if (inner && !json_object_get(item, "volumes")) {
+    if (inner && !json_object_get(item, "volumes") && !is_foreign(m, item)) {
         own(str_fini) char *from = str_print("%s/spec/volumes", pointer);
         notice(findings, from, "volumes: read as standing beside spec (Planner 2.2.3)");
         moved(moves, place, from);
@@ -129,7 +134,8 @@ static void canon_volumes(json_t *item, const char *pointer, struct moves *moves
     }
 }
 
-static void canon_compute(json_t *doc, struct moves *moves, struct findings *findings)
+static void canon_compute(const struct model *m, json_t *doc, struct moves *moves,
+                          struct findings *findings)
 {
     json_t *resources = json_object_get(doc, "resources");
     json_t *compute = json_object_get(resources, "compute");
@@ -145,8 +151,9 @@ static void canon_compute(json_t *doc, struct moves *moves, struct findings *fin
         own(str_fini) char *pointer = str_print("/resources/compute/%zu", i);
         if (!json_is_object(item))
             continue;
-        canon_bare_spec(item, pointer, moves, findings);
-        canon_volumes(item, pointer, moves, findings);
+        if (!is_foreign(m, item))
+            canon_bare_spec(item, pointer, moves, findings);
+        canon_volumes(m, item, pointer, moves, findings);
         if (!json_object_get(item, "type"))
             json_object_set_new(item, "type", json_string(GENERIC_COMPUTE));
         if (!json_object_get(item, "name"))
@@ -157,7 +164,8 @@ static void canon_compute(json_t *doc, struct moves *moves, struct findings *fin
 }
 
 /* "A, B" is the list A,B; `status` in a callout is `state` (EP-71, EP-80). */
-static void canon_list(json_t *object, const char *key)
+static void canon_list(json_t *object, const char *key, const char *pointer,
+                       struct findings *findings)
 {
     const char *text = json_text(object, key);
     if (!text || !strpbrk(text, " \t"))
@@ -166,29 +174,41 @@ static void canon_list(json_t *object, const char *key)
     for (; *text; text++)
         if (*text != ' ' && *text != '\t')
             buf_char(&b, *text);
-    json_object_set_new(object, key, json_string(b.bytes ? b.bytes : ""));
+    const char *list = b.bytes ? b.bytes : "";
+    notice(findings, pointer, "\"%s\" is read as %s", json_text(object, key), list);
+    json_object_set_new(object, key, json_string(list));
 }
 
-static void canon_signals(json_t *doc, struct moves *moves, struct findings *findings)
+static void canon_signals(const struct model *m, json_t *doc, struct moves *moves,
+                          struct findings *findings)
 {
     size_t i, k;
     json_t *item, *row;
     json_array_foreach(json_object_get(doc, "triggers"), i, item)
-        json_array_foreach(json_object_get(json_object_get(item, "spec"), "conditions"), k, row)
-            canon_list(row, "value");
-    json_array_foreach(json_object_get(doc, "callouts"), i, item)
-        json_array_foreach(json_object_get(json_object_get(item, "spec"), "triggers"), k, row)
     {
-        json_t *status = json_object_get(row, "status");
-        if (status && !json_object_get(row, "state")) {
+        json_t *conditions = json_object_get(json_object_get(item, "spec"), "conditions");
+        json_array_foreach(is_foreign(m, item) ? NULL : conditions, k, row)
+        {
+            own(str_fini) char *at = str_print("/triggers/%zu/spec/conditions/%zu/value", i, k);
+            canon_list(row, "value", at, findings);
+        }
+    }
+    json_array_foreach(json_object_get(doc, "callouts"), i, item)
+    {
+        json_t *triggers = json_object_get(json_object_get(item, "spec"), "triggers");
+        json_array_foreach(is_foreign(m, item) ? NULL : triggers, k, row)
+        {
             own(str_fini) char *from = str_print("/callouts/%zu/spec/triggers/%zu/status", i, k);
             own(str_fini) char *to = str_print("/callouts/%zu/spec/triggers/%zu/state", i, k);
-            notice(findings, from, "status: read as state (Planner 2.5.2)");
-            moved(moves, to, from);
-            json_object_set(row, "state", status);
-            json_object_del(row, "status");
+            json_t *status = json_object_get(row, "status");
+            if (status && !json_object_get(row, "state")) {
+                notice(findings, from, "status: read as state (Planner 2.5.2)");
+                moved(moves, to, from);
+                json_object_set(row, "state", status);
+                json_object_del(row, "status");
+            }
+            canon_list(row, "state", to, findings);
         }
-        canon_list(row, "state");
     }
 }
 
@@ -217,9 +237,34 @@ void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
     struct pointer at = {0};
     struct alias_context context = {m, findings};
     drop_nulls(m, doc, &at, findings);
-    canon_compute(doc, moves, findings);
-    canon_signals(doc, moves, findings);
-    typed_each(doc, canon_alias, &context);
+    canon_compute(m, doc, moves, findings);
+    canon_signals(m, doc, moves, findings);
+    typed_each(m, doc, canon_alias, &context);
+}
+
+void canon_answer(const struct model *m, json_t *doc, struct findings *findings)
+{
+    static const char *const parts[] = {"executable",     "resources", "datetime",
+                                        "authentication", "triggers",  "callouts"};
+    size_t i;
+    json_t *offer;
+    json_array_foreach(json_object_get(doc, "offers"), i, offer)
+    {
+        struct pointer at = {0};
+        pointer_key(&at, "offers");
+        pointer_index(&at, i);
+        for (size_t k = 0; k < COUNT(parts); k++) {
+            json_t *part = json_object_get(offer, parts[k]);
+            size_t up = pointer_key(&at, parts[k]);
+            if (json_is_null(part)) {
+                notice(findings, at.text, "%s: null is read as not given", parts[k]);
+                json_object_del(offer, parts[k]);
+            } else {
+                drop_nulls(m, part, &at, findings);
+            }
+            pointer_up(&at, up);
+        }
+    }
 }
 
 /* Formats: a string with a format known here is rewritten the canonical way. NULL: left alone. */

@@ -11,7 +11,8 @@ static const struct {
 
 enum kind kind_of(const json_t *doc)
 {
-    for (size_t i = 0; i < COUNT(kinds); i++)
+    /* From the last one on: a platform has `offers`, too. */
+    for (size_t i = COUNT(kinds); i-- > 0;)
         if (kinds[i].key && json_object_get(doc, kinds[i].key))
             return (enum kind)i;
     return KIND_TASK;
@@ -33,8 +34,8 @@ const char *kind_name(enum kind kind)
     return kinds[kind].name;
 }
 
-static void visit_list(json_t *list, const char *area, struct pointer *at, typed_visit *visit,
-                       void *context)
+static void visit_list(const struct model *m, json_t *list, const char *area, struct pointer *at,
+                       typed_visit *visit, void *context)
 {
     size_t i;
     json_t *item;
@@ -43,16 +44,16 @@ static void visit_list(json_t *list, const char *area, struct pointer *at, typed
         size_t up = pointer_index(at, i);
         visit(context, item, area, at);
         json_t *extras = json_object_get(json_object_get(item, "spec"), "extras");
-        if (str_same(area, "resource") && extras) {
+        if (str_same(area, "resource") && extras && type_uri(m, json_text(item, "type"))) {
             pointer_key(at, "spec");
             pointer_key(at, "extras");
-            visit_list(extras, "extra", at, visit, context);
+            visit_list(m, extras, "extra", at, visit, context);
         }
         pointer_up(at, up);
     }
 }
 
-void typed_each(json_t *doc, typed_visit *visit, void *context)
+void typed_each(const struct model *m, json_t *doc, typed_visit *visit, void *context)
 {
     static const struct {
         const char *section, *key, *area;
@@ -74,7 +75,7 @@ void typed_each(json_t *doc, typed_visit *visit, void *context)
         if (places[i].section)
             pointer_key(&at, places[i].section);
         pointer_key(&at, places[i].key);
-        visit_list(json_object_get(from, places[i].key), places[i].area, &at, visit, context);
+        visit_list(m, json_object_get(from, places[i].key), places[i].area, &at, visit, context);
         pointer_up(&at, up);
     }
 }
@@ -93,7 +94,7 @@ static void check_type(void *context, json_t *item, const char *area, struct poi
     struct check_context *c = context;
     const char *type = json_text(item, "type");
     json_t *spec = json_object_get(item, "spec");
-    if (!type || c->failed)
+    if (!type || c->failed || (spec && !json_is_object(spec))) /* the last was said before */
         return;
     if (!type_uri(c->model, type)) {
         struct finding *f = finding_add(c->findings, FINDING_NOTICE, "unknown-type", at->text,
@@ -150,7 +151,7 @@ static int check_body(struct check_context *c, enum kind kind, json_t *doc)
         schema_check(&c->model->source, schema, schema, doc, &at, c->findings, c->err) < 0)
         return -1;
     if (kind == KIND_TASK)
-        typed_each(doc, check_type, c);
+        typed_each(c->model, doc, check_type, c);
     if (c->failed)
         return -1;
     /* The rules read what the schemas have promised. */
@@ -168,6 +169,8 @@ int check_document(struct model *m, enum kind kind, json_t *doc, const char *bas
     struct moves moves = {0};
     if (kind == KIND_TASK)
         canon_structure(m, doc, &moves, findings);
+    if (kind == KIND_ANSWER)
+        canon_answer(m, doc, findings);
     int rc = check_body(&c, kind, doc);
     original_pointers(findings, &moves);
     for (size_t i = 0; i < moves.n; i++) {

@@ -32,14 +32,17 @@ struct moves {
 };
 void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
                      struct findings *findings);
+/* Of an answer: null is "not given" in what an offer says of its task (the draft's offer-002). */
+void canon_answer(const struct model *m, json_t *doc, struct findings *findings);
 int canon_formats(struct model *m, json_t *root, json_t *schema, json_t *doc, const char *base,
                   struct pointer *at, struct findings *findings, struct err *err);
 void rules_task(const struct model *m, json_t *doc, struct findings *findings);
 void rules_platform(json_t *doc, struct findings *findings);
 
 /* Every place of a document where {type, spec} may stand: calls visit with the item and its
- * pointer, and the area of types that belongs there ("executable", "storage"...). */
+ * pointer, and the area of types that belongs there ("executable", "storage"...). What is inside
+ * the spec of a type nobody knows is not visited (EP-07). */
 typedef void typed_visit(void *context, json_t *item, const char *area, struct pointer *at);
-void typed_each(json_t *doc, typed_visit *visit, void *context);
+void typed_each(const struct model *m, json_t *doc, typed_visit *visit, void *context);
 
 #endif

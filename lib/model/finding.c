@@ -1,6 +1,23 @@
 #include "model/finding.h"
 #include "text/buf.h"
 
+/* A text cut off, or with a file's name in it, need not be UTF-8, which JSON must be: what was cut
+ * in two goes, what is wrong becomes '?'. */
+static void make_utf8(char *text)
+{
+    size_t n = strlen(text), lead = n;
+    while (lead > 0 && n - lead < 4 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
+        lead--;
+    unsigned char c = lead > 0 ? (unsigned char)text[lead - 1] : 0;
+    size_t want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+    if (want > n - lead + 1)
+        text[lead - 1] = '\0';
+    own(json_fini) json_t *valid = json_string(text);
+    for (char *p = text; !valid && *p; p++)
+        if (*p & 0x80)
+            *p = '?';
+}
+
 struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
                             const char *pointer, const char *fmt, ...)
 {
@@ -9,6 +26,7 @@ struct finding *finding_add(struct findings *f, enum severity severity, const ch
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    make_utf8(text);
     f->list = mem_grow(f->list, f->n + 1, sizeof(*f->list));
     f->list[f->n] = (struct finding){
         .severity = severity, .rule = rule, .pointer = str_new(pointer), .text = str_new(text)};
@@ -23,6 +41,7 @@ void finding_hint(struct finding *f, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    make_utf8(text);
     free(f->hint);
     f->hint = str_new(text);
 }
@@ -101,7 +120,7 @@ static size_t distance(const char *a, const char *b)
 const char *near_miss(const char *word, const char *const *list)
 {
     const char *best = NULL;
-    size_t limit = strlen(word) < 5 ? 1 : 2;
+    size_t limit = strlen(word) < 3 ? 0 : strlen(word) < 5 ? 1 : 2;
     for (; *list; list++) {
         size_t d = distance(word, *list);
         if (d > 0 && d <= limit) {

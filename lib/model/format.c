@@ -66,7 +66,7 @@ static bool is_mount_path(const json_t *v, const char **why)
 
 static const struct {
     const char *name;
-    bool any_type; /* not only strings */
+    bool number; /* may be one, too */
     bool (*is)(const json_t *value, const char **why);
 } formats[] = {
     {"date-time", false, is_instant},
@@ -84,6 +84,7 @@ int format_check(const char *format, const json_t *value, const char **why)
 {
     for (size_t i = 0; i < COUNT(formats); i++)
         if (strcmp(formats[i].name, format) == 0)
-            return !(formats[i].any_type || json_is_string(value)) || formats[i].is(value, why);
+            return !(json_is_string(value) || (formats[i].number && json_is_number(value))) ||
+                   formats[i].is(value, why);
     return -1;
 }

@@ -29,11 +29,11 @@ static bool pair_values(const char *sort, const json_t *min, const json_t *max, 
     const char *why;
     if (!min || !max)
         return false;
+    /* Rounded the same way: 0.1 GiB, no whole number of bytes, does not exceed 0.1 GiB. */
     if (str_same(sort, "cores"))
-        return cores_parse(min, true, &v[0], &why) == 0 &&
-               cores_parse(max, false, &v[1], &why) == 0;
+        return cores_parse(min, true, &v[0], &why) == 0 && cores_parse(max, true, &v[1], &why) == 0;
     if (str_same(sort, "size"))
-        return size_parse(min, true, &v[0], &why) == 0 && size_parse(max, false, &v[1], &why) == 0;
+        return size_parse(min, true, &v[0], &why) == 0 && size_parse(max, true, &v[1], &why) == 0;
     struct duration a, b;
     if (!json_is_string(min) || !json_is_string(max) ||
         duration_parse(json_string_value(min), &a, NULL, &why) < 0 ||
@@ -126,6 +126,11 @@ static void rule_volume_storage(struct ruling *r)
         json_array_foreach(json_object_get(compute, "volumes"), i, volume)
     {
         const char *name = json_text(volume, "resource");
+        if (!name) {
+            own(str_fini) char *here = str_print("/resources/compute/%zu/volumes/%zu", c, i);
+            break_rule(r, "no-such-storage", here,
+                       "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
+        }
         if (!name || storage_called(r, name))
             continue;
         own(str_fini) char *at = str_print("/resources/compute/%zu/volumes/%zu/resource", c, i);
@@ -152,6 +157,11 @@ static bool lies_in(const char *inner, const char *outer)
     return strncmp(inner, outer, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
 }
 
+static bool is_writable(const json_t *volume)
+{
+    return str_same(json_text(volume, "mode"), "rw");
+}
+
 static void rule_mounts(struct ruling *r)
 {
     json_t *volumes = pointer_find(r->doc, "/resources/compute/0/volumes");
@@ -162,7 +172,7 @@ static void rule_mounts(struct ruling *r)
             const char *pa = json_text(a, "path"), *pb = json_text(b, "path");
             bool same = lies_in(pa, pb) && lies_in(pb, pa);
             bool nested = lies_in(pa, pb) || lies_in(pb, pa);
-            if (!same && (!nested || str_same(json_text(a, "mode"), json_text(b, "mode"))))
+            if (!same && (!nested || is_writable(a) == is_writable(b)))
                 continue;
             own(str_fini) char *at = str_print("/resources/compute/0/volumes/%zu/path", i);
             break_rule(r, "mount-overlap", at,
@@ -202,17 +212,19 @@ static void rule_markers(struct ruling *r)
         const char *s = json_text(json_object_get(item, "spec"), "content");
         while (s && (s = strstr(s, "{{"))) {
             s += 2;
-            size_t n = strcspn(s, "}");
+            const char *end = strstr(s, "}}");
+            size_t n = end ? (size_t)(end - s) : strcspn(s, "\n");
             own(str_fini) char *marker = str_print("%.*s", (int)n, s);
             bool is_known = false;
-            for (size_t k = 0; known[k]; k++)
+            for (size_t k = 0; end && known[k]; k++)
                 is_known |= str_same(known[k], marker);
             if (is_known)
                 continue;
             own(str_fini) char *at = str_print("/callouts/%zu/spec/content", i);
             struct finding *f =
-                break_rule(r, "unknown-marker", at, "{{%s}} is no marker (Planner 2.5.2)", marker);
-            const char *near = near_miss(marker, known);
+                break_rule(r, "unknown-marker", at, "{{%s%s is no marker%s (Planner 2.5.2)", marker,
+                           end ? "}}" : "", end ? "" : ", expected }} at its end");
+            const char *near = end ? near_miss(marker, known) : NULL;
             if (near)
                 finding_hint(f, "did you mean {{%s}}?", near);
         }

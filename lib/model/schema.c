@@ -62,7 +62,33 @@ static char *shown(const json_t *v)
         return str_print("a %s", names[json_typeof(v)] + 4);
     own(str_fini) char *text = write_string(v);
     bool cut = strlen(text) > 60;
-    return str_print("%s %.60s%s", names[json_typeof(v)], text, cut ? "..." : "");
+    int n = 60;
+    while (cut && (text[n] & 0xc0) == 0x80) /* between characters */
+        n--;
+    return str_print("%s %.*s%s", names[json_typeof(v)], n, text, cut ? "..." : "");
+}
+
+/* Equal as JSON Schema says: 1 is 1.0. */
+static bool same_value(const json_t *a, const json_t *b)
+{
+    const char *key;
+    json_t *v;
+    size_t i;
+    if (json_is_number(a) && json_is_number(b) && json_typeof(a) != json_typeof(b))
+        return json_number_value(a) == json_number_value(b);
+    if (!json_is_object(a) && !json_is_array(a))
+        return json_equal(a, b);
+    if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b) ||
+        json_array_size(a) != json_array_size(b))
+        return false;
+    json_object_foreach((json_t *)a, key, v)
+    {
+        const json_t *other = json_object_get(b, key);
+        if (!other || !same_value(v, other))
+            return false;
+    }
+    json_array_foreach(a, i, v) if (!same_value(v, json_array_get(b, i))) return false;
+    return true;
 }
 
 static bool has_type(const json_t *v, const char *type)
@@ -124,7 +150,7 @@ static void kw_enum(struct run *r, json_t *value, json_t *schema, json_t *instan
     json_t *v;
     json_array_foreach(value, i, v)
     {
-        if (json_equal(v, instance))
+        if (same_value(v, instance))
             return;
         if (i)
             buf_str(&expected, ", ");
@@ -137,7 +163,7 @@ static void kw_enum(struct run *r, json_t *value, json_t *schema, json_t *instan
 static void kw_const(struct run *r, json_t *value, json_t *schema, json_t *instance)
 {
     (void)schema;
-    if (json_equal(value, instance))
+    if (same_value(value, instance))
         return;
     own(str_fini) char *want = write_string(value);
     complain(r, "bad-value", "%s: expected %s", name_of(r), want);
@@ -246,14 +272,24 @@ static void kw_items(struct run *r, json_t *value, json_t *schema, json_t *insta
     }
 }
 
+static size_t characters(const json_t *string)
+{
+    const char *s = json_string_value(string);
+    size_t n = 0;
+    for (size_t i = 0; i < json_string_length(string); i++)
+        n += (s[i] & 0xc0) != 0x80;
+    return n;
+}
+
 static void kw_count(struct run *r, json_t *value, json_t *schema, json_t *instance)
 {
-    bool list = json_is_array(instance);
-    size_t n = list ? json_array_size(instance) : json_string_length(instance);
+    bool list =
+        value == json_object_get(schema, "minItems") || value == json_object_get(schema, "maxItems");
+    size_t n = list ? json_array_size(instance) : characters(instance);
     const char *what = list ? "items" : "characters";
     json_int_t limit = json_integer_value(value);
     bool maximum = value == json_object_get(schema, list ? "maxItems" : "maxLength");
-    if (!list && !json_is_string(instance))
+    if (list ? !json_is_array(instance) : !json_is_string(instance))
         return;
     if (maximum ? (json_int_t)n > limit : (json_int_t)n < limit)
         complain(r, "out-of-range", "%s: expected %s %lld %s, got %zu", name_of(r),
@@ -321,7 +357,7 @@ static void kw_unique(struct run *r, json_t *value, json_t *schema, json_t *inst
         return;
     for (size_t i = 0; i < json_array_size(instance); i++)
         for (size_t k = 0; k < i; k++)
-            if (json_equal(json_array_get(instance, i), json_array_get(instance, k)))
+            if (same_value(json_array_get(instance, i), json_array_get(instance, k)))
                 complain(r, "not-unique", "%s: items %zu and %zu are the same", name_of(r), k, i);
 }
 
@@ -373,11 +409,27 @@ static void kw_if(struct run *r, json_t *value, json_t *schema, json_t *instance
         check(r, branch, instance);
 }
 
+/* What one reference names. */
+static json_t *follow(struct schema_source *source, json_t **root, const char *ref, struct err *err)
+{
+    const char *hash = ref ? strchr(ref, '#') : NULL;
+    if (ref && hash != ref) {
+        own(str_fini) char *name = hash ? str_print("%.*s", (int)(hash - ref), ref) : str_new(ref);
+        *root = source->find(source, name, err);
+        if (!*root)
+            return NULL;
+    }
+    json_t *schema = !ref ? NULL : hash ? pointer_find(*root, hash + 1) : *root;
+    if (!schema)
+        err_set(err, CODE_CONFIG, "schema: nothing at \"%s\"", ref ? ref : "");
+    return schema;
+}
+
 static void kw_ref(struct run *r, json_t *value, json_t *schema, json_t *instance)
 {
-    (void)value;
+    (void)schema;
     json_t *before = r->root;
-    json_t *target = schema_deref(r->source, &r->root, schema, r->err);
+    json_t *target = follow(r->source, &r->root, json_string_value(value), r->err);
     if (target)
         check(r, target, instance);
     else
@@ -460,19 +512,9 @@ json_t *schema_deref(struct schema_source *source, json_t **root, json_t *schema
         const char *ref = json_text(schema, "$ref");
         if (!ref)
             return schema;
-        const char *hash = strchr(ref, '#');
-        if (hash != ref) {
-            own(str_fini) char *name =
-                hash ? str_print("%.*s", (int)(hash - ref), ref) : str_new(ref);
-            *root = source->find(source, name, err);
-            if (!*root)
-                return NULL;
-        }
-        schema = hash ? pointer_find(*root, hash + 1) : *root;
-        if (!schema) {
-            err_set(err, CODE_CONFIG, "schema: nothing at \"%s\"", ref);
+        schema = follow(source, root, ref, err);
+        if (!schema)
             return NULL;
-        }
     }
     err_set(err, CODE_CONFIG, "schema: references run in a circle");
     return NULL;

@@ -190,9 +190,9 @@ static int answer_request(struct answering *w, const struct request *r, const ch
         refuse_time(w, pointer, "there is no room in the requested period");
         return 0;
     }
-    /* Accepted at the last moment of its lifetime, it still starts in what was offered. */
+    /* It starts at any time in what is offered, as soon as that delays nobody. The end is what is
+     * promised: it holds also when the offer is accepted at the last moment of its lifetime. */
     int64_t latest = when_add((struct when){start, 0}, w->platform->lifetime).sec;
-    s.from = start;
     s.to = latest < s.to ? latest : s.to;
     return add_offer(w, &s, err);
 }

@@ -246,6 +246,35 @@ static int check_locks(const struct store *s, struct err *err)
                    s->dir);
 }
 
+static void on_alarm(int sig)
+{
+    (void)sig;
+}
+
+/* Waits for its turn in the queue of writers, bounded: flock itself has no time limit. */
+static int take_turn(struct store *s, struct err *err)
+{
+    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    struct sigaction action = {.sa_handler = on_alarm}, before;
+    struct itimerval limit = {.it_value.tv_sec = WRITER_PATIENCE, .it_interval.tv_sec = 1};
+    sigaction(SIGALRM, &action, &before);
+    setitimer(ITIMER_REAL, &limit, NULL);
+    int rc = flock(s->lock, LOCK_EX);
+    int errnum = errno;
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    errno = errnum;
+    if (rc == 0)
+        return 0;
+    if (errno == EINTR)
+        return err_set(err, CODE_TEMP,
+                       "the job store is busy (another process holds %s/lock); "
+                       "try again",
+                       s->dir);
+    return err_sys(err, "cannot lock %s/lock", s->dir);
+}
+
 static int run_sql(struct store *s, const char *text, struct err *err)
 {
     if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
@@ -262,9 +291,15 @@ static int user_version(struct store *s)
     return sqlite3_column_int(stmt, 0);
 }
 
+/* The journal's kind stays with the file; changing it needs everybody else to keep out. */
 static int create_tables(struct store *s, struct err *err)
 {
-    if (store_begin(s, true, err) < 0)
+    const char *journal = s->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL";
+    if (take_turn(s, err) < 0)
+        return -1;
+    int rc = user_version(s) == 0 ? run_sql(s, journal, err) : 0;
+    flock(s->lock, LOCK_UN);
+    if (rc < 0 || store_begin(s, true, err) < 0)
         return -1;
     if (user_version(s) == 0 && run_sql(s, schema, err) < 0) {
         store_rollback(s);
@@ -283,8 +318,6 @@ static int open_database(struct store *s, struct err *err)
     if (rc != SQLITE_OK)
         return err_db(err, s, "open");
     sqlite3_busy_timeout(s->db, WRITER_PATIENCE * 1000);
-    if (run_sql(s, s->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL", err) < 0)
-        return -1;
     int version = user_version(s);
     if (version < 0)
         return err_db(err, s, "open");
@@ -333,35 +366,6 @@ char *store_job_path(const struct store *s, const char *id, const char *name)
 const char *store_wake_name(void)
 {
     return "wake";
-}
-
-static void on_alarm(int sig)
-{
-    (void)sig;
-}
-
-/* Waits for its turn in the queue of writers, bounded: flock itself has no time limit. */
-static int take_turn(struct store *s, struct err *err)
-{
-    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    struct sigaction action = {.sa_handler = on_alarm}, before;
-    struct itimerval limit = {.it_value.tv_sec = WRITER_PATIENCE, .it_interval.tv_sec = 1};
-    sigaction(SIGALRM, &action, &before);
-    setitimer(ITIMER_REAL, &limit, NULL);
-    int rc = flock(s->lock, LOCK_EX);
-    int errnum = errno;
-    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
-    sigaction(SIGALRM, &before, NULL);
-    errno = errnum;
-    if (rc == 0)
-        return 0;
-    if (errno == EINTR)
-        return err_set(err, CODE_TEMP,
-                       "the job store is busy (another process holds %s/lock); "
-                       "try again",
-                       s->dir);
-    return err_sys(err, "cannot lock %s/lock", s->dir);
 }
 
 int store_begin(struct store *s, bool durable, struct err *err)

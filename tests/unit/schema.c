@@ -1,0 +1,225 @@
+/* JSON Schema: every keyword we know, with what passes and what does not. */
+#include "model/schema.h"
+#include "tap.h"
+#include "text/buf.h"
+
+/* The schemas `other.json` and `loop.json` of the references below. */
+static json_t *find(struct schema_source *source, const char *name, struct err *err)
+{
+    static json_t *other, *loop;
+    (void)source;
+    if (!other) {
+        other = json_loads("{\"$defs\":{\"short\":{\"type\":\"string\",\"maxLength\":3},"
+                           "\"a/b~c\":{\"const\":1},\"local\":{\"$ref\":\"#/$defs/short\"},"
+                           "\"narrow\":{\"$ref\":\"#/$defs/short\",\"minLength\":2}}}",
+                           0, NULL);
+        loop = json_loads("{\"$ref\":\"loop.json\"}", 0, NULL);
+    }
+    if (str_same(name, "other.json"))
+        return other;
+    if (str_same(name, "loop.json"))
+        return loop;
+    err_set(err, CODE_CONFIG, "no file %s", name);
+    return NULL;
+}
+
+/* Findings as "pointer rule", one after the other. */
+static char *told(const struct findings *f)
+{
+    struct buf b = {0};
+    buf_str(&b, "");
+    for (size_t i = 0; i < f->n; i++)
+        buf_print(&b, "%s%s %s", i ? ", " : "", f->list[i].pointer, f->list[i].rule);
+    return buf_take(&b);
+}
+
+static const struct {
+    const char *schema, *instance, *want; /* "": passes */
+} cases[] = {
+    {"true", "1", ""},
+    {"false", "1", " bad-value"},
+    {"{}", "null", ""},
+    /* type */
+    {"{\"type\":\"string\"}", "\"a\"", ""},
+    {"{\"type\":\"string\"}", "1", " wrong-type"},
+    {"{\"type\":\"number\"}", "1", ""},
+    {"{\"type\":\"number\"}", "1.5", ""},
+    {"{\"type\":\"number\"}", "\"1\"", " wrong-type"},
+    {"{\"type\":\"integer\"}", "1.0", ""},
+    {"{\"type\":\"integer\"}", "1e3", ""},
+    {"{\"type\":\"integer\"}", "1.5", " wrong-type"},
+    {"{\"type\":\"boolean\"}", "false", ""},
+    {"{\"type\":\"boolean\"}", "\"false\"", " wrong-type"},
+    {"{\"type\":\"null\"}", "null", ""},
+    {"{\"type\":\"null\"}", "0", " wrong-type"},
+    {"{\"type\":\"object\"}", "[]", " wrong-type"},
+    {"{\"type\":\"array\"}", "{}", " wrong-type"},
+    {"{\"type\":[\"string\",\"null\"]}", "null", ""},
+    {"{\"type\":[\"string\",\"null\"]}", "1", " wrong-type"},
+    /* enum, const */
+    {"{\"enum\":[\"r\",\"rw\"]}", "\"rw\"", ""},
+    {"{\"enum\":[\"r\",\"rw\"]}", "\"w\"", " bad-value"},
+    {"{\"enum\":[]}", "1", " bad-value"},
+    {"{\"enum\":[1]}", "1.0", ""},
+    {"{\"const\":{\"a\":[1,2]}}", "{\"a\":[1,2]}", ""},
+    {"{\"const\":{\"a\":[1,2]}}", "{\"a\":[1.0,2]}", ""},
+    {"{\"const\":{\"a\":[1,2]}}", "{\"a\":[2,1]}", " bad-value"},
+    {"{\"const\":0}", "false", " bad-value"},
+    {"{\"const\":\"1\"}", "1", " bad-value"},
+    /* required, properties, patterns, the rest */
+    {"{\"required\":[\"a\",\"b\"]}", "{\"b\":null}", " missing-key"},
+    {"{\"required\":[\"a\",\"b\"]}", "{}", " missing-key,  missing-key"},
+    {"{\"required\":[\"a\"]}", "[]", ""},
+    {"{\"properties\":{\"a\":{\"type\":\"string\"}}}", "{\"a\":1,\"b\":2}", "/a wrong-type"},
+    {"{\"properties\":{\"a\":{\"type\":\"string\"}}}", "{\"a\":\"\"}", ""},
+    {"{\"properties\":{\"a\":{\"type\":\"string\"}}}", "\"a\"", ""},
+    {"{\"properties\":{\"a/b\":{\"type\":\"string\"}}}", "{\"a/b\":1}", "/a~1b wrong-type"},
+    {"{\"properties\":{\"a\":false}}", "{\"a\":1}", "/a bad-value"},
+    {"{\"patternProperties\":{\"^x-\":true},\"additionalProperties\":false}", "{\"x-a\":1}", ""},
+    {"{\"patternProperties\":{\"^x-\":true},\"additionalProperties\":false}", "{\"ax-\":1}",
+     "/ax- unknown-key"},
+    {"{\"patternProperties\":{\"^x-\":{\"type\":\"string\"}}}", "{\"x-a\":1,\"y\":2}",
+     "/x-a wrong-type"},
+    {"{\"properties\":{\"a\":true},\"additionalProperties\":false}", "{\"a\":1,\"b\":2,\"c\":3}",
+     "/b unknown-key, /c unknown-key"},
+    {"{\"additionalProperties\":{\"type\":\"string\"}}", "{\"a\":1,\"b\":\"\"}", "/a wrong-type"},
+    {"{\"additionalProperties\":{\"type\":\"string\"}}", "[1]", ""},
+    /* lists */
+    {"{\"items\":{\"type\":\"number\"}}", "[1,\"a\",2,\"b\"]", "/1 wrong-type, /3 wrong-type"},
+    {"{\"items\":{\"type\":\"number\"}}", "{\"0\":\"a\"}", ""},
+    {"{\"minItems\":2}", "[1]", " out-of-range"},
+    {"{\"minItems\":2}", "[1,2]", ""},
+    {"{\"minItems\":2}", "\"a\"", ""},
+    {"{\"maxItems\":1}", "[1,2]", " out-of-range"},
+    {"{\"maxItems\":1}", "\"abc\"", ""},
+    {"{\"uniqueItems\":true}", "[1,2,1]", " not-unique"},
+    {"{\"uniqueItems\":true}", "[{\"a\":1},{\"a\":2}]", ""},
+    {"{\"uniqueItems\":true}", "[1,1.0]", " not-unique"},
+    {"{\"uniqueItems\":false}", "[1,1]", ""},
+    /* strings: characters, not bytes */
+    {"{\"minLength\":1}", "\"\"", " out-of-range"},
+    {"{\"maxLength\":3}", "\"abcd\"", " out-of-range"},
+    {"{\"maxLength\":3}", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\xad\"", ""},
+    {"{\"minLength\":2}", "\"\xf0\x9f\x94\xad\"", " out-of-range"},
+    {"{\"maxLength\":3}", "[1,2,3,4]", ""},
+    {"{\"minLength\":3}", "[1]", ""},
+    {"{\"pattern\":\"^[a-z]+$\"}", "\"abc\"", ""},
+    {"{\"pattern\":\"^[a-z]+$\"}", "\"aBc\"", " bad-form"},
+    {"{\"pattern\":\"^[a-z]+$\"}", "\"abc\\n\"", " bad-form"},
+    {"{\"pattern\":\"b\"}", "\"abc\"", ""},
+    {"{\"pattern\":\"^.$\"}", "\"\xe2\x82\xac\"", ""},
+    {"{\"pattern\":\"^a$\"}", "12", ""},
+    /* numbers */
+    {"{\"minimum\":2}", "2", ""},
+    {"{\"minimum\":2}", "1.999", " out-of-range"},
+    {"{\"maximum\":2}", "2", ""},
+    {"{\"maximum\":2}", "3", " out-of-range"},
+    {"{\"exclusiveMinimum\":0}", "0", " out-of-range"},
+    {"{\"exclusiveMinimum\":0}", "0.001", ""},
+    {"{\"exclusiveMaximum\":1}", "1", " out-of-range"},
+    {"{\"exclusiveMaximum\":1}", "0.5", ""},
+    {"{\"minimum\":1,\"maximum\":2}", "3", " out-of-range"},
+    {"{\"minimum\":2}", "\"1\"", ""},
+    /* formats */
+    {"{\"format\":\"date-time\"}", "\"2023-08-14T11:30:00Z\"", ""},
+    {"{\"format\":\"date-time\"}", "\"yesterday\"", " bad-form"},
+    {"{\"format\":\"date-time\"}", "5", ""},
+    {"{\"format\":\"duration\"}", "\"PT1H\"", ""},
+    {"{\"format\":\"duration\"}", "\"1 hour\"", " bad-form"},
+    {"{\"format\":\"start-window\"}", "\"2023-08-14T11:30:00Z/PT1H\"", ""},
+    {"{\"format\":\"start-window\"}", "\"PT1H\"", " bad-form"},
+    {"{\"format\":\"size\"}", "\"16 GB\"", ""},
+    {"{\"format\":\"size\"}", "\"16 gigs\"", " bad-form"},
+    {"{\"format\":\"size\"}", "-1", " bad-form"},
+    {"{\"format\":\"uri\"}", "\"s3://b/o\"", ""},
+    {"{\"format\":\"uri\"}", "\"b/o\"", " bad-form"},
+    {"{\"format\":\"location\"}", "\"\"", " bad-form"},
+    {"{\"format\":\"image\"}", "\"x\"", ""},
+    {"{\"format\":\"uuid\"}", "\"018f3b2c-0000-7000-8000-000000000000\"", ""},
+    {"{\"format\":\"uuid\"}", "\"018f3b2c\"", " bad-form"},
+    {"{\"format\":\"mount-path\"}", "\"/a/b\"", ""},
+    {"{\"format\":\"mount-path\"}", "\"/a/.b/..c\"", ""},
+    {"{\"format\":\"mount-path\"}", "\"a\"", " bad-form"},
+    {"{\"format\":\"mount-path\"}", "\"/\"", " bad-form"},
+    {"{\"format\":\"mount-path\"}", "\"/a/../b\"", " bad-form"},
+    {"{\"format\":\"mount-path\"}", "\"/a/.\"", " bad-form"},
+    {"{\"format\":\"mount-path\"}", "\"/a//b\"", " bad-form"},
+    /* combinations */
+    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\"}]}", "[]", ""},
+    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\"}]}", "1", " bad-value"},
+    {"{\"allOf\":[{\"minimum\":1},{\"maximum\":2}]}", "3", " out-of-range"},
+    {"{\"allOf\":[{\"minimum\":1},{\"maximum\":2}]}", "2", ""},
+    {"{\"not\":{\"type\":\"string\"}}", "\"a\"", " bad-value"},
+    {"{\"not\":{\"type\":\"string\"}}", "1", ""},
+    {"{\"if\":{\"required\":[\"a\"]},\"then\":{\"required\":[\"b\"]},\"else\":{\"required\":[\"c\"]"
+     "}}",
+     "{\"a\":1,\"c\":1}", " missing-key"},
+    {"{\"if\":{\"required\":[\"a\"]},\"then\":{\"required\":[\"b\"]},\"else\":{\"required\":[\"c\"]"
+     "}}",
+     "{\"b\":1}", " missing-key"},
+    {"{\"if\":{\"required\":[\"a\"]},\"then\":{\"required\":[\"b\"]}}", "{}", ""},
+    /* references */
+    {"{\"$ref\":\"other.json#/$defs/short\"}", "\"abcd\"", " out-of-range"},
+    {"{\"$ref\":\"other.json#/$defs/local\"}", "\"abcd\"", " out-of-range"},
+    {"{\"$ref\":\"other.json#/$defs/a~1b~0c\"}", "2", " bad-value"},
+    {"{\"$ref\":\"other.json#/$defs/short\",\"minLength\":2}", "\"a\"", " out-of-range"},
+    {"{\"$ref\":\"other.json#/$defs/narrow\"}", "\"a\"", " out-of-range"},
+    {"{\"$ref\":\"other.json#/$defs/narrow\"}", "\"abcd\"", " out-of-range"},
+    {"{\"$defs\":{\"n\":{\"properties\":{\"next\":{\"$ref\":\"#/$defs/n\"},\"v\":{\"type\":"
+     "\"number\"}}}},\"$ref\":\"#/$defs/n\"}",
+     "{\"next\":{\"next\":{\"v\":\"x\"}}}", "/next/next/v wrong-type"},
+    /* only told to people */
+    {"{\"$schema\":\"s\",\"$id\":\"i\",\"$comment\":\"c\",\"title\":\"t\",\"description\":\"d\","
+     "\"default\":1,\"examples\":[1],\"then\":false,\"else\":false}",
+     "1", ""},
+};
+
+static const struct {
+    const char *schema, *instance, *want;
+} wrong[] = {
+    {"{\"minimun\":1}", "1", "keyword \"minimun\" is not supported"},
+    {"{\"oneOf\":[true]}", "1", "keyword \"oneOf\" is not supported"},
+    {"{\"format\":\"email\"}", "\"a\"", "unknown format \"email\""},
+    {"{\"pattern\":\"(\"}", "\"a\"", "("},
+    {"{\"patternProperties\":{\"[\":true}}", "{\"a\":1}", "["},
+    {"{\"$ref\":\"nowhere.json\"}", "1", "nowhere.json"},
+    {"{\"$ref\":\"#/$defs/none\"}", "1", "#/$defs/none"},
+    {"{\"$ref\":\"loop.json\"}", "1", "reference"},
+    {"{\"$ref\":\"#\"}", "1", "reference"},
+    {"{\"properties\":{\"a\":1}}", "{\"a\":1}", "expected a mapping"},
+    {"{\"anyOf\":[{\"minimun\":1}]}", "1", "not supported"},
+};
+
+static int check_one(const char *schema, const char *instance, struct findings *findings,
+                     struct err *err)
+{
+    struct schema_source source = {find};
+    struct pointer at = {0};
+    own(json_fini) json_t *s = json_loads(schema, JSON_DECODE_ANY, NULL);
+    own(json_fini) json_t *v = json_loads(instance, JSON_DECODE_ANY, NULL);
+    if (!s || !v) {
+        printf("# the case itself is no JSON: %s %s\n", schema, instance);
+        return 1;
+    }
+    return schema_check(&source, s, s, v, &at, findings, err);
+}
+
+int main(void)
+{
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        own(findings_fini) struct findings findings = {0};
+        struct err err = {0};
+        own(str_fini) char *name = str_print("%s of %s", cases[i].schema, cases[i].instance);
+        is_int(check_one(cases[i].schema, cases[i].instance, &findings, &err), 0, name);
+        own(str_fini) char *got = told(&findings);
+        is_str(got, cases[i].want, name);
+    }
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        own(findings_fini) struct findings findings = {0};
+        struct err err = {0};
+        is_int(check_one(wrong[i].schema, wrong[i].instance, &findings, &err), -1, wrong[i].schema);
+        is_int((int)err.code, CODE_CONFIG, wrong[i].schema);
+        has_str(err.text, wrong[i].want, wrong[i].schema);
+    }
+    return tap_end();
+}
