@@ -201,8 +201,8 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     if (str_same(json_text(record, "reason"), "internal"))
         last_words(record, a);
     give_mounts(a, geteuid(), getegid(), &err);
-    /* A full disk must not lose how it ended: say less, and go on trying. */
-    while (write_record(a, record, &err) < 0)
+    /* A full disk must not lose how it ended; a job that was deleted has no use for it. */
+    while (write_record(a, record, &err) < 0 && err.errnum != ENOENT)
         sleep(5);
 }
 

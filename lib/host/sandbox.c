@@ -251,7 +251,8 @@ static void add_settings(const struct sandbox *s, struct strs *args)
                                         "execdm",
                                         "--clearenv",
                                         "--new-session",
-                                        "--die-with-parent"};
+                                        "--die-with-parent",
+                                        "--as-pid-1"};
     for (size_t i = 0; i < COUNT(fixed); i++)
         strs_add(args, fixed[i]);
     if (s->info_fd >= 0) {

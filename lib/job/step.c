@@ -190,6 +190,15 @@ static int move_data(struct step *s, struct job *j, const char *what, json_t *li
     return 1;
 }
 
+static int executing(struct step *s, struct job *j, json_t *native, struct err *err)
+{
+    json_object_set_new(j->doc, "backend",
+                        json_pack("{s:s,s:O}", "driver", j->driver, "native", native));
+    if (!j->started)
+        j->started = clock_ms();
+    return go(s, j, EVENT_EXECUTE, NULL, err);
+}
+
 static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
 {
     own(json_fini) json_t *lines = json_pack("[O]", line);
@@ -207,12 +216,7 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
         set_error(j, "internal", "platform", false, json_text(error, "text"));
         return go(s, j, EVENT_FAIL, json_text(error, "text"), err);
     }
-    json_object_set_new(
-        j->doc, "backend",
-        json_pack("{s:s,s:O}", "driver", j->driver, "native", json_object_get(reply, "native")));
-    if (!j->started)
-        j->started = clock_ms();
-    return go(s, j, EVENT_EXECUTE, NULL, err);
+    return executing(s, j, json_object_get(reply, "native"), err);
 }
 
 /* The image's files. 0 with them, 1 when the job has failed over it, -1. */
@@ -237,6 +241,30 @@ static int prepare_image(struct step *s, struct job *j, const struct task *t, ch
     return fail(s, j, "imagepull", ours ? "task" : "platform", !ours, why.text, err);
 }
 
+static json_t *driver_line(const struct step *s, const struct job *j)
+{
+    char stamp[STAMP_TEXT];
+    own(str_fini) char *record = layout_attempt(s->store, j, "exit.json");
+    return json_pack("[{s:s,s:O*,s:s,s:s}]", "id", j->id, "native",
+                     json_object_get(json_object_get(j->doc, "backend"), "native"), "stamp",
+                     job_stamp(j, stamp), "exitfile", record);
+}
+
+/* A worker may have died between handing the attempt to the driver and saying so. The driver knows:
+ * 1 it has it, and the job is executing; 0 it has not; -1. */
+static int adopt(struct step *s, struct job *j, struct err *err)
+{
+    own(str_fini) char *dir = layout_attempt(s->store, j, NULL);
+    own(json_fini) json_t *lines = driver_line(s, j);
+    own(json_fini) json_t *replies = NULL;
+    if (!path_exists(dir))
+        return 0;
+    if (driver_call(j->driver, "find", NULL, lines, SUBMIT_S, &replies, err) < 0)
+        return -1;
+    json_t *native = json_array_get(json_object_get(json_array_get(replies, 0), "natives"), 0);
+    return native ? executing(s, j, native, err) : 0;
+}
+
 /* PREPARING: inputs here, image unpacked, then handed to the driver. Done again from the start
  * when a worker died in it; what is there already costs little. */
 static int step_preparing(struct step *s, struct job *j, const struct task *t, struct err *err)
@@ -247,8 +275,11 @@ static int step_preparing(struct step *s, struct job *j, const struct task *t, s
     own(str_fini) char *rootfs = NULL;
     own(str_fini) char *in = store_job_path(s->store, j->id, "in");
     struct err why = {0};
+    int rc = adopt(s, j, err);
+    if (rc != 0)
+        return rc;
     path_remove(in, &why); /* what a worker that died here left behind */
-    int rc = move_data(s, j, "inputs", lines, &stager, "stagein", err);
+    rc = move_data(s, j, "inputs", lines, &stager, "stagein", err);
     if (rc < 0)
         return -1;
     if (rc > 0) {
@@ -265,15 +296,6 @@ static int step_preparing(struct step *s, struct job *j, const struct task *t, s
         return fail(s, j, "policy", "task", false,
                     "neither the image nor the task says what to run (command)", err);
     return submit(s, j, line, err);
-}
-
-static json_t *driver_line(const struct step *s, const struct job *j)
-{
-    char stamp[STAMP_TEXT];
-    own(str_fini) char *record = layout_attempt(s->store, j, "exit.json");
-    return json_pack("[{s:s,s:O*,s:s,s:s}]", "id", j->id, "native",
-                     json_object_get(json_object_get(j->doc, "backend"), "native"), "stamp",
-                     job_stamp(j, stamp), "exitfile", record);
 }
 
 /* Whose fault an end is, and in words. */

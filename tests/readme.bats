@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# The README's words, typed.
+load helper
+
+setup() {
+    private_state
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+# The indented block of the README whose first line matches.
+block() { # PATTERN
+    awk -v pattern="$1" '
+        /^    / { text = substr($0, 5); if (!on && !taken && text ~ pattern) on = 1; if (on) print text; next }
+        on { on = 0; taken = 1 }' "$TOP_SRCDIR/README"
+}
+
+@test "the script of the README runs from its task, in under ten lines of YAML" {
+    block '^name: squares' >task.yaml
+    block '^import sys' >squares.py
+    block '^execdm-validate task.yaml' >pipeline
+    seq 1 10 >numbers.txt
+    [ "$(wc -l <task.yaml)" -lt 10 ]
+    [ "$(wc -l <pipeline)" -eq 1 ]
+    bash -o pipefail pipeline >job.json
+    [ "$(jq -r .phase job.json)" = COMPLETED ]
+    url=$(jq -r '.results[] | select(.name == "sum.txt") | .url' job.json)
+    [ "$(cat "${url#file://}")" = 385 ]
+}
+
+@test "the other commands of the README work as they stand" {
+    block '^name: squares' >task.yaml
+    block '^import sys' >squares.py
+    seq 1 10 >numbers.txt
+    block '^execdm-plan task.yaml ' | sed 's/  *#.*//' >commands
+    grep -v 'execdm-phase' commands >first
+    grep 'execdm-phase' commands >last
+    [ -s first ]
+    bash -e -o pipefail first
+    id=$(jq -r .id job.json)
+    # the id in the README is an example; the job here has ended, which is what it says
+    sed "s/execdm-phase [0-9a-f]*/execdm-phase ${id:0:13}/" last >last.here
+    run -79 bash last.here
+    [[ $output == *"is COMPLETED already"* ]]
+}
+
+@test "every program the README names exists and answers" {
+    for program in $(grep -o '^    execdm-[a-z]*' "$TOP_SRCDIR/README" | sort -u); do
+        "$program" --help >/dev/null
+    done
+}
