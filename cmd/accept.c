@@ -77,6 +77,8 @@ static int run(char **operands, struct buf *out, struct err *err)
     own(store_close) struct store store = {.lock = -1};
     if (prefer && !str_same(prefer, "earliest") && !str_same(prefer, "largest"))
         return err_set(err, CODE_USAGE, "--prefer is earliest or largest, not \"%s\"", prefer);
+    if (operands[0] && operands[1])
+        return err_set(err, CODE_USAGE, "expected one answer, found \"%s\" after it", operands[1]);
     if (store_open(&store, err) < 0)
         return -1;
     return accept_input(&store, operands[0], out, err);

@@ -100,7 +100,7 @@ static int plan_input(struct planning *p, const char *path, struct buf *out, str
         int rc = input_next(&in, &doc, err);
         if (rc <= 0)
             return rc;
-        if (plan_document(p, &in, doc, base, out, err) < 0)
+        if (plan_document(p, &in, doc, base, out, err) < 0 || prog_flush(out, err) < 0)
             return -1;
     }
 }

@@ -76,10 +76,17 @@ static int check_jobs(struct store *store, const struct strs *ids, struct err *e
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal}, before;
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+            continue; /* nohup, or in the background of a script */
+        sigaction(signals[i], &action, NULL);
+        sigaddset(&ours, signals[i]);
+    }
+    sigprocmask(SIG_UNBLOCK, &ours, NULL);
 }
 
 static int run(char **operands, struct buf *out, struct err *err)

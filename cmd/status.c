@@ -120,6 +120,8 @@ static int check_options(int64_t *deadline, struct err *err)
         return err_set(err, CODE_USAGE, "--wait: there is no phase \"%s\"", wait_for);
     if (timeout_s && (end == timeout_s || *end || !(seconds > 0)))
         return err_set(err, CODE_USAGE, "--timeout: expected seconds, got \"%s\"", timeout_s);
+    if (timeout_s && !wait_for)
+        return err_set(err, CODE_USAGE, "--timeout goes with --wait");
     *deadline = timeout_s ? clock_boot() + (int64_t)(seconds * 1000) : 0;
     return 0;
 }

@@ -33,9 +33,8 @@ static int validate_input(struct model *m, const char *path, struct count *count
         if (rc <= 0)
             return rc;
         enum kind kind = kind_of(doc);
-        if (as_kind && kind_parse(as_kind, &kind) < 0)
-            return err_set(err, CODE_USAGE, "--as is task, answer, job or platform, not \"%s\"",
-                           as_kind);
+        if (as_kind)
+            kind_parse(as_kind, &kind);
         if (check_document(m, kind, doc, base, &findings, err) < 0)
             return -1;
         report_findings(&findings, &in, in.docs - 1);
@@ -43,6 +42,8 @@ static int validate_input(struct model *m, const char *path, struct count *count
             count->invalid++;
         else
             prog_document(out, doc);
+        if (prog_flush(out, err) < 0) /* all or nothing holds per document */
+            return -1;
     }
 }
 
@@ -50,6 +51,10 @@ static int run(char **operands, struct buf *out, struct err *err)
 {
     own(model_close) struct model model = {0};
     struct count count = {0};
+    enum kind kind;
+    if (as_kind && kind_parse(as_kind, &kind) < 0)
+        return err_set(err, CODE_USAGE, "--as is task, answer, job or platform, not \"%s\"",
+                       as_kind);
     if (model_open(&model, NULL, err) < 0)
         return -1;
     if (!*operands && validate_input(&model, NULL, &count, out, err) < 0)

@@ -19,7 +19,7 @@ silent() {
     local said
     said=$("$@")
     if [ -z "$said" ]; then return 0; fi
-    printf '%s says:\n%s\n' "$*" "$said" >&2
+    printf '%s says:\n%s\n' "$*" "$said" | head -n 40 >&2
     return 1
 }
 speaks() {
@@ -349,7 +349,7 @@ follow() {
             [ "$page" = execdm.7 ] || examples "$TOP_SRCDIR/man/execdm.7" 1
             examples "$TOP_SRCDIR/man/$page"
         } >"$page.sh"
-        [ "$(grep -c execdm- "$page.sh")" -ge 2 ]
+        [ "$(grep -c execdm- "$page.sh")" -ge 1 ]
         (cd "${page%.*}" && bash -euo pipefail "../$page.sh" >../said 2>../complaints) || {
             echo "$page: an example fails:"
             cat "$page.sh" said complaints

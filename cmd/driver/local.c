@@ -101,12 +101,13 @@ static json_t *probe(const json_t *line, const struct call *call)
     int64_t memory = (int64_t)si.totalram * si.mem_unit;
     json_t *reply = reply_to(line);
     json_object_update_new(
-        reply, json_pack("{s:s,s:s,s:[s,s,s,s,s,s],s:{s:[s,s],s:[s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
-                         "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit",
-                         "status", "find", "cancel", "purge", "capabilities", "enforced", "network",
-                         "time", "advisory", "memory", "runtimes", probe_runtimes(call->config),
-                         "facts", "cores", cores, "memory", size_json(memory), "os", "linux",
-                         "arch", oci_arch(uts.machine), "ttl_s", 60));
+        reply,
+        json_pack("{s:s,s:s,s:[s,s,s,s,s,s],s:{s:[s,s],s:[s,s,s,s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
+                  "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
+                  "find", "cancel", "purge", "capabilities", "enforced", "network", "time",
+                  "advisory", "cores", "memory", "processes", "disk", "runtimes",
+                  probe_runtimes(call->config), "facts", "cores", cores, "memory",
+                  size_json(memory), "os", "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
     return reply;
 }
 

@@ -79,6 +79,7 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
 {
     struct err err = {0};
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    spawn_default_signals();
     dup2(null, 0);
     dup2(e->out[1], 1);
     dup2(e->errors[1], 2);
@@ -97,7 +98,8 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     struct ends e;
     const json_t *limits = json_object_get(a->line, "limits");
     own(str_fini) char *control = file_of(a, "control");
-    *w = (struct watch){.memory = json_int(limits, "memory", 0),
+    *w = (struct watch){.childfd = -1,
+                        .memory = json_int(limits, "memory", 0),
                         .wall_ms = json_int(limits, "wall", 0) * 1000};
     if (mkfifo(control, 0600) < 0 && errno != EEXIST)
         return err_sys(err, "cannot make %s", control);

@@ -34,6 +34,7 @@ struct watch {
     int64_t peak;       /* bytes */
     const char *reason; /* NULL, or memlimit, timelimit, killed */
     pid_t child;        /* pid 1 of the sandbox as seen from here */
+    int childfd;        /* its pidfd: readable when everything in the sandbox is gone */
     bool running;       /* the program itself, no longer the sandbox being made */
 };
 void watch_run(struct watch *w);

@@ -63,6 +63,8 @@ static void learn_child(struct watch *w)
     const char *at = w->info_text.len ? strstr(w->info_text.bytes, "\"child-pid\":") : NULL;
     if (at)
         w->child = (pid_t)strtol(at + 12, NULL, 10);
+    if (at && w->childfd < 0)
+        w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
 }
 
 static bool write_all(int fd, const char *bytes, size_t len)
@@ -180,4 +182,8 @@ void watch_run(struct watch *w)
         if (!over)
             enforce(w, &kill_at);
     }
+    /* only then is the whole tree gone; bubblewrap itself goes before the processes it started */
+    if (w->childfd >= 0)
+        poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);
+    fd_fini(&w->childfd);
 }

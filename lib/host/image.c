@@ -14,9 +14,8 @@
 /* One unpacking under way. */
 struct unpacking {
     const struct image *image;
-    const char *dir, *work; /* the state directory, and ours below it */
-    bool (*stop)(void *context);
-    void *context;
+    const struct image_place *place;
+    const char *work; /* a directory of ours in it */
 };
 
 void image_fini(struct image *image)
@@ -59,16 +58,20 @@ static int read_index(const struct image *image, json_t **index, struct err *err
         return err_sys(err, "cannot open %s", image->path);
     if (!tar)
         return err_set(err, CODE_UNAVAIL, "tar is not installed");
-    char *argv[] = {tar, "-xOf", image->path, "--occurrence=1", "index.json", NULL};
-    own(spawn_fini) struct spawn run = {
-        .argv = argv, .deadline_ms = 60000, .output_max = DOC_BYTES_MAX};
-    int rc = spawn_run(&run, err);
-    if (rc < 0)
-        return -1;
-    if (rc > 0 || !run.out.len)
-        return err_set(err, CODE_DATA, "%s is no OCI image archive: %s", image->path,
-                       spawn_last_error(&run));
-    return doc_bytes(image->path, run.out.bytes, run.out.len, index, err);
+    static const char *const names[] = {"index.json", "./index.json"}; /* as it was packed */
+    for (size_t i = 0;; i++) {
+        char *argv[] = {tar, "-xOf", image->path, "--occurrence=1", (char *)names[i], NULL};
+        own(spawn_fini) struct spawn run = {
+            .argv = argv, .deadline_ms = 60000, .output_max = DOC_BYTES_MAX};
+        int rc = spawn_run(&run, err);
+        if (rc < 0)
+            return -1;
+        if (rc == 0 && run.out.len)
+            return doc_bytes(image->path, run.out.bytes, run.out.len, index, err);
+        if (i + 1 == COUNT(names))
+            return err_set(err, CODE_DATA, "%s is no OCI image archive: %s", image->path,
+                           spawn_last_error(&run));
+    }
 }
 
 static bool is_meant(const struct image *image, const char *digest, const json_t *manifest)
@@ -76,6 +79,12 @@ static bool is_meant(const struct image *image, const char *digest, const json_t
     const char *tag = json_text(json_object_get(manifest, "annotations"), REF_NAME);
     return (!digest || str_same(digest, json_text(manifest, "digest"))) &&
            (!image->tag || str_same(image->tag, tag));
+}
+
+static bool is_digest(const char *text)
+{
+    return text && strlen(text) == 71 && str_begins(text, "sha256:") &&
+           !text[7 + strspn(text + 7, "0123456789abcdef")];
 }
 
 int image_find(const char *name, const char *digest, struct image *image, struct err *err)
@@ -99,8 +108,7 @@ int image_find(const char *name, const char *digest, struct image *image, struct
         return err_set(err, CODE_NOINPUT, "%s holds %zu images; name a tag, oci:DIR:TAG",
                        found.path, matches);
     const char *hex = json_text(meant, "digest");
-    if (!hex || strlen(hex) != 71 || !str_begins(hex, "sha256:") ||
-        hex[7 + strspn(hex + 7, "0123456789abcdef")])
+    if (!is_digest(hex))
         return err_set(err, CODE_DATA, "%s: the manifest has no sha256 digest", found.path);
     snprintf(found.digest, sizeof(found.digest), "%s", hex);
     const json_t *platform = json_object_get(meant, "platform");
@@ -157,8 +165,8 @@ static int run_sandboxed(const struct unpacking *u, struct sandbox *s, struct er
     char *argv[] = {"/bin/sh", NULL}; /* the sandbox is entered instead */
     own(spawn_fini) struct spawn run = {.argv = argv,
                                         .deadline_ms = UNPACK_S * 1000,
-                                        .stop = u->stop,
-                                        .context = u->context,
+                                        .stop = u->place->stop,
+                                        .context = u->place->context,
                                         .exec = exec_sandbox,
                                         .exec_context = s};
     int rc = spawn_run(&run, err);
@@ -177,10 +185,15 @@ static int unpack_archive(const struct unpacking *u, struct err *err)
     const struct image *image = u->image;
     const char *work = u->work;
     own(str_fini) char *blobs = str_print("%s/layout", work);
-    own(sandbox_fini) struct sandbox s = {.info_fd = -1};
-    static const char *const words[] = {"/usr/bin/tar", "-xf",     "/archive",
-                                        "-C",           "/layout", "--no-same-owner",
-                                        "--wildcards",  "blobs/*"};
+    own(sandbox_fini) struct sandbox s = {.account = u->place->account, .info_fd = -1};
+    static const char *const words[] = {"/usr/bin/tar",
+                                        "-xf",
+                                        "/archive",
+                                        "-C",
+                                        "/layout",
+                                        "--no-same-owner",
+                                        "--exclude=index.json",
+                                        "--exclude=oci-layout"};
     for (size_t i = 0; i < COUNT(words); i++)
         strs_add(&s.argv, words[i]);
     sandbox_mount(&s, image->path, "/archive", false);
@@ -196,7 +209,7 @@ static int unpack_layout(const struct unpacking *u, struct err *err)
     own(str_fini) char *blobs = str_print("%s/blobs", image->path);
     own(str_fini) char *out = str_print("%s/out", work);
     own(str_fini) char *umoci = spawn_find_tool("umoci");
-    own(sandbox_fini) struct sandbox s = {.info_fd = -1};
+    own(sandbox_fini) struct sandbox s = {.account = u->place->account, .info_fd = -1};
     if (!umoci)
         return err_set(err, CODE_UNAVAIL, "umoci is not installed; install the package umoci");
     static const char *const words[] = {"unpack", "--rootless", "--image", "/layout:execdm",
@@ -213,18 +226,31 @@ static int unpack_layout(const struct unpacking *u, struct err *err)
     return run_sandboxed(u, &s, err);
 }
 
-/* What the image says about its process, from the runtime configuration umoci wrote. */
-static int keep_config(const char *work, struct err *err)
+static int read_blob(const struct unpacking *u, const char *digest, json_t **blob, struct err *err)
 {
-    own(str_fini) char *bundle = str_print("%s/out/bundle/config.json", work);
-    own(str_fini) char *kept = str_print("%s/config.json", work);
-    own(json_fini) json_t *config = NULL;
-    if (doc_file(bundle, &config, err) < 0)
+    if (!is_digest(digest))
+        return err_set(err, CODE_DATA, "a part of the image has no sha256 digest");
+    own(str_fini) char *path = u->image->archive
+                                   ? str_print("%s/layout/blobs/sha256/%s", u->work, digest + 7)
+                                   : str_print("%s/blobs/sha256/%s", u->image->path, digest + 7);
+    return doc_file(path, blob, err);
+}
+
+/* What the image says about its process. Not from the runtime configuration that umoci writes: that
+ * one names a shell and a terminal where the image names none. umoci has checked the digests. */
+static int keep_config(const struct unpacking *u, struct err *err)
+{
+    own(str_fini) char *kept = str_print("%s/config.json", u->work);
+    own(json_fini) json_t *manifest = NULL, *blob = NULL, *args = json_array();
+    if (read_blob(u, u->image->digest, &manifest, err) < 0 ||
+        read_blob(u, json_text(json_object_get(manifest, "config"), "digest"), &blob, err) < 0)
         return -1;
-    const json_t *process = json_object_get(config, "process");
+    const json_t *config = json_object_get(blob, "config");
+    json_array_extend(args, json_object_get(config, "Entrypoint"));
+    json_array_extend(args, json_object_get(config, "Cmd"));
     own(json_fini) json_t *small =
-        json_pack("{s:O*,s:O*,s:O*}", "args", json_object_get(process, "args"), "env",
-                  json_object_get(process, "env"), "cwd", json_object_get(process, "cwd"));
+        json_pack("{s:O,s:O*,s:O*}", "args", args, "env", json_object_get(config, "Env"), "cwd",
+                  json_object_get(config, "WorkingDir"));
     own(str_fini) char *text = write_string(small);
     return path_write(kept, text, strlen(text), 0600, err);
 }
@@ -238,13 +264,13 @@ static int unpack_into(const struct unpacking *u, struct err *err)
     own(str_fini) char *out = str_print("%s/out", work);
     own(str_fini) char *rootfs = str_print("%s/out/bundle/rootfs", work);
     own(str_fini) char *place = str_print("%s/rootfs", work);
-    if (sandbox_identity(NULL, &uid, &gid, err) < 0 || path_mkdirs(out, 0700, err) < 0 ||
-        write_layout(image, work, err) < 0)
+    if (sandbox_identity(u->place->account, &uid, &gid, err) < 0 ||
+        path_mkdirs(out, 0700, err) < 0 || write_layout(image, work, err) < 0)
         return -1;
     if (uid != geteuid() && path_chown_tree(work, uid, gid, err) < 0)
         return -1;
     if ((image->archive && unpack_archive(u, err) < 0) || unpack_layout(u, err) < 0 ||
-        keep_config(work, err) < 0)
+        keep_config(u, err) < 0)
         return -1;
     if (rename(rootfs, place) < 0)
         return err_sys(err, "cannot rename %s", rootfs);
@@ -258,40 +284,42 @@ static int unpack_into(const struct unpacking *u, struct err *err)
 }
 
 /* Unpacks into a directory of our own, then renames: an image is there whole or not at all. */
-static int unpack_new(struct unpacking *u, const char *place, struct err *err)
+static int unpack_new(struct unpacking *u, const char *final, struct err *err)
 {
     char name[UUID_TEXT];
     struct err ignored;
-    own(str_fini) char *work = str_print("%s/images/tmp/%s", u->dir, clock_uuid(name));
+    own(str_fini) char *tmp = str_print("%s/images/tmp", u->place->dir);
+    own(str_fini) char *work = str_print("%s/%s", tmp, clock_uuid(name));
+    path_remove(tmp, &ignored); /* it is our turn: what is there is of somebody who died */
     if (path_mkdirs(work, 0700, err) < 0)
         return -1;
     u->work = work;
     int rc = unpack_into(u, err);
-    if (rc == 0 && rename(work, place) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+    if (rc == 0 && rename(work, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
         rc = err_sys(err, "cannot rename %s", work);
     path_remove(work, &ignored);
     if (rc < 0)
         return err_wrap(err, "cannot unpack the image %s", u->image->path);
-    return path_sync_parent(place, err);
+    return path_sync_parent(final, err);
 }
 
-int image_unpack(const struct image *image, const char *dir, bool (*stop)(void *context),
-                 void *context, char **rootfs, json_t **config, struct err *err)
+int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
+                 json_t **config, struct err *err)
 {
-    struct unpacking u = {image, dir, NULL, stop, context};
-    own(str_fini) char *place = str_print("%s/images/sha256-%s", dir, image->digest + 7);
-    own(str_fini) char *config_file = str_print("%s/config.json", place);
-    own(str_fini) char *guard = str_print("%s/images/lock", dir);
-    if (path_mkparents(place, 0700, err) < 0)
+    struct unpacking u = {image, place, NULL};
+    own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, image->digest + 7);
+    own(str_fini) char *config_file = str_print("%s/config.json", final);
+    own(str_fini) char *guard = str_print("%s/images/lock", place->dir);
+    if (path_mkparents(final, 0700, err) < 0)
         return -1;
     /* one unpacks, the others wait for it */
     own(fd_fini) int turn = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (turn < 0 || flock(turn, LOCK_EX) < 0)
         return err_sys(err, "cannot lock %s", guard);
-    if (!path_exists(config_file) && unpack_new(&u, place, err) < 0)
+    if (!path_exists(config_file) && unpack_new(&u, final, err) < 0)
         return -1;
     if (doc_file(config_file, config, err) < 0)
         return -1;
-    *rootfs = str_print("%s/rootfs", place);
+    *rootfs = str_print("%s/rootfs", final);
     return 0;
 }

@@ -19,11 +19,19 @@ struct image {
 int image_find(const char *name, const char *digest, struct image *image, struct err *err);
 void image_fini(struct image *image);
 
+/* How and for whom it is done. */
+struct image_place {
+    const char *dir;             /* the state directory */
+    const char *account;         /* who unpacks when we are root; NULL: the usual one */
+    bool (*stop)(void *context); /* asked now and then, true ends it; may be NULL */
+    void *context;
+};
+
 /* Unpacks the image below DIR/images, if it is not there, and checks every digest on the way.
  * *rootfs becomes the directory of its files and *config what the image says about its process
- * {args, env, cwd}; the caller frees. Runs umoci inside bubblewrap. stop (may be NULL) is asked now and
- * then, true ends it. CODE_DATA: corrupt image; CODE_TEMP: stopped. */
-int image_unpack(const struct image *image, const char *dir, bool (*stop)(void *context),
-                 void *context, char **rootfs, json_t **config, struct err *err);
+ * {args, env, cwd}; the caller frees. Runs umoci inside bubblewrap. CODE_DATA: corrupt image;
+ * CODE_TEMP: stopped. */
+int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
+                 json_t **config, struct err *err);
 
 #endif

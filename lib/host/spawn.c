@@ -72,14 +72,20 @@ char *spawn_find_program(const char *name)
     return executable_in(BINDIR, name);
 }
 
-static _Noreturn void child(const struct spawn *s, int in, int out, int errors)
+void spawn_default_signals(void)
 {
     sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    setpgid(0, 0); /* Ctrl-C is for us to handle */
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+}
+
+static _Noreturn void child(const struct spawn *s, int in, int out, int errors)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    setpgid(0, 0); /* Ctrl-C is for us to handle */
+    spawn_default_signals();
     dup2(in, 0);
     dup2(out, 1);
     dup2(errors, 2);
@@ -182,6 +188,7 @@ int spawn_run(struct spawn *s, struct err *err)
     }
     if (pipe2(p.in, O_CLOEXEC) < 0 || pipe2(p.out, O_CLOEXEC) < 0 || pipe2(p.errors, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
+    signal(SIGCHLD, SIG_DFL); /* ignored by our parent, it would swallow the exit status */
     pid_t pid = fork();
     if (pid < 0)
         return err_sys(err, "cannot start %s", s->argv[0]);

@@ -30,6 +30,10 @@ struct spawn {
 int spawn_run(struct spawn *s, struct err *err);
 void spawn_fini(struct spawn *s); /* out and errors */
 
+/* For a child about to become another program: no signal ignored or blocked, whatever our parent
+ * left us or we set ourselves. */
+void spawn_default_signals(void);
+
 /* The last line it wrote to standard error, for messages; "" when there is none. */
 const char *spawn_last_error(struct spawn *s);
 

@@ -66,6 +66,14 @@ static void add_message(struct job *j, const char *rule, const char *text)
         messages, json_pack("{s:s,s:s,s:s}", "severity", "warning", "rule", rule, "text", text));
 }
 
+static void forget_messages(struct job *j, const char *rule)
+{
+    json_t *messages = json_object_get(j->doc, "messages");
+    for (size_t i = json_array_size(messages); i-- > 0;)
+        if (str_same(json_text(json_array_get(messages, i), "rule"), rule))
+            json_array_remove(messages, i);
+}
+
 static const json_t *private_of(const struct job *j)
 {
     return json_object_get(j->doc, "private");
@@ -118,7 +126,7 @@ static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *
 {
     const json_t *p = private_of(j);
     int64_t now = clock_ms(), start, length = json_int(p, "length", 0);
-    if (now / 1000 > json_int(p, "to", 0))
+    if (j->attempt == 0 && now / 1000 > json_int(p, "to", 0)) /* a retry has started in time */
         return expire(s, j, err);
     if (find_start(s, j, now / 1000, &start, err) < 0)
         return -1;
@@ -225,13 +233,16 @@ static int prepare_image(struct step *s, struct job *j, const struct task *t, ch
 {
     own(image_fini) struct image image = {0};
     struct moving m = {.step = s, .job = j};
+    const struct image_place place = {
+        s->store->dir, json_text(json_object_get(private_of(j), "driver_options"), "job-user"),
+        on_stop, &m};
     struct err why = {0};
     if (!str_same(t->type, EXEC_TYPES "oci-container"))
         return 0;
     if (s->progress)
         s->progress(s->context, j, "image", -1, -1);
     if (image_find(json_text(t->spec, "image"), json_text(t->spec, "digest"), &image, &why) == 0 &&
-        image_unpack(&image, s->store->dir, on_stop, &m, rootfs, config, &why) == 0)
+        image_unpack(&image, &place, rootfs, config, &why) == 0)
         return 0;
     if (on_stop(&m)) { /* by a signal, or because the owner wants the job ended */
         *err = why;
@@ -362,8 +373,10 @@ static void take_record(struct job *j, const json_t *reply)
 /* The platform failed the job: again, as the next attempt, a few times. */
 static int lost(struct step *s, struct job *j, const char *why, struct err *err)
 {
-    if (j->attempt < ATTEMPTS_MAX)
+    if (j->attempt < ATTEMPTS_MAX) {
+        json_object_del(j->doc, "backend"); /* the next attempt is not this one */
         return go(s, j, EVENT_RETRY, why, err);
+    }
     return fail(s, j, "lost", "platform", true, why, err);
 }
 
@@ -462,7 +475,7 @@ static int step_finalizing(struct step *s, struct job *j, const struct task *t, 
     own(stager_fini) struct stager stager = {0};
     own(json_fini) json_t *lines = layout_results(s->store, j, t);
     own(json_fini) json_t *cause = json_incref(json_object_get(j->doc, "error"));
-    json_object_del(j->doc, "messages"); /* said again below when this is the second time */
+    forget_messages(j, "output-skipped"); /* said again below when this is the second time */
     int rc = move_data(s, j, "results", lines, &stager, "stageout", err);
     if (rc < 0)
         return -1;

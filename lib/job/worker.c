@@ -62,8 +62,11 @@ static int64_t advance(struct worker *w, const char *id, struct alarm *alarm)
         int rc = step_job(&w->step, id, &j, &due, &err);
         if (rc < 0 && stopping(w))
             return clock_ms();
-        if (rc < 0 && err.code == CODE_NOINPUT)
-            return 0; /* deleted meanwhile */
+        if (rc < 0 && err.code == CODE_NOINPUT) { /* deleted meanwhile */
+            own(str_fini) char *dir = store_job_path(w->step.store, id, NULL);
+            path_remove(dir, &err); /* the lease has made it again */
+            return 0;
+        }
         if (rc < 0) {
             if (w->trouble)
                 w->trouble(w->step.context, id, &err);

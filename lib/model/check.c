@@ -142,10 +142,34 @@ static void original_pointers(struct findings *findings, const struct moves *mov
     }
 }
 
+/* A NUL ends a string for every program there is, so it would be cut off silently. */
+static void find_nul(json_t *v, struct pointer *at, struct findings *findings)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    if (json_is_string(v) && strlen(json_string_value(v)) != json_string_length(v))
+        finding_add(findings, FINDING_ERROR, "nul-character", at->text,
+                    "the string holds a NUL character, which no program can take");
+    json_object_foreach(v, key, item)
+    {
+        size_t up = pointer_key(at, key);
+        find_nul(item, at, findings);
+        pointer_up(at, up);
+    }
+    json_array_foreach(v, i, item)
+    {
+        size_t up = pointer_index(at, i);
+        find_nul(item, at, findings);
+        pointer_up(at, up);
+    }
+}
+
 static int check_body(struct check_context *c, enum kind kind, json_t *doc)
 {
     struct pointer at = {0};
     json_t *schema = model_schema(c->model, kinds[kind].schema, c->err);
+    find_nul(doc, &at, c->findings);
     if (!schema ||
         canon_formats(c->model, schema, schema, doc, c->base, &at, c->findings, c->err) < 0 ||
         schema_check(&c->model->source, schema, schema, doc, &at, c->findings, c->err) < 0)

@@ -22,6 +22,8 @@ static void limit(const json_t *compute, const char *key, bool size, int64_t all
         size_parse(v, false, out, &why);
     else if (v)
         cores_parse(v, false, out, &why);
+    if (*out > all) /* the whole may have been probed */
+        *out = all;
 }
 
 static void duration(const json_t *section, const char *key, const char *otherwise,

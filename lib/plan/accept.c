@@ -79,7 +79,7 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
     const json_t *p = json_object_get(row->doc, "private");
     struct booking *list = NULL;
     size_t n = 0;
-    int64_t from = json_int(p, "from", 0), to = json_int(p, "to", 0);
+    int64_t from = json_int(p, "from", 0), to = json_int(p, "latest", 0);
     int64_t length = json_int(p, "length", 0);
     const struct room all = {json_int(p, "allcores", 0), json_int(p, "allmemory", 0)};
     const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};

@@ -49,9 +49,12 @@ struct answering {
     size_t nbookings;
 };
 
-/* One slot: may start in [from, to] and run for at most `length` s. */
+/* One slot: may start in [from, to] and run for at most `length` s. Offered is [from, latest], whose
+ * end is what is promised, or the instant that was asked for; a job whose worker comes later than
+ * that still starts until `to`, the end of what was asked for (decisions.md, "Slot"). */
 struct slot {
-    int64_t from, to, length, minlength;
+    int64_t from, latest, to, length, minlength;
+    const struct window *instant; /* or NULL */
 };
 
 static json_t *offered_resources(const struct answering *w)
@@ -61,7 +64,7 @@ static json_t *offered_resources(const struct answering *w)
     if (!resources)
         resources = json_object();
     json_t *compute = json_object_get(resources, "compute");
-    if (!compute) {
+    if (json_array_size(compute) == 0) {
         compute = json_pack("[{s:s,s:s}]", "name", "compute-001", "type",
                             RESOURCE_TYPES "generic-compute");
         json_object_set_new(resources, "compute", compute);
@@ -87,7 +90,8 @@ static json_t *offer_document(const struct answering *w, const struct offer_row 
                               const struct slot *s)
 {
     char expires[WHEN_TEXT], window[WINDOW_TEXT], min[WHEN_TEXT], max[WHEN_TEXT];
-    const struct window start = {{s->from, 0}, {s->to, 0}, s->from == s->to};
+    const struct window room = {{s->from, 0}, {s->latest, 0}, s->from == s->latest};
+    const struct window start = s->instant ? *s->instant : room;
     json_t *advisory =
         json_object_get(json_object_get(w->platform->probe, "capabilities"), "advisory");
     return json_pack(
@@ -103,11 +107,11 @@ static json_t *offer_document(const struct answering *w, const struct offer_row 
 /* What accept needs and no client sends back. */
 static json_t *offer_private(const struct answering *w, const struct slot *s)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:O*}", "from", (json_int_t)s->from, "to",
-                     (json_int_t)s->to, "length", (json_int_t)s->length, "cores",
-                     (json_int_t)w->grant->mincores, "memory", (json_int_t)w->grant->minmemory,
-                     "allcores", (json_int_t)w->platform->cores, "allmemory",
-                     (json_int_t)w->platform->memory, "driver", w->platform->driver,
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:O*}", "from", (json_int_t)s->from,
+                     "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+                     (json_int_t)s->length, "cores", (json_int_t)w->grant->mincores, "memory",
+                     (json_int_t)w->grant->minmemory, "allcores", (json_int_t)w->platform->cores,
+                     "allmemory", (json_int_t)w->platform->memory, "driver", w->platform->driver,
                      "driver_options", w->platform->driver_options);
 }
 
@@ -169,8 +173,11 @@ static int answer_request(struct answering *w, const struct request *r, const ch
             refuse_time(w, pointer, "the requested start is past");
             return 0;
         }
-        s.from = r->window.from.sec > s.from ? r->window.from.sec : s.from;
+        /* Whole seconds inside of what was asked for (EP-64). */
+        int64_t begin = r->window.from.sec + (r->window.from.nsec > 0);
+        s.from = begin > s.from ? begin : s.from;
         s.to = end < s.to ? end : s.to;
+        s.instant = r->window.instant ? &r->window : NULL;
         if (s.from > s.to) {
             refuse_time(w, pointer, "the requested start is beyond the horizon of this platform");
             return 0;
@@ -180,11 +187,12 @@ static int answer_request(struct answering *w, const struct request *r, const ch
         return 0;
     const struct room all = {w->platform->cores, w->platform->memory};
     const struct room need = {w->grant->mincores, w->grant->minmemory};
+    const int64_t last = s.instant ? s.from : s.to; /* an instant is that instant (EP-63) */
     int64_t start =
-        calendar_fit(w->bookings, w->nbookings, all, need, s.from, s.to, s.length, NULL);
+        calendar_fit(w->bookings, w->nbookings, all, need, s.from, last, s.length, NULL);
     if (start < 0 && s.minlength < s.length) {
         s.length = s.minlength;
-        start = calendar_fit(w->bookings, w->nbookings, all, need, s.from, s.to, s.length, NULL);
+        start = calendar_fit(w->bookings, w->nbookings, all, need, s.from, last, s.length, NULL);
     }
     if (start < 0) {
         refuse_time(w, pointer, "there is no room in the requested period");
@@ -193,7 +201,7 @@ static int answer_request(struct answering *w, const struct request *r, const ch
     /* It starts at any time in what is offered, as soon as that delays nobody. The end is what is
      * promised: it holds also when the offer is accepted at the last moment of its lifetime. */
     int64_t latest = when_add((struct when){start, 0}, w->platform->lifetime).sec;
-    s.to = latest < s.to ? latest : s.to;
+    s.latest = latest < s.to && !s.instant ? latest : s.to;
     return add_offer(w, &s, err);
 }
 

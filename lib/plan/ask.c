@@ -110,6 +110,8 @@ static int ask_named(struct answer *a, struct model *model, struct store *store,
 {
     static const char *const endings[] = {"yaml", "yml", "json"};
     own(str_fini) char *dir = platforms_dir();
+    if (strchr(name, '/') && !path_exists(name))
+        return err_set(err, CODE_NOINPUT, "there is no platform file %s", name);
     if (strchr(name, '/'))
         return ask_file(a, model, store, task, name, err);
     for (size_t i = 0; dir && i < COUNT(endings); i++) {

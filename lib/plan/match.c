@@ -153,20 +153,42 @@ static void grant_compute(struct matching *m)
 static const char *const known_storage[] = {
     STORAGE_TYPES "ephemeral-storage", STORAGE_TYPES "file-storage", STORAGE_TYPES "http-storage"};
 
+/* What the platform lists and this program can stage. */
 static bool storage_offered(const struct platform *p, const char *type)
 {
-    if (p->storage)
-        return lists_type(p->storage, type);
+    if (p->storage && !lists_type(p->storage, type))
+        return false;
     for (size_t i = 0; i < COUNT(known_storage); i++)
         if (str_same(known_storage[i], type))
             return true;
     return false;
 }
 
+/* The most of a type one task may have, or -1. */
+static int64_t storage_limit(const struct platform *p, const char *type)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(p->storage, i, row)
+    {
+        const json_t *v = json_object_get(row, "maxsize");
+        const char *why;
+        int64_t most;
+        if (v && str_same(json_text(row, "type"), type) && size_parse(v, false, &most, &why) == 0)
+            return most;
+    }
+    return -1;
+}
+
 static void match_scratch(struct matching *m, const struct storage *s, const char *pointer)
 {
     struct statvfs fs;
     char asked[SIZE_TEXT], there[SIZE_TEXT];
+    int64_t most = storage_limit(m->platform, s->type);
+    if (most >= 0 && s->size > most)
+        refuse(m, "storage-size", pointer,
+               "%s: %s are asked for, a task may have %s (Planner 2.2.3)", s->name,
+               size_print(s->size, asked), size_print(most, there));
     if (s->location || statvfs(m->store->dir, &fs) < 0)
         return;
     int64_t available = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;

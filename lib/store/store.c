@@ -258,11 +258,16 @@ static int take_turn(struct store *s, struct err *err)
         return 0;
     struct sigaction action = {.sa_handler = on_alarm}, before;
     struct itimerval limit = {.it_value.tv_sec = WRITER_PATIENCE, .it_interval.tv_sec = 1};
+    sigset_t alarm, mask;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
     sigaction(SIGALRM, &action, &before);
+    sigprocmask(SIG_UNBLOCK, &alarm, &mask);
     setitimer(ITIMER_REAL, &limit, NULL);
     int rc = flock(s->lock, LOCK_EX);
     int errnum = errno;
     setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     sigaction(SIGALRM, &before, NULL);
     errno = errnum;
     if (rc == 0)

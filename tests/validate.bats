@@ -1,0 +1,372 @@
+#!/usr/bin/env bats
+# execdm-validate: the corpus, positions, streams, forms of output, exit codes.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup() {
+    private_state
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# same WANT GOT
+same() {
+    if [ "$1" = "$2" ]; then return 0; fi
+    printf 'want: %s\n got: %s\n' "$1" "$2"
+    return 1
+}
+
+# validate ARG...: $code, and what it wrote in out and err
+validate() {
+    code=0
+    execdm-validate "$@" >out 2>err || code=$?
+}
+
+# exits CODE ARG...
+exits() {
+    local want=$1
+    shift
+    validate "$@"
+    if [ "$code" -eq "$want" ]; then return 0; fi
+    echo "execdm-validate $*: exit $code, expected $want"
+    cat err
+    return 1
+}
+
+type_of() { # AREA NAME
+    printf 'https://www.purl.org/ivoa.net/%s-types/%s' "$1" "$2"
+}
+
+@test "corpus: every good document gives its canonical form, and that gives itself" {
+    local file dir up n=0 failed=0
+    dir=$(realpath "$TOP_SRCDIR/tests/corpus/good")
+    up=$(realpath "$TOP_SRCDIR/tests/corpus")
+    for file in "$dir"/*.yaml "$dir"/*.json; do
+        n=$((n + 1))
+        validate "$file"
+        sed "s|$dir|@DIR@|g; s|$up|@UP@|g" out >got
+        if [ "$code" -ne 0 ] || ! diff "${file%.*}.want" got; then
+            echo "^ $file (exit $code)"
+            cat err
+            failed=1
+        fi
+        mv out once.json
+        validate --log=json once.json
+        if [ "$code" -ne 0 ] || ! cmp once.json out || grep sloppy err; then
+            echo "^ $file: its canonical form is not canonical"
+            failed=1
+        fi
+    done
+    [ "$n" -ge 25 ]
+    [ "$failed" -eq 0 ]
+}
+
+@test "corpus: every bad document breaks just the rules it was made for" {
+    require jq
+    local want file n=0 failed=0
+    for want in "$TOP_SRCDIR"/tests/corpus/bad/*.want; do
+        n=$((n + 1))
+        for file in "${want%.want}".*; do
+            case $file in *.want) ;; *) break ;; esac
+        done
+        validate --log=json -q "$file"
+        jq -r 'select(.severity == "error") | "\(.pointer) \(.rule)" +
+            (if .hint // "" | startswith("did you") then " ; \(.hint)" else "" end)' err >got
+        if [ "$code" -ne 1 ] || [ -s out ] || ! diff "$want" got; then
+            echo "^ $file (exit $code)"
+            cat out err
+            failed=1
+        fi
+    done
+    [ "$n" -ge 100 ]
+    [ "$failed" -eq 0 ]
+}
+
+@test "corpus: every rule and keyword has a bad document" {
+    local rule
+    for rule in unknown-key wrong-type bad-value bad-form missing-key out-of-range nul-character min-exceeds-max duplicate-name \
+        no-such-storage mount-overlap mount-reserved unknown-marker wrong-type-here; do
+        grep -q " $rule" "$TOP_SRCDIR"/tests/corpus/bad/*.want || {
+            echo "no bad document for $rule"
+            return 1
+        }
+    done
+    # What the sources know, less what only planners say, and what is a notice.
+    for rule in $(grep -ohE '(break_rule|complain|finding_add)\([^;]*"[a-z]+(-[a-z]+)+"' \
+        "$TOP_SRCDIR"/lib/model/rules.c "$TOP_SRCDIR"/lib/model/schema.c "$TOP_SRCDIR"/lib/model/check.c |
+        grep -oE '"[a-z]+(-[a-z]+)+"' | tr -d '"' | sort -u); do
+        case $rule in type-not-url | unknown-type | not-unique) continue ;; esac
+        grep -q " $rule" "$TOP_SRCDIR"/tests/corpus/bad/*.want || {
+            echo "no bad document for $rule"
+            return 1
+        }
+    done
+}
+
+@test "seed: every listing of the draft is read, and its canonical form is canonical" {
+    local seed=$TOP_SRCDIR/../shared/data/seed file n=0
+    [ -d "$seed" ] || skip "the draft's listings (../shared/data/seed) are not here"
+    for file in "$seed"/*.yaml; do
+        n=$((n + 1))
+        exits 0 "$file" || { echo "^ $file" && return 1; }
+        mv out once.json
+        exits 0 once.json
+        cmp once.json out || { echo "^ $file" && return 1; }
+        run grep -c sloppy err
+        same 0 "$output"
+    done
+    [ "$n" -ge 19 ]
+}
+
+@test "seed: sloppy forms are noticed (EP-43, EP-69, EP-6B)" {
+    local seed=$TOP_SRCDIR/../shared/data/seed
+    [ -d "$seed" ] || skip "the draft's listings (../shared/data/seed) are not here"
+    exits 0 "$seed/14-datetime-forms.request.yaml"
+    grep -q '14-datetime-forms.request.yaml:11:3: notice: /datetime/6/minduration: "1H" is read as PT1H' err
+    exits 0 "$seed/15-compute-as-map.request.yaml"
+    grep -q ':4:5: notice: /resources/compute/mincores: ' err
+    exits 0 "$seed/16-two-offers.response.yaml"
+    grep -q 'notice: /offers/1/resources/compute/mincores: ' err
+    exits 0 "$seed/09-vospace-unmanaged-implicit-resource.request.yaml"
+    grep -q '/resources/compute/0/volumes/0: resource: not given' err
+}
+
+@test "positions: file, line and column of YAML" {
+    cat >t.yaml <<'END'
+# a comment
+name: a
+resources:
+  compute:
+  - name: one
+    spec:
+      mincoers: 2
+      "max\u0063ores": x
+    volumes: [{path: rel,
+               resource: a}]
+END
+    exits 1 t.yaml
+    same 't.yaml:8:7: error: /resources/compute/0/spec/maxcores: maxcores: expected a number, got the string "x" [wrong-type]
+t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; did you mean "mincores"? [unknown-key]' \
+        "$(grep spec err | LC_ALL=C sort -t: -k4)"
+    grep -q '^t.yaml:9:16: error: /resources/compute/0/volumes/0/path: ' err
+    [ ! -s out ]
+}
+
+@test "positions: file, line and column of JSON" {
+    printf '{"name": "a",\n  "resources": {"compute": [\n\t{"spec": {"minc\\u006fers": 2}}]}}\n' >t.json
+    exits 1 t.json
+    same 't.json:3:12: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; did you mean "mincores"? [unknown-key]' \
+        "$(cat err)"
+}
+
+@test "positions: what was moved is told where it was written" {
+    printf 'resources:\n  compute:\n    mincores: 4\n    maxcores: 2\n' >t.yaml
+    exits 1 -q t.yaml
+    grep -q '^t.yaml:3:5: error: /resources/compute/mincores: mincores is 4, must not exceed maxcores 2 (Planner 2.2.2) \[min-exceeds-max\]$' err
+    printf 'resources:\n  compute:\n  - spec:\n      volumes:\n      - path: x\n        resource: a\n' >t.yaml
+    exits 1 -q t.yaml
+    grep -q '^t.yaml:5:9: error: /resources/compute/0/spec/volumes/0/path: ' err
+}
+
+@test "positions: what is missing is told at its nearest parent" {
+    printf 'name: a\nexecutable:\n  name: b\n' >t.yaml
+    exits 1 t.yaml
+    same 't.yaml:2:1: error: /executable: executable: the key "type" is missing [missing-key]' "$(cat err)"
+}
+
+@test "streams: YAML documents, each valid one is written" {
+    printf -- '---\nname: a\n---\nnmae: b\n---\nname: c\n...\n' >t.yaml
+    exits 1 t.yaml
+    same '{"name":"a"}
+{"name":"c"}' "$(cat out)"
+    same 't.yaml:4:1: error: /nmae: unknown key "nmae"; did you mean "name"? [unknown-key]' "$(cat err)"
+}
+
+@test "streams: JSON Lines, and several files" {
+    printf '{"name":"a"}\n\n{"name":1}\n  {"name":"c"}' >t.jsonl
+    printf 'name: d\n' >t.yaml
+    exits 1 t.jsonl t.yaml
+    same '{"name":"a"}
+{"name":"c"}
+{"name":"d"}' "$(cat out)"
+    grep -q '^t.jsonl:3:2: error: /name: ' err
+    same 1 "$(wc -l <err)"
+}
+
+@test "standard input: no operand, and -" {
+    printf 'name: a\n' >t.yaml
+    exits 0 <t.yaml
+    same '{"name":"a"}' "$(cat out)"
+    exits 0 - <t.yaml
+    same '{"name":"a"}' "$(cat out)"
+    printf 'nmae: a\n' >t.yaml
+    exits 1 <t.yaml
+    grep -q '^<stdin>:1:1: error: /nmae: ' err
+    exits 0 -- /dev/stdin <<<'name: b'
+}
+
+@test "relative paths begin at the file, or at the working directory for standard input" {
+    mkdir -p sub/in there
+    printf 'executable:\n  type: %s\n  spec: {program: p.py}\n' "$(type_of executable python-program)" >sub/in/t.yaml
+    exits 0 sub/in/t.yaml
+    grep -q "\"program\":\"file://$PWD/sub/in/p.py\"" out
+    exits 0 <sub/in/t.yaml
+    grep -q "\"program\":\"file://$PWD/p.py\"" out
+    # By a link: where the file is, not where the link is.
+    ln -s ../sub/in/t.yaml there/link.yaml
+    exits 0 there/link.yaml
+    grep -q "\"program\":\"file://$PWD/sub/in/p.py\"" out
+}
+
+@test "--as: overrides what the keys say" {
+    printf '{"name": "lab"}\n' >t.json
+    exits 0 --as=task t.json
+    exits 1 --as=platform t.json
+    grep -q 'the key "driver" is missing' err
+    exits 1 --as=job t.json
+    exits 1 --as=answer t.json
+    exits 64 --as=offer t.json
+    grep -q 'not "offer"' err
+    exits 64 --as=offer missing.json
+    printf 'name: lab\ndriver: local\noffers: {lifetime: 60}\n' >p.yaml
+    exits 1 p.yaml
+    grep -q ' /offers/lifetime: ' err
+}
+
+@test "--log=json: a finding is an object on its line" {
+    require jq
+    printf 'name: ""\ndatetime: [{start: 2026-01-01}]\n' >t.yaml
+    exits 1 --log=json t.yaml
+    same '{"severity":"notice","rule":"sloppy-form","pointer":"/datetime/0/start","text":"\"2026-01-01\" is read as 2026-01-01T00:00:00Z","where":"t.yaml:2:13"}
+{"severity":"error","rule":"out-of-range","pointer":"/name","text":"name: expected at least 1 characters, got 0","where":"t.yaml:1:1"}' \
+        "$(cat err)"
+    exits 1 --log=json -q t.yaml
+    same 1 "$(wc -l <err)"
+    # A value cut off between the bytes of a character would be no JSON.
+    local i
+    for i in 1 2 3 4; do
+        printf 'resources: {compute: [{spec: {minmemory: "%*s%s"}}]}\n' "$i" x "$(printf '€%.0s' {1..700})" >t.yaml
+        exits 1 --log=json t.yaml
+        same bad-form "$(jq -r .rule err)"
+        printf 'resources: {"%*s%s": 1}\n' "$i" x "$(printf '€%.0s' {1..700})" >t.yaml
+        exits 1 --log=json t.yaml
+        same unknown-key "$(jq -r .rule err)"
+    done
+}
+
+@test "an error is an object, too, with --log=json" {
+    require jq
+    exits 66 --log=json nosuch.yaml
+    same error "$(jq -r .severity err)"
+    printf 'a: [1\n' >t.yaml
+    exits 65 --log=json t.yaml
+    jq -e '.where | startswith("t.yaml:2:")' err
+}
+
+@test "-q: only errors" {
+    printf 'name: a\ndescription: null\n' >t.yaml
+    exits 0 t.yaml
+    [ -s err ]
+    exits 0 -q t.yaml
+    [ ! -s err ]
+    same '{"name":"a"}' "$(cat out)"
+}
+
+@test "broken YAML: line and column, exit 65, no output" {
+    printf 'name: a\nresources:\n  compute: [1, 2\nx: 1\n' >t.yaml
+    exits 65 t.yaml
+    [ ! -s out ]
+    grep -qE '^t.yaml:4:[0-9]+: error: ' err
+    printf 'name: a\n\tb: 1\n' >t.yaml
+    exits 65 t.yaml
+    grep -qE '^t.yaml:2:1: error: ' err
+    printf 'name: a\nname: b\n' >t.yaml
+    exits 65 t.yaml
+    grep -qE '^t.yaml:2:1: error: .*name' err
+    printf 'name: !!python/object a\n' >t.yaml
+    exits 65 t.yaml
+    grep -qE '^t.yaml:1:7: error: ' err
+}
+
+@test "broken JSON: line and column" {
+    printf '{"name": "a",\n "b" 1}\n' >t.json
+    exits 65 t.json
+    grep -qE '^t.json:2:[0-9]+: error: ' err
+    printf '{"name": "a"}\n{"name":\n' >t.json
+    exits 65 t.json
+    grep -qE '^t.json:[23]:[0-9]+: error: ' err
+}
+
+@test "what is no text: NUL, not UTF-8, empty, too deep, .nan" {
+    printf 'name: a\0b\n' >t.yaml
+    exits 65 t.yaml
+    grep -q 't.yaml:1:8: error: .*NUL' err
+    printf 'name: \377\n' >t.yaml
+    exits 65 t.yaml
+    grep -q 't.yaml:1:7: error: not valid UTF-8' err
+    : >t.yaml
+    exits 65 t.yaml
+    exits 65 </dev/null
+    printf '# only a comment\n' >t.yaml
+    exits 65 t.yaml
+    printf 'x-a: .nan\n' >t.yaml
+    exits 65 t.yaml
+    printf '%*s' 100 '' | tr ' ' '[' >t.json
+    exits 65 t.json
+    # an escaped NUL is a finding, no syntax error (decisions.md)
+    printf '{"name": "a\\u0000b"}\n' >t.json
+    exits 1 t.json
+}
+
+@test "Norway: what people write is a string unless JSON has the word" {
+    printf 'name: no\ndescription: on\nx-a: [y, Yes, NO, off, true, null, ~, 1.0, 0x10, 1_0, 12:30]\n' >t.yaml
+    exits 0 t.yaml
+    same '{"name":"no","description":"on","x-a":["y","Yes","NO","off",true,null,null,1.0,16,"1_0","12:30"]}' "$(cat out)"
+}
+
+@test "an unknown type is a notice and passes (EP-05, EP-07)" {
+    printf 'executable: {type: encabulation, spec: {a: [1, null]}}\n' >t.yaml
+    exits 0 t.yaml
+    same '{"executable":{"type":"encabulation","spec":{"a":[1,null]}}}' "$(cat out)"
+    grep -q 't.yaml:1:1: notice: /executable: the type "encabulation" is not known here; only a platform that knows it can say YES' err
+    grep -q '\[type-not-url\]' err
+    run grep -c error err
+    same 0 "$output"
+}
+
+@test "exit codes" {
+    printf 'name: a\n' >t.yaml
+    exits 0 t.yaml
+    exits 64 --nonsense t.yaml
+    grep -q -- '--nonsense' err
+    exits 64 --as
+    exits 64 --log=xml t.yaml
+    exits 66 nosuch.yaml
+    grep -q nosuch.yaml err
+    mkdir dir
+    exits 74 dir
+    exits 0 --help
+    grep -q '^usage: execdm-validate' out
+    exits 0 --version
+    grep -q '^execdm-validate [0-9]' out
+    run -74 bash -c 'execdm-validate t.yaml >/dev/full'
+    run -74 bash -c 'execdm-validate t.yaml >&-'
+    run -74 bash -c 'execdm-validate --help >/dev/full'
+    EXECDM_SCHEMA=$PWD/dir exits 78 t.yaml
+}
+
+@test "a file that may not be read" {
+    [ "$(id -u)" -ne 0 ] || skip "root reads every file"
+    printf 'name: a\n' >t.yaml
+    chmod 000 t.yaml
+    exits 77 t.yaml
+}
+
+@test "indented on a terminal, one line in a pipe" {
+    require script
+    printf 'name: a\n' >t.yaml
+    script -qec 'execdm-validate t.yaml' /dev/null </dev/null | tr -d '\r' >out
+    same '{
+  "name": "a"
+}' "$(cat out)"
+}
