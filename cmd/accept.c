@@ -35,6 +35,8 @@ static int accept_answer(struct store *store, json_t *answer, struct buf *out, s
         return err_set(err, CODE_DATA, "expected an answer with offers, as execdm-plan writes it");
     json_t *offer = accept_choose(answer, which, prefer, err);
     if (!offer && err->code == CODE_NO) {
+        if (json_array_size(json_object_get(answer, "messages")) == 0)
+            prog_say("error", NULL, "%s", err->text);
         say_reasons(answer);
         return CODE_NO;
     }

@@ -204,8 +204,7 @@ out() { # ID: what the program said
 @test "outputs that lead out, fifos and setuid files do no harm" {
     echo secret >secret
     id=$(submit sh="echo good >good; ln -s $BATS_TEST_TMPDIR/secret out1; ln -s ../../../../../../../../etc/passwd out2
-        ln -s good in; mkfifo pipe; cp good suid; chmod 6755 suid; ln -s /proc/self/root/etc magic
-        mkdir shut; echo 1 >shut/x; chmod 0 shut; echo h >hidden; chmod 0 hidden" rw:/outputs=results/)
+        ln -s good in; mkfifo pipe; cp good suid; chmod 6755 suid; ln -s /proc/self/root/etc magic" rw:/outputs=results/)
     work "$id"
     ends "$id" COMPLETED "" ""
     same good "$(cat results/good)"
@@ -301,12 +300,13 @@ spoil() {
         if [ "$what" = manifest ]; then blob=$manifest; else
             blob=blobs/sha256/$(jq -r "$what" "$tiny/$manifest" | cut -d : -f 2)
         fi
-        id=$(submit image=oci:img sh='exit 0')
+        id=$(submit image=oci:img sh='exit 0' r:/inputs/a=img/oci-layout scratch:/s=0.01)
         spoil "img/$blob"
         run -1 work "$id"
         ends "$id" ERROR imagepull task
         has "$(job "$id" .error.message)" img
         [ -z "$(find "$EXECDM_STATE/images" -mindepth 1 ! -name lock ! -name tmp)" ]
+        [ -z "$(find "$(files "$id")" -name in -o -name scratch)" ]
     done
 }
 

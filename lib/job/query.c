@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include "host/clock.h"
 #include "host/path.h"
 #include "job/layout.h"
@@ -19,8 +21,12 @@ static const char *waiting_for(const struct store *store, const struct job *j, i
         return "start window";
     if (j->phase != PHASE_EXECUTING)
         return "worker";
+    /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
     own(str_fini) char *record = layout_attempt(store, j, "exit.json");
-    return path_exists(record) ? "worker" : NULL;
+    own(str_fini) char *alive = layout_attempt(store, j, "alive");
+    own(fd_fini) int fd = open(alive, O_RDONLY | O_CLOEXEC);
+    bool lost = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
+    return path_exists(record) || lost ? "worker" : NULL;
 }
 
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)

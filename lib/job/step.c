@@ -48,11 +48,30 @@ static void set_error(struct job *j, const char *reason, const char *fault, bool
                                   "transient", transient, "message", message));
 }
 
+/* Inputs and scratch end with the job; results, logs and the record stay until its destruction. */
+static void release_space(struct step *s, struct job *j, bool pushed)
+{
+    struct err ignored;
+    own(str_fini) char *in = store_job_path(s->store, j->id, "in");
+    own(str_fini) char *scratch = layout_attempt(s->store, j, "scratch");
+    own(str_fini) char *out = layout_attempt(s->store, j, "out");
+    own(str_fini) char *outputs = layout_attempt(s->store, j, "outputs");
+    path_remove(in, &ignored);
+    path_remove(scratch, &ignored);
+    if (pushed) { /* stored and verified elsewhere */
+        path_remove(out, &ignored);
+        path_remove(outputs, &ignored);
+    }
+}
+
 static int fail(struct step *s, struct job *j, const char *reason, const char *fault,
                 bool transient, const char *message, struct err *err)
 {
     set_error(j, reason, fault, transient, message);
-    return go(s, j, EVENT_FAIL, message, err);
+    int rc = go(s, j, EVENT_FAIL, message, err);
+    if (rc > 0)
+        release_space(s, j, false);
+    return rc;
 }
 
 static void add_message(struct job *j, const char *rule, const char *text)
@@ -220,10 +239,8 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
     }
     const json_t *reply = json_array_get(replies, 0);
     const json_t *error = json_object_get(reply, "error");
-    if (error) {
-        set_error(j, "internal", "platform", false, json_text(error, "text"));
-        return go(s, j, EVENT_FAIL, json_text(error, "text"), err);
-    }
+    if (error)
+        return fail(s, j, "internal", "platform", false, json_text(error, "text"), err);
     return executing(s, j, json_object_get(reply, "native"), err);
 }
 
@@ -373,11 +390,16 @@ static void take_record(struct job *j, const json_t *reply)
 /* The platform failed the job: again, as the next attempt, a few times. */
 static int lost(struct step *s, struct job *j, const char *why, struct err *err)
 {
-    if (j->attempt < ATTEMPTS_MAX) {
-        json_object_del(j->doc, "backend"); /* the next attempt is not this one */
-        return go(s, j, EVENT_RETRY, why, err);
-    }
-    return fail(s, j, "lost", "platform", true, why, err);
+    struct err ignored;
+    own(str_fini) char *dir = layout_attempt(s->store, j, NULL);
+    path_chown_tree(dir, geteuid(), getegid(), &ignored); /* the supervisor could not */
+    if (j->attempt >= ATTEMPTS_MAX)
+        return fail(s, j, "lost", "platform", true, why, err);
+    json_object_del(j->doc, "backend"); /* the next attempt is not this one */
+    int rc = go(s, j, EVENT_RETRY, why, err);
+    if (rc > 0)
+        release_space(s, j, true);
+    return rc;
 }
 
 /* EXECUTING: the driver knows. */
@@ -391,6 +413,10 @@ static int step_executing(struct step *s, struct job *j, int64_t *due, struct er
         return -1;
     const json_t *reply = json_array_get(replies, 0);
     const char *state = json_text(reply, "state");
+    if (str_same(json_text(reply, "reason"), "internal") && j->attempt < ATTEMPTS_MAX) {
+        const char *message = json_text(reply, "message");
+        return lost(s, j, message ? message : "the sandbox broke down", err);
+    }
     if (str_same(state, "done") || str_same(state, "failed") || str_same(state, "cancelled")) {
         take_record(j, reply);
         return go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
@@ -440,22 +466,6 @@ static void collect_results(struct step *s, struct job *j, json_t *lines,
     add_own_result(s, j, results, "stdout");
     add_own_result(s, j, results, "stderr");
     json_object_set_new(j->doc, "results", results);
-}
-
-/* Inputs and scratch end with the job; results, logs and the record stay until its destruction. */
-static void release_space(struct step *s, struct job *j, bool pushed)
-{
-    struct err ignored;
-    own(str_fini) char *in = store_job_path(s->store, j->id, "in");
-    own(str_fini) char *scratch = layout_attempt(s->store, j, "scratch");
-    own(str_fini) char *out = layout_attempt(s->store, j, "out");
-    own(str_fini) char *outputs = layout_attempt(s->store, j, "outputs");
-    path_remove(in, &ignored);
-    path_remove(scratch, &ignored);
-    if (pushed) { /* stored and verified elsewhere */
-        path_remove(out, &ignored);
-        path_remove(outputs, &ignored);
-    }
 }
 
 static int end_job(struct step *s, struct job *j, struct err *err)

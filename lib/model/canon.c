@@ -357,6 +357,17 @@ static char *canon_image(struct formats *f, const char *s)
     return NULL;
 }
 
+/* P1M is a month, which who meant a minute should hear (EP-69). */
+static void notice_months(struct formats *f, const char *s)
+{
+    struct duration d;
+    const char *why;
+    if (duration_parse(s, &d, NULL, &why) == 0 && d.months % 12)
+        finding_add(f->findings, FINDING_NOTICE, "month-not-minute", f->at->text,
+                    "\"%s\" is %" PRId64 " months, minutes are written like PT%" PRId64 "M", s,
+                    d.months, d.months % 12);
+}
+
 static json_t *canon_value(struct formats *f, const char *format, const char *s)
 {
     static const struct {
@@ -372,6 +383,8 @@ static json_t *canon_value(struct formats *f, const char *format, const char *s)
         if (!str_same(rows[i].format, format))
             continue;
         bool sloppy = false;
+        if (str_same(format, "duration"))
+            notice_months(f, s);
         own(str_fini) char *text = rows[i].time ? rows[i].time(s, &sloppy) : rows[i].path(f, s);
         if (!text || str_same(text, s))
             return NULL;

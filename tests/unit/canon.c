@@ -86,6 +86,12 @@ static const struct {
      "{\"datetime\":[{\"start\":\"2023-08-14T11:30:00Z/2023-08-14T12:30:00Z\"}]}", ""},
     {"{datetime: [{start: '2023-08-14T13:30:00+02:00'}]}",
      "{\"datetime\":[{\"start\":\"2023-08-14T11:30:00Z\"}]}", ""},
+    /* a month is no minute: said, and kept */
+    {"{datetime: [{minduration: P1M}]}", "{\"datetime\":[{\"minduration\":\"P1M\"}]}",
+     "/datetime/0/minduration month-not-minute"},
+    {"{datetime: [{minduration: 5M}]}", "{\"datetime\":[{\"minduration\":\"P5M\"}]}",
+     "/datetime/0/minduration month-not-minute, /datetime/0/minduration sloppy-form"},
+    {"{datetime: [{minduration: P1Y}]}", "{\"datetime\":[{\"minduration\":\"P1Y\"}]}", ""},
     /* aliases of types */
     {"{authentication: [{type: 'https://.../oidc'}]}",
      "{\"authentication\":[{\"type\":\"https://www.purl.org/ivoa.net/authentication-types/"
