@@ -175,7 +175,8 @@ peak() {
     same "$id" "$(jq -r .id out)"
     exits 0 answer
     same "$id" "$(jq -r .id out)"
-    same 'released accepted' "$(db 'SELECT state FROM offers ORDER BY id' | paste -sd ' ')"
+    same accepted "$(db "SELECT state FROM offers WHERE id = '$id'")"
+    same released "$(db "SELECT state FROM offers WHERE id <> '$id'")"
     same 1 "$(db 'SELECT count(*) FROM bookings')"
 }
 
@@ -388,7 +389,7 @@ accept_all() {
         chmod 555 closed
         EXECDM_STATE=$PWD/closed/state refused 77 'set EXECDM_STATE' answer
         chmod 500 "$EXECDM_STATE"
-        refused 77 "$EXECDM_STATE/lock" answer
+        refused 77 "$EXECDM_STATE/execdm.db" answer
     fi
 }
 

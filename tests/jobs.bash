@@ -31,7 +31,11 @@ jobs_state() {
 }
 
 teardown() {
+    local id
     leave "$BATS_TEST_TMPDIR"/*.pid
+    if [ -z "${BATS_TEST_COMPLETED-}" ] && [ -e "$EXECDM_STATE/execdm.db" ]; then # what it left running
+        for id in $(execdm-status --list | jq -r 'select(.ended == null).id'); do execdm-phase "$id" abort >&2 || true; done
+    fi
     chmod -R u+rwx "$BATS_TEST_TMPDIR" 2>/dev/null || true
 }
 
@@ -109,6 +113,7 @@ serve() {
     /usr/bin/python3 "$TOP_SRCDIR/tests/http-server.py" port "$1" >server.out 2>&1 3>&- &
     echo $! >server.pid
     wait_until 20 test -e port
+    # shellcheck disable=SC2034 # the tests use it
     web=http://127.0.0.1:$(cat port)
 }
 

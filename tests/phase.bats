@@ -209,7 +209,32 @@ P
     run ! grep -lsaF -- "$(files "$id")" /proc/[0-9]*/cmdline
 }
 
-@test "abort while results go to a server, and abort twice at once" {
+@test "FINALIZING: abort and delete; what was there already stays" {
+    for verb in abort delete; do
+        rm -rf out
+        id=$(submit sh='head -c 60000000 /dev/zero >/outputs/big' rw:/outputs=out/)
+        execdm-run "$id" >run.out 2>run.err 3>&- &
+        worker=$!
+        sql="SELECT phase FROM jobs WHERE id='$id'"
+        until [ "$(sqlite3 "$EXECDM_STATE/execdm.db" "$sql")" = FINALIZING ]; do
+            kill -0 "$worker"
+        done
+        kill -9 "$worker"
+        wait "$worker" || true
+        same "FINALIZING worker" "$(job "$id" '"\(.phase) \(.waiting_for)"')"
+        refused "$id" hold release suspend resume archive
+        asked "$id" run FINALIZING
+        if [ $verb = delete ]; then
+            execdm-phase "$id" delete
+            gone "$id"
+        else
+            asked "$id" abort ABORTED
+            same '{"code":0}' "$(job "$id" .exit)"
+        fi
+    done
+}
+
+@test "abort twice at once" {
     id=$(submit sh='sleep 100')
     execdm-run --once
     execdm-phase "$id" abort >one 2>&1 &

@@ -2,6 +2,7 @@
 # execdm-run: programs of both kinds, data in and results out, ends of every sort, and what a program cannot see.
 # Everything is real: bubblewrap, umoci, an image of busybox, a server on the loopback.
 
+# shellcheck disable=SC2016,SC2030,SC2031 # what is in quotes is for the program; one test's state is its own
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -45,7 +46,6 @@ out() { # ID: what the program said
     cp -R "$tiny" img
     umoci --log=error config --image img:latest --clear=config.cmd --config.entrypoint /bin/echo \
         --config.entrypoint image --config.cmd says --config.env FROM=image
-    chmod -R a+rX img
     id=$(submit image=oci:img)
     work "$id"
     same "image says" "$(out "$id")"
@@ -61,8 +61,10 @@ out() { # ID: what the program said
     id=$(submit image=oci-archive:tiny.tar:latest digest="$digest" sh='echo archive')
     work "$id"
     same archive "$(out "$id")"
+    same "config.json rootfs" "$(cd "$EXECDM_STATE"/images/sha256-* && echo *)"
     same "$digest" "$(job "$id" .executable.spec.digest)"
     tar -C "$tiny" -cf plain.tar blobs index.json oci-layout
+    chmod 600 plain.tar # root's own, and yet the job account is to unpack it
     rm -rf "$EXECDM_STATE/images"
     id=$(submit image=oci-archive:plain.tar sh='echo plain')
     work "$id"
@@ -184,7 +186,6 @@ out() { # ID: what the program said
     has "$(job "$id" .error.message)" "cannot be started" "No such file"
     cp -R "$tiny" img
     umoci --log=error config --image img:latest --clear=config.cmd
-    chmod -R a+rX img
     id=$(submit image=oci:img)
     run -1 work "$id"
     same "ERROR task" "$(job "$id" '"\(.phase) \(.error.fault)"')"

@@ -116,10 +116,10 @@ setup() {
                  | gsub("20[0-9]{2}-[0-9:T.-]+Z"; "TIME") | gsub("sha256:3[0-9a-f]{63}$"; "IMAGE")
              else . end)
         | .usage |= map_values(if . >= 0 then "N" else . end)
-        | .executable.spec.digest = "IMAGE"
+        | .executable.spec.digest = "IMAGE" | .advisory = ["N"]
         | .resources.compute[].spec |= with_entries(if .key == "maxcores" then .value = "N" else . end)' "$id.json" >found
     cat >wanted <<'J'
-{"advisory":["memory"],"attempt":1,"backend":{"driver":"local","native":"DIR/state/jobs/ID/attempt-1"},
+{"advisory":["N"],"attempt":1,"backend":{"driver":"local","native":"DIR/state/jobs/ID/attempt-1"},
  "created":"TIME","datetime":[{"maxduration":"PT1M","minduration":"PT1M","start":"TIME/TIME"}],"destruction":"TIME",
  "ended":"TIME","executable":{"spec":{"command":["/bin/sh","-c","cat /inputs/a | tee /outputs/b"],"digest":"IMAGE",
   "image":"oci:TINY"},"type":"https://www.purl.org/ivoa.net/executable-types/oci-container"},

@@ -29,8 +29,8 @@ cat_pipeline() {
 P
 }
 
-good() { # [PHASE-FILE]
-    same "COMPLETED $(id -un)" "$(jq -r '"\(.phase) \(.owner)"' "${1:-out.json}")"
+good() {
+    same "COMPLETED $(id -un)" "$(jq -r '"\(.phase) \(.owner)"' out.json)"
     same 5 "$(cat results/count)"
     same "$(id -u)" "$(stat -c %u results/count)"
 }

@@ -1,11 +1,11 @@
 /* execdm-driver-local: runs jobs on this machine, isolated by bubblewrap. */
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/file.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include "cli/prog.h"
 #include "host/clock.h"
+#include "host/lock.h"
 #include "host/path.h"
 #include "host/sandbox.h"
 #include "host/spawn.h"
@@ -35,8 +35,7 @@ static char *native_file(const json_t *line, const char *name)
 static bool is_alive(const json_t *line)
 {
     own(str_fini) char *path = native_file(line, "alive");
-    own(fd_fini) int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    return path && lock_is_held(path);
 }
 
 static bool is_ours(const json_t *line)
@@ -57,7 +56,7 @@ struct runtime {
 
 static const struct runtime runtimes[] = {
     {EXEC_TYPES "oci-container", "umoci", "umoci"},
-    {EXEC_TYPES "python-program", "python3", "python3"},
+    {EXEC_TYPES "python-program", "/usr/bin/python3", "python3"},
 };
 
 static json_t *probe_runtimes(const json_t *config)
@@ -66,7 +65,9 @@ static json_t *probe_runtimes(const json_t *config)
     struct err err = {0};
     bool sandboxed = sandbox_probe(json_text(config, "job-user"), &err) == 0;
     for (size_t i = 0; i < COUNT(runtimes); i++) {
-        own(str_fini) char *tool = spawn_find_tool(runtimes[i].tool);
+        const char *name = runtimes[i].tool;
+        own(str_fini) char *tool =
+            *name == '/' && access(name, X_OK) == 0 ? str_new(name) : spawn_find_tool(name);
         json_t *row = json_pack("{s:s,s:b}", "type", runtimes[i].type, "ok", sandboxed && tool);
         if (!sandboxed)
             json_object_set_new(row, "reason", json_string(err.text));
@@ -153,38 +154,58 @@ static json_t *status(const json_t *line, const struct call *call)
 
 static json_t *find(const json_t *line, const struct call *call)
 {
-    (void)call;
-    json_t *reply = reply_to(line);
+    int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
     json_t *natives = json_array();
     own(str_fini) char *dir = native_file(line, "");
+    while (!is_ours(line) && is_alive(line) && clock_boot() < deadline)
+        usleep(10000); /* a supervisor on its way to the fence */
     if (is_ours(line) && dir) {
         dir[strlen(dir) - 1] = '\0';
         json_array_append_new(natives, json_string(dir));
     }
+    json_t *reply = reply_to(line);
     json_object_set_new(reply, "natives", natives);
     json_object_set_new(reply, "end", json_true());
     json_object_set_new(reply, "complete", json_true());
     return reply;
 }
 
+/* An attempt that has not begun never will: its fence is taken here. True when it was ours to take.
+ */
+static bool forestall(const json_t *line)
+{
+    own(str_fini) char *path = native_file(line, "started");
+    const char *stamp = json_text(line, "stamp");
+    own(fd_fini) int fd =
+        path && stamp ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    return fd >= 0 && write(fd, stamp, strlen(stamp)) > 0 && fsync(fd) == 0;
+}
+
+static void ask_to_end(const json_t *line)
+{
+    own(str_fini) char *control = native_file(line, "control");
+    own(fd_fini) int fd = open(control, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "T", 1) < 0)
+        return; /* it is ending already */
+}
+
 /* Only a lock that is free again tells that the whole tree is gone. */
 static json_t *cancel(const json_t *line, const struct call *call)
 {
-    own(str_fini) char *control = native_file(line, "control");
     int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
-    if (is_ours(line) && is_alive(line)) {
-        own(fd_fini) int fd = open(control, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        if (fd >= 0 && write(fd, "T", 1) < 0)
-            fd_fini(&fd);
+    bool never = forestall(line);
+    while (is_alive(line) && clock_boot() < deadline) {
+        ask_to_end(line);
+        usleep(20000);
     }
-    while (is_alive(line) && clock_boot() < deadline)
-        usleep(10000);
     if (is_alive(line)) {
         struct err err = {0};
         err_set(&err, CODE_TEMP, "the job's processes are still ending");
         return reply_error(line, "temporary", &err);
     }
     json_t *reply = status(line, call);
+    if (never)
+        json_object_set_new(reply, "state", json_string("cancelled"));
     json_object_set_new(reply, "ok", json_true());
     return reply;
 }

@@ -1,11 +1,13 @@
 #include <fcntl.h>
-#include <sys/file.h>
+#include <linux/close_range.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "host/clock.h"
+#include "host/lock.h"
 #include "host/path.h"
 #include "host/sandbox.h"
 #include "host/spawn.h"
+#include "model/job.h"
 #include "supervisor.h"
 #include "text/write.h"
 
@@ -80,6 +82,7 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     struct err err = {0};
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     spawn_default_signals();
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* whatever started us may have left some open */
     dup2(null, 0);
     dup2(e->out[1], 1);
     dup2(e->errors[1], 2);
@@ -101,8 +104,6 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     *w = (struct watch){.childfd = -1,
                         .memory = json_int(limits, "memory", 0),
                         .wall_ms = json_int(limits, "wall", 0) * 1000};
-    if (mkfifo(control, 0600) < 0 && errno != EEXIST)
-        return err_sys(err, "cannot make %s", control);
     w->control = open(control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (w->control < 0)
         return err_sys(err, "cannot open %s", control);
@@ -134,7 +135,7 @@ static json_t *stream_json(const struct watch *w, int i)
 }
 
 /* Says in `record` how it ended: the kernel's word by execdm-init, and why, when that was us. */
-static void judge(json_t *record, const struct watch *w)
+static void judge(json_t *record, const struct attempt *a, const struct watch *w)
 {
     char word[16] = "";
     int number = 0;
@@ -149,8 +150,9 @@ static void judge(json_t *record, const struct watch *w)
         json_object_set_new(record, "signal", json_integer(number));
     if (str_same(word, "exec")) {
         json_object_set_new(record, "exit", json_integer(127));
-        json_object_set_new(record, "message",
-                            json_sprintf("the program cannot be started: %s", strerror(number)));
+        json_object_set_new(
+            record, "message",
+            json_sprintf("%s cannot be started: %s", a->sandbox.argv.list[2], strerror(number)));
     }
     if (!reason)
         reason = str_same(word, "signal")            ? "signal"
@@ -194,12 +196,12 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
         ;
     fsync(w->files[0]);
     fsync(w->files[1]);
-    own(json_fini) json_t *record = json_pack(
-        "{s:s*,s:s,s:s,s:f,s:o,s:o}", "stamp", json_text(a->line, "stamp"), "start",
-        when_print((struct when){start_ms / 1000, (int32_t)(start_ms % 1000) * 1000000}, start),
-        "end", when_print(clock_when(), end), "wall", (double)(clock_boot() - begin) / 1000.0,
-        "stdout", stream_json(w, 0), "stderr", stream_json(w, 1));
-    judge(record, w);
+    own(json_fini) json_t *record =
+        json_pack("{s:s*,s:s,s:s,s:f,s:o,s:o}", "stamp", json_text(a->line, "stamp"), "start",
+                  when_print(when_of_ms(start_ms), start), "end", when_print(clock_when(), end),
+                  "wall", (double)(clock_boot() - begin) / 1000.0, "stdout", stream_json(w, 0),
+                  "stderr", stream_json(w, 1));
+    judge(record, a, w);
     if (str_same(json_text(record, "reason"), "internal"))
         last_words(record, a);
     give_mounts(a, geteuid(), getegid(), &err);
@@ -217,8 +219,11 @@ static int take_fence(struct attempt *a, struct err *err)
     a->alive = open(alive, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (a->alive < 0)
         return err_sys(err, "cannot open %s", alive);
-    if (flock(a->alive, LOCK_EX | LOCK_NB) < 0)
+    if (lock_try(a->alive) != 1)
         return 0;
+    own(str_fini) char *control = file_of(a, "control");
+    if (mkfifo(control, 0600) < 0 && errno != EEXIST) /* there before anybody may look for it */
+        return err_sys(err, "cannot make %s", control);
     own(fd_fini) int fd = open(started, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno == EEXIST ? 0 : err_sys(err, "cannot make %s", started);
@@ -258,10 +263,11 @@ static int detach(struct attempt *a, int tell)
     if (pid != 0)
         return pid < 0 ? -1 : 0;
     setsid();
-    if (fork() != 0)
+    pid = fork();
+    if (pid < 0 || (pid == 0 && chdir("/") < 0))
+        dprintf(tell, "%d the supervisor cannot be started: %s", CODE_OS, strerror(errno));
+    if (pid != 0)
         _exit(0);
-    if (chdir("/") < 0)
-        _exit(1);
     umask(022); /* the task's files, whoever started us */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd <= 2; fd++)

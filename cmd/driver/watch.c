@@ -2,12 +2,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include "host/clock.h"
 #include "host/path.h"
 #include "supervisor.h"
 
 #define SAMPLE_MS 50
+#define TOLD_MAX 256
 
 static int64_t read_kib(int dir, const char *pid, const char *file, const char *key)
 {
@@ -104,10 +106,10 @@ static void learn_end(struct watch *w)
 {
     char text[256];
     ssize_t n = read(w->init, text, sizeof(text));
-    if (n > 0)
-        buf_add(&w->told, text, (size_t)n);
-    else
+    if (n <= 0)
         fd_fini(&w->init);
+    else if (w->told.len < TOLD_MAX) /* a task can reach this pipe; it shall not fill us */
+        buf_add(&w->told, text, (size_t)n);
     w->running = w->told.len && str_begins(w->told.bytes, "run\n");
 }
 
@@ -119,11 +121,25 @@ static void hear(struct watch *w)
             w->reason = "killed";
 }
 
+/* Files in /tmp and /dev/shm are memory, too. */
+static int64_t file_memory(pid_t child)
+{
+    static const char *const places[] = {"tmp", "dev"};
+    int64_t sum = 0;
+    for (size_t i = 0; i < COUNT(places); i++) {
+        struct statvfs fs;
+        own(str_fini) char *path = str_print("/proc/%ld/root/%s", (long)child, places[i]);
+        if (statvfs(path, &fs) == 0)
+            sum += (int64_t)(fs.f_blocks - fs.f_bfree) * (int64_t)fs.f_frsize;
+    }
+    return sum;
+}
+
 static void sample(struct watch *w)
 {
-    int64_t used = watch_memory(w->child);
+    int64_t files = file_memory(w->child), used = files + watch_memory(w->child);
     if (w->memory && used > w->memory)
-        used = exact_memory(w->child);
+        used = files + exact_memory(w->child);
     if (used > w->peak)
         w->peak = used;
     if (w->memory && used > w->memory && !w->reason)
@@ -138,8 +154,8 @@ static void enforce(struct watch *w, int64_t *kill_at)
     int64_t now = clock_boot();
     bool hard = str_same(w->reason, "memlimit") || (*kill_at && now >= *kill_at);
     if (hard) {
-        if (w->child > 0)
-            kill(w->child, SIGKILL);
+        if (w->childfd >= 0)
+            syscall(SYS_pidfd_send_signal, w->childfd, SIGKILL, NULL, 0);
         kill(w->pid, SIGKILL); /* dies with it: --die-with-parent */
     } else if (!*kill_at) {
         kill(w->child > 0 ? w->child : w->pid, SIGTERM);

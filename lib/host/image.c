@@ -1,7 +1,7 @@
 #include <fcntl.h>
-#include <sys/file.h>
 #include "host/clock.h"
 #include "host/image.h"
+#include "host/lock.h"
 #include "host/path.h"
 #include "host/sandbox.h"
 #include "host/spawn.h"
@@ -16,6 +16,7 @@ struct unpacking {
     const struct image *image;
     const struct image_place *place;
     const char *work; /* a directory of ours in it */
+    bool copied;      /* the image's blobs or archive lie in work, too */
 };
 
 void image_fini(struct image *image)
@@ -152,22 +153,14 @@ static int write_layout(const struct image *image, const char *work, struct err 
     return 0;
 }
 
-static void exec_sandbox(void *context)
-{
-    struct err err = {0};
-    sandbox_exec(context, &err);
-    dprintf(2, "%s\n", err.text);
-    _exit(CODE_UNAVAIL);
-}
-
 static int run_sandboxed(const struct unpacking *u, struct sandbox *s, struct err *err)
 {
-    char *argv[] = {"/bin/sh", NULL}; /* the sandbox is entered instead */
+    char *argv[] = {"bubblewrap", NULL};
     own(spawn_fini) struct spawn run = {.argv = argv,
                                         .deadline_ms = UNPACK_S * 1000,
                                         .stop = u->place->stop,
                                         .context = u->place->context,
-                                        .exec = exec_sandbox,
+                                        .exec = sandbox_become,
                                         .exec_context = s};
     int rc = spawn_run(&run, err);
     if (rc < 0)
@@ -180,11 +173,33 @@ static int run_sandboxed(const struct unpacking *u, struct sandbox *s, struct er
     return 0;
 }
 
+/* Root unpacks as the job account, to whom a file of root's may be closed: it gets a copy. */
+static int copy_source(const struct unpacking *u, struct err *err)
+{
+    own(str_fini) char *cp = spawn_find_tool("cp");
+    own(str_fini) char *from = str_print("%s%s", u->image->path, u->image->archive ? "" : "/blobs");
+    own(str_fini) char *to = str_print("%s/%s", u->work, u->image->archive ? "archive" : "layout/");
+    if (!cp)
+        return err_set(err, CODE_UNAVAIL, "cp is not installed");
+    char *argv[] = {cp, "-RL", "--reflink=auto", "--", from, to, NULL};
+    own(spawn_fini) struct spawn run = {.argv = argv,
+                                        .deadline_ms = UNPACK_S * 1000,
+                                        .stop = u->place->stop,
+                                        .context = u->place->context};
+    int rc = spawn_run(&run, err);
+    if (rc < 0)
+        return -1;
+    if (run.stopped)
+        return err_set(err, CODE_TEMP, "unpacking was stopped");
+    return rc ? err_set(err, CODE_IO, "%s", spawn_last_error(&run)) : 0;
+}
+
 static int unpack_archive(const struct unpacking *u, struct err *err)
 {
     const struct image *image = u->image;
     const char *work = u->work;
     own(str_fini) char *blobs = str_print("%s/layout", work);
+    own(str_fini) char *copy = str_print("%s/archive", work);
     own(sandbox_fini) struct sandbox s = {.account = u->place->account, .info_fd = -1};
     static const char *const words[] = {"/usr/bin/tar",
                                         "-xf",
@@ -196,7 +211,7 @@ static int unpack_archive(const struct unpacking *u, struct err *err)
                                         "--exclude=oci-layout"};
     for (size_t i = 0; i < COUNT(words); i++)
         strs_add(&s.argv, words[i]);
-    sandbox_mount(&s, image->path, "/archive", false);
+    sandbox_mount(&s, u->copied ? copy : image->path, "/archive", false);
     sandbox_mount(&s, blobs, "/layout", true);
     return run_sandboxed(u, &s, err);
 }
@@ -219,7 +234,7 @@ static int unpack_layout(const struct unpacking *u, struct err *err)
         strs_add(&s.argv, words[i]);
     strs_add(&s.env, "HOME=/tmp");
     sandbox_mount(&s, layout, "/layout", false);
-    if (!image->archive)
+    if (!image->archive && !u->copied)
         sandbox_mount(&s, blobs, "/layout/blobs", false);
     sandbox_mount(&s, out, "/out", true);
     sandbox_mount(&s, "/dev/null", "/etc/resolv.conf", false); /* umoci wants to see one */
@@ -230,7 +245,7 @@ static int read_blob(const struct unpacking *u, const char *digest, json_t **blo
 {
     if (!is_digest(digest))
         return err_set(err, CODE_DATA, "a part of the image has no sha256 digest");
-    own(str_fini) char *path = u->image->archive
+    own(str_fini) char *path = u->image->archive || u->copied
                                    ? str_print("%s/layout/blobs/sha256/%s", u->work, digest + 7)
                                    : str_print("%s/blobs/sha256/%s", u->image->path, digest + 7);
     return doc_file(path, blob, err);
@@ -255,7 +270,7 @@ static int keep_config(const struct unpacking *u, struct err *err)
     return path_write(kept, text, strlen(text), 0600, err);
 }
 
-static int unpack_into(const struct unpacking *u, struct err *err)
+static int unpack_into(struct unpacking *u, struct err *err)
 {
     const struct image *image = u->image;
     const char *work = u->work;
@@ -267,7 +282,8 @@ static int unpack_into(const struct unpacking *u, struct err *err)
     if (sandbox_identity(u->place->account, &uid, &gid, err) < 0 ||
         path_mkdirs(out, 0700, err) < 0 || write_layout(image, work, err) < 0)
         return -1;
-    if (uid != geteuid() && path_chown_tree(work, uid, gid, err) < 0)
+    u->copied = uid != geteuid();
+    if (u->copied && (copy_source(u, err) < 0 || path_chown_tree(work, uid, gid, err) < 0))
         return -1;
     if ((image->archive && unpack_archive(u, err) < 0) || unpack_layout(u, err) < 0 ||
         keep_config(u, err) < 0)
@@ -275,7 +291,8 @@ static int unpack_into(const struct unpacking *u, struct err *err)
     if (rename(rootfs, place) < 0)
         return err_sys(err, "cannot rename %s", rootfs);
     own(str_fini) char *layout = str_print("%s/layout", work);
-    if (path_remove(out, err) < 0 || path_remove(layout, err) < 0)
+    own(str_fini) char *archive = str_print("%s/archive", work);
+    if (path_remove(out, err) < 0 || path_remove(layout, err) < 0 || path_remove(archive, err) < 0)
         return -1;
     own(fd_fini) int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || syncfs(fd) < 0)
@@ -297,7 +314,7 @@ static int unpack_new(struct unpacking *u, const char *final, struct err *err)
     int rc = unpack_into(u, err);
     if (rc == 0 && rename(work, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
         rc = err_sys(err, "cannot rename %s", work);
-    path_remove(work, &ignored);
+    path_remove(tmp, &ignored); /* again: a child of who died may have written on for a moment */
     if (rc < 0)
         return err_wrap(err, "cannot unpack the image %s", u->image->path);
     return path_sync_parent(final, err);
@@ -306,7 +323,7 @@ static int unpack_new(struct unpacking *u, const char *final, struct err *err)
 int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
                  json_t **config, struct err *err)
 {
-    struct unpacking u = {image, place, NULL};
+    struct unpacking u = {.image = image, .place = place};
     own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, image->digest + 7);
     own(str_fini) char *config_file = str_print("%s/config.json", final);
     own(str_fini) char *guard = str_print("%s/images/lock", place->dir);
@@ -314,7 +331,13 @@ int image_unpack(const struct image *image, const struct image_place *place, cha
         return -1;
     /* one unpacks, the others wait for it */
     own(fd_fini) int turn = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (turn < 0 || flock(turn, LOCK_EX) < 0)
+    int rc = turn < 0 ? -1 : 0;
+    while (rc == 0 && (rc = lock_try(turn)) == 0) {
+        if (place->stop && place->stop(place->context))
+            return err_set(err, CODE_TEMP, "waiting for the image was stopped");
+        usleep(100000);
+    }
+    if (rc < 0)
         return err_sys(err, "cannot lock %s", guard);
     if (!path_exists(config_file) && unpack_new(&u, final, err) < 0)
         return -1;

@@ -1,17 +1,20 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include "host/path.h"
 #include "host/sandbox.h"
 #include "host/spawn.h"
 
 /* Where root gathers what the job account must reach, in a mount namespace of its own. */
 #define STAGE "/mnt"
+#define PROCESSES_MAX 4096
 
 void sandbox_mount(struct sandbox *s, const char *source, const char *target, bool write)
 {
@@ -199,8 +202,7 @@ static void expose_host(const struct sandbox *s, struct strs *args, struct strs 
     static const char *const shown[] = {"/usr",   "/bin",   "/sbin",  "/lib",
                                         "/lib32", "/lib64", "/libx32"};
     static const char *const tried[] = {"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf",
-                                        "/etc/ld.so.conf.d", "/etc/python3",     "/etc/python3.11",
-                                        "/etc/localtime"};
+                                        "/etc/ld.so.conf.d", "/etc/localtime"};
     for (size_t i = 0; i < COUNT(shown); i++)
         expose(s, shown[i], shown[i], args, made);
     for (size_t i = 0; i < COUNT(tried); i++)
@@ -269,33 +271,62 @@ static void add_settings(const struct sandbox *s, struct strs *args)
     }
 }
 
+/* Its options go to bubblewrap by a descriptor: what is on a command line, the task's environment
+ * say, everybody on this machine can read. -1 with errno. */
+static int options_file(const struct strs *args)
+{
+    int fd = memfd_create("execdm", 0);
+    for (size_t i = 0; i < args->n; i++)
+        if (fd < 0 || write(fd, args->list[i], strlen(args->list[i]) + 1) < 0)
+            return -1;
+    return lseek(fd, 0, SEEK_SET) < 0 ? -1 : fd;
+}
+
+static int find_bubblewrap(char **path, struct err *err)
+{
+    *path = spawn_find_tool("bwrap");
+    return *path ? 0
+                 : err_set(err, CODE_UNAVAIL,
+                           "bubblewrap is not installed; install the package bubblewrap");
+}
+
+static void limit(int resource, rlim_t most)
+{
+    struct rlimit now;
+    if (getrlimit((__rlimit_resource_t)resource, &now) < 0 || now.rlim_max < most)
+        return;
+    setrlimit((__rlimit_resource_t)resource, &(struct rlimit){most, most});
+}
+
 int sandbox_exec(struct sandbox *s, struct err *err)
 {
-    own(str_fini) char *bwrap = spawn_find_tool("bwrap");
-    own(strs_fini) struct strs args = {0};
-    if (!bwrap)
-        return err_set(err, CODE_UNAVAIL,
-                       "bubblewrap is not installed; install the package "
-                       "bubblewrap");
-    if (become_account(s, err) < 0)
+    own(str_fini) char *bwrap = NULL;
+    own(strs_fini) struct strs args = {0}, command = {0};
+    if (find_bubblewrap(&bwrap, err) < 0 || become_account(s, err) < 0)
         return -1;
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    strs_add(&args, "bwrap");
+    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL); /* not the caller's tickets */
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NPROC, PROCESSES_MAX);
     add_settings(s, &args);
     add_root(s, &args);
     add(&args, "--chdir", s->cwd ? s->cwd : "/", NULL);
-    strs_add(&args, "--");
+    int fd = options_file(&args);
+    if (fd < 0)
+        return err_sys(err, "cannot write bubblewrap's options");
+    strs_add(&command, "bwrap");
+    strs_add(&command, "--args");
+    strs_print(&command, "%d", fd);
+    strs_add(&command, "--");
     for (size_t i = 0; i < s->argv.n; i++)
-        strs_add(&args, s->argv.list[i]);
-    execve(bwrap, args.list, spawn_environment());
+        strs_add(&command, s->argv.list[i]);
+    execve(bwrap, command.list, spawn_environment());
     return err_sys(err, "cannot run %s", bwrap);
 }
 
-static void exec_probe(void *context)
+void sandbox_become(void *sandbox)
 {
-    struct sandbox *s = context;
     struct err err = {0};
-    sandbox_exec(s, &err);
+    sandbox_exec(sandbox, &err);
     dprintf(2, "%s\n", err.text);
     _exit(CODE_UNAVAIL);
 }
@@ -304,17 +335,14 @@ int sandbox_probe(const char *account, struct err *err)
 {
     uid_t uid;
     gid_t gid;
-    own(str_fini) char *bwrap = spawn_find_tool("bwrap");
-    if (!bwrap)
-        return err_set(err, CODE_UNAVAIL,
-                       "bubblewrap is not installed; install the package bubblewrap");
-    if (sandbox_identity(account, &uid, &gid, err) < 0)
+    own(str_fini) char *bwrap = NULL;
+    if (find_bubblewrap(&bwrap, err) < 0 || sandbox_identity(account, &uid, &gid, err) < 0)
         return -1;
     own(sandbox_fini) struct sandbox s = {.account = account, .info_fd = -1};
     strs_add(&s.argv, "/bin/true");
     char *argv[] = {bwrap, NULL};
     own(spawn_fini) struct spawn run = {
-        .argv = argv, .deadline_ms = 10000, .exec = exec_probe, .exec_context = &s};
+        .argv = argv, .deadline_ms = 10000, .exec = sandbox_become, .exec_context = &s};
     int rc = spawn_run(&run, err);
     if (rc == 0)
         return 0;

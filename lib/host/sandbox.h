@@ -36,6 +36,8 @@ int sandbox_identity(const char *account, uid_t *uid, gid_t *gid, struct err *er
 /* To be called in a child of one's own: becomes the program, or returns -1. Standard input, output
  * and error are the caller's to arrange. */
 int sandbox_exec(struct sandbox *s, struct err *err);
+/* The same as the `exec` of a struct spawn: says on standard error what went wrong, and exits. */
+void sandbox_become(void *sandbox);
 
 /* Tries it with /bin/true: 0, or -1 with CODE_UNAVAIL and a text that names the remedy. */
 int sandbox_probe(const char *account, struct err *err);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -81,14 +82,17 @@ void spawn_default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void child(const struct spawn *s, int in, int out, int errors)
+static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int out, int errors)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) /* it died before we asked to die with it */
+        _exit(127);
     setpgid(0, 0); /* Ctrl-C is for us to handle */
     spawn_default_signals();
     dup2(in, 0);
     dup2(out, 1);
     dup2(errors, 2);
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* also what we were started with */
     if (s->exec)
         s->exec(s->exec_context);
     execve(s->argv[0], s->argv, spawn_environment());
@@ -181,7 +185,7 @@ int spawn_run(struct spawn *s, struct err *err)
 {
     own(close_all) struct pipes p = {{-1, -1}, {-1, -1}, {-1, -1}};
     bool flooded = false;
-    if (access(s->argv[0], X_OK) < 0) {
+    if (!s->exec && access(s->argv[0], X_OK) < 0) {
         err_sys(err, "cannot run %s", s->argv[0]);
         err->code = CODE_UNAVAIL;
         return -1;
@@ -189,11 +193,11 @@ int spawn_run(struct spawn *s, struct err *err)
     if (pipe2(p.in, O_CLOEXEC) < 0 || pipe2(p.out, O_CLOEXEC) < 0 || pipe2(p.errors, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
     signal(SIGCHLD, SIG_DFL); /* ignored by our parent, it would swallow the exit status */
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid < 0)
         return err_sys(err, "cannot start %s", s->argv[0]);
     if (pid == 0)
-        child(s, p.in[0], p.out[1], p.errors[1]);
+        child(s, parent, p.in[0], p.out[1], p.errors[1]);
     setpgid(pid, pid);
     fd_fini(&p.in[0]);
     fd_fini(&p.out[1]);

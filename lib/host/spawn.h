@@ -6,7 +6,7 @@
 #include "text/err.h"
 
 struct spawn {
-    char *const *argv;   /* argv[0] is a path; nothing is searched */
+    char *const *argv;   /* argv[0] is a path; nothing is searched. With exec only a name */
     const char *input;   /* standard input, or NULL for none */
     int64_t deadline_ms; /* after this its process group is killed; 0: none */
     size_t output_max;   /* more output than this is an error; 0: 64 MiB */

@@ -1,32 +1,34 @@
-#include <fcntl.h>
-#include <sys/file.h>
 #include "host/clock.h"
+#include "host/lock.h"
 #include "host/path.h"
 #include "job/layout.h"
 #include "job/lease.h"
 #include "job/query.h"
 #include "job/step.h"
+#include "job/turn.h"
 
 #define PATIENCE_MS 40000 /* for a worker that is just at the job */
 
-/* A record nobody has read, or a step that is due, needs a worker; say so. */
-static const char *waiting_for(const struct store *store, const struct job *j, int64_t now)
+/* What the next step needs, when it is not under way. */
+static const char *waiting_for(struct store *store, const struct job *j, int64_t now)
 {
+    struct err ignored;
+    int64_t from = json_int(json_object_get(j->doc, "private"), "from", 0) * 1000, start = 0;
     if (phase_terminal(j->phase) || j->phase == PHASE_HELD)
         return j->phase == PHASE_HELD ? "release" : NULL;
     if (lease_held(store, j->id))
         return NULL;
-    int64_t from = json_int(json_object_get(j->doc, "private"), "from", 0) * 1000;
     if (j->phase == PHASE_PENDING && now < from)
         return "start window";
+    if (j->phase == PHASE_QUEUED && turn_start(store, j, now / 1000, &start, &ignored) == 0 &&
+        start != now / 1000)
+        return "room";
     if (j->phase != PHASE_EXECUTING)
         return "worker";
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
     own(str_fini) char *record = layout_attempt(store, j, "exit.json");
     own(str_fini) char *alive = layout_attempt(store, j, "alive");
-    own(fd_fini) int fd = open(alive, O_RDONLY | O_CLOEXEC);
-    bool lost = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
-    return path_exists(record) || lost ? "worker" : NULL;
+    return path_exists(record) || !lock_is_held(alive) ? "worker" : NULL;
 }
 
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
@@ -122,15 +124,13 @@ static int change_delete(struct store *store, struct job *j, struct err *err)
 {
     if (!phase_terminal(j->phase) && change_abort(store, j, err) < 0)
         return -1;
-    if (store_begin(store, true, err) < 0)
+    if (remove_files(store, j, err) < 0 || store_begin(store, true, err) < 0)
         return -1;
     if (store_job_delete(store, j->id, err) < 0) {
         store_rollback(store);
         return -1;
     }
-    if (store_commit(store, err) < 0)
-        return -1;
-    return remove_files(store, j, err);
+    return store_commit(store, err);
 }
 
 const char *const query_verbs[] = {"run",    "abort",   "hold",   "release", "suspend",

@@ -6,7 +6,7 @@
 #include "host/stager.h"
 #include "job/layout.h"
 #include "job/step.h"
-#include "plan/calendar.h"
+#include "job/turn.h"
 #include "text/uri.h"
 
 #define ATTEMPTS_MAX 3 /* of a job whose platform fails it (decisions.md) */
@@ -14,8 +14,22 @@
 #define SUBMIT_S 60
 #define CANCEL_S 30
 
-/* Moves j along the table, in a transaction with whatever `book` does. 1, or -1. A job that
- * somebody else moved meanwhile is an error here: we hold its lease. */
+/* Moves j along the table, in one transaction with its booking: taken anew when it begins to
+ * prepare and to execute, given back at its end. 1, or -1. A job that somebody else moved meanwhile
+ * is an error here: we hold its lease. */
+static int go_locked(struct step *s, struct job *j, enum phase_event event, int64_t now,
+                     const char *why, struct err *err)
+{
+    int rc = store_job_step(s->store, j, event, BY_WORKER, now, s->by, why, err);
+    if (rc == 0)
+        rc = err_set(err, CODE_TEMP, "job %s was moved on by another process", j->id);
+    if (rc > 0 && phase_terminal(j->phase))
+        rc = store_booking_drop(s->store, j->id, err) < 0 ? -1 : 1;
+    if (rc > 0 && (event == EVENT_PREPARE || event == EVENT_EXECUTE))
+        rc = turn_take(s->store, j, now / 1000, err) < 0 ? -1 : 1;
+    return rc;
+}
+
 static int go(struct step *s, struct job *j, enum phase_event event, const char *why,
               struct err *err)
 {
@@ -23,17 +37,9 @@ static int go(struct step *s, struct job *j, enum phase_event event, const char 
     if (store_begin(s->store, true, err) < 0)
         return -1;
     int to = phase_step(j->phase, event, BY_WORKER);
-    if (to >= 0 && phase_terminal((enum phase)to)) {
+    if (to >= 0 && phase_terminal((enum phase)to))
         j->ended = now;
-        free(j->wish);
-        j->wish = NULL;
-    }
-    int rc = store_job_step(s->store, j, event, BY_WORKER, now, s->by, why, err);
-    if (rc == 0)
-        rc = err_set(err, CODE_TEMP, "job %s was moved on by another process", j->id);
-    if (rc > 0 && phase_terminal(j->phase) && store_booking_drop(s->store, j->id, err) < 0)
-        rc = -1;
-    if (rc < 0) {
+    if (go_locked(s, j, event, now, why, err) < 0) {
         store_rollback(s->store);
         return -1;
     }
@@ -117,56 +123,30 @@ static int step_pending(struct step *s, struct job *j, int64_t *due, struct err 
 
 static int expire(struct step *s, struct job *j, struct err *err)
 {
-    set_error(j, "startwindow", "policy", false, "the start window closed before there was room");
+    set_error(j, "startwindow", "policy", false,
+              "the start window closed before the job was started");
     return go(s, j, EVENT_EXPIRE, "the start window closed", err);
 }
 
-/* When may it start: now, when that delays no other booking, else when its slot begins. */
-static int find_start(struct step *s, const struct job *j, int64_t now, int64_t *start,
-                      struct err *err)
-{
-    const json_t *p = private_of(j);
-    struct booking *list = NULL;
-    size_t n = 0;
-    const struct room all = {json_int(p, "allcores", 0), json_int(p, "allmemory", 0)};
-    const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};
-    if (store_bookings(s->store, j->platform, now, &list, &n, err) < 0)
-        return -1;
-    *start = calendar_fit(list, n, all, need, now, now, json_int(p, "length", 0), j->id);
-    for (size_t i = 0; i < n && *start < 0; i++)
-        if (str_same(list[i].job, j->id))
-            *start = list[i].start;
-    free(list);
-    return 0;
-}
-
-/* QUEUED: until it is its turn. */
+/* QUEUED: until it is its turn. Room is looked at in the transaction that takes it. */
 static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
-    const json_t *p = private_of(j);
-    int64_t now = clock_ms(), start, length = json_int(p, "length", 0);
-    if (j->attempt == 0 && now / 1000 > json_int(p, "to", 0)) /* a retry has started in time */
+    int64_t now = clock_ms(), start;
+    if (j->attempt == 0 && now / 1000 > json_int(private_of(j), "to", 0)) /* a retry was in time */
         return expire(s, j, err);
-    if (find_start(s, j, now / 1000, &start, err) < 0)
-        return -1;
-    if (start < 0 || start > now / 1000) {
-        *due = start < 0 ? now + POLL_MS : start * 1000;
-        return 0;
-    }
-    struct booking b = {.start = now / 1000,
-                        .end = now / 1000 + length,
-                        .cores = json_int(p, "cores", 0),
-                        .memory = json_int(p, "memory", 0)};
-    snprintf(b.job, sizeof(b.job), "%s", j->id);
     if (store_begin(s->store, true, err) < 0)
         return -1;
-    j->attempt++;
-    int rc = store_booking_set(s->store, j->platform, &b, err);
-    if (rc == 0)
-        rc = store_job_step(s->store, j, EVENT_PREPARE, BY_WORKER, now, s->by, NULL, err);
+    int rc = turn_start(s->store, j, now / 1000, &start, err);
+    if (rc == 0 && start == now / 1000) {
+        j->attempt++;
+        rc = go_locked(s, j, EVENT_PREPARE, now, NULL, err);
+    }
     if (rc <= 0) {
         store_rollback(s->store);
-        return rc < 0 ? -1 : err_set(err, CODE_TEMP, "job %s was moved on", j->id);
+        *due = start < 0 || start * 1000 > now + POLL_MS ? now + POLL_MS : start * 1000;
+        if (rc == 0 && s->progress)
+            s->progress(s->context, j, STEP_ROOM, -1, -1);
+        return rc;
     }
     return store_commit(s->store, err) < 0 ? -1 : 1;
 }
@@ -421,7 +401,7 @@ static int step_executing(struct step *s, struct job *j, int64_t *due, struct er
         take_record(j, reply);
         return go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
     }
-    if (str_same(state, "lost"))
+    if (str_same(state, "lost") || str_same(state, "unknown"))
         return lost(s, j, "the supervisor is gone and left no record", err);
     *due = clock_ms() + POLL_MS;
     return 0;

@@ -4,6 +4,9 @@
 
 #include "store/store.h"
 
+/* What progress says while a job waits for others to end. */
+#define STEP_ROOM "waiting for room"
+
 struct step {
     struct store *store;
     const char *by;              /* who does it, for the event log */

@@ -85,7 +85,7 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
     const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};
     if (from < now / 1000)
         from = now / 1000;
-    if (store_bookings(store, row->platform, from, &list, &n, err) < 0)
+    if (store_bookings(store, row->platform, now / 1000, &list, &n, err) < 0)
         return -1;
     *start = from <= to ? calendar_fit(list, n, all, need, from, to, length, NULL) : -1;
     free(list);

@@ -49,9 +49,9 @@ struct answering {
     size_t nbookings;
 };
 
-/* One slot: may start in [from, to] and run for at most `length` s. Offered is [from, latest], whose
- * end is what is promised, or the instant that was asked for; a job whose worker comes later than
- * that still starts until `to`, the end of what was asked for (decisions.md, "Slot"). */
+/* One slot: may start in [from, to] and run for at most `length` s. Offered is [from, latest],
+ * whose end is what is promised, or the instant that was asked for; a job whose worker comes later
+ * than that still starts until `to`, the end of what was asked for (decisions.md, "Slot"). */
 struct slot {
     int64_t from, latest, to, length, minlength;
     const struct window *instant; /* or NULL */
@@ -154,6 +154,15 @@ static bool choose_length(struct answering *w, const struct request *r, const ch
                                              duration_print(duration_of(most), there));
         refuse_time(w, pointer, text);
         return false;
+    }
+    if (length > most && r->has_max) {
+        char asked[WHEN_TEXT], there[WHEN_TEXT];
+        own(findings_fini) struct findings one = {0};
+        add_message(w->answer, p->name,
+                    finding_add(&one, FINDING_WARNING, "shorter", pointer,
+                                "%s of run time are asked for, %s are offered (Planner 2.4)",
+                                duration_print(duration_of(length), asked),
+                                duration_print(duration_of(most), there)));
     }
     length = length < least ? least : length > most ? most : length;
     s->length = length;

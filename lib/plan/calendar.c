@@ -4,14 +4,10 @@ struct change {
     int64_t time, cores, memory;
 };
 
-/* At the same moment what ends goes before what begins. */
 static int by_time(const void *a, const void *b)
 {
     const struct change *x = a, *y = b;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return (x->cores + x->memory > y->cores + y->memory) -
-           (x->cores + x->memory < y->cores + y->memory);
+    return (x->time > y->time) - (x->time < y->time);
 }
 
 int64_t calendar_fit(const struct booking *list, size_t n, struct room capacity, struct room need,

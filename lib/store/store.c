@@ -13,6 +13,7 @@
 #include "text/write.h"
 
 #define VERSION 1
+#define PART_MIN 6         /* letters of an id */
 #define WRITER_PATIENCE 10 /* seconds a writer waits for its turn (decisions.md, "Store") */
 
 /* Every statement, in one place. */
@@ -49,19 +50,26 @@ static const char *const sql[] = {
     [SQL_OFFER_RELEASE] = "UPDATE offers SET state='released' WHERE answer=?1 AND id<>?2",
     /* an offer nobody took is of no use a day after it expired */
     [SQL_OFFER_FORGET] = "DELETE FROM offers WHERE state<>'accepted' AND expires<?1",
-    [SQL_BOOKING_SET] = "INSERT OR REPLACE INTO bookings(job,platform,start,end,cores,memory) "
-                        "VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_BOOKING_SET] = "INSERT OR REPLACE INTO bookings"
+                        "(job,platform,start,end,latest,cores,memory) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [SQL_BOOKING_DROP] = "DELETE FROM bookings WHERE job=?1",
-    [SQL_BOOKINGS] = "SELECT job,start,end,cores,memory FROM bookings "
-                     "WHERE platform=?1 AND end>?2 ORDER BY start,job",
+    /* A job under way has its room until it has ended, however late it is; one that was not started
+     * in its window will never be. */
+    [SQL_BOOKINGS] = "SELECT job,start,max(end,?2+1),latest,cores,memory FROM bookings "
+                     "WHERE platform=?1 AND (latest=0 OR (end>?2 AND latest>=?2)) "
+                     "ORDER BY start,job",
     [SQL_JOB_ADD] = "INSERT INTO jobs(id,phase,attempt,name,owner,platform,driver,wish,created,"
                     "started,ended,destruction,live,doc) "
                     "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
     [SQL_JOB_GET] = "SELECT id,phase,attempt,name,owner,platform,driver,wish,created,started,ended,"
                     "destruction,doc FROM jobs WHERE id=?1",
-    [SQL_JOB_FIND] = "SELECT id FROM jobs WHERE id>=?1 AND id<?2 LIMIT 2",
-    [SQL_JOB_SAVE] = "UPDATE jobs SET phase=?2,attempt=?3,wish=?4,started=?5,ended=?6,"
-                     "destruction=?7,live=?8,doc=?9 WHERE id=?1 AND phase=?10 AND attempt<=?3",
+    [SQL_JOB_FIND] = "SELECT id FROM jobs WHERE (id>=?1 AND id<?2) OR substr(id,-length(?1))=?1 "
+                     "LIMIT 2",
+    /* the wish is the owner's: it goes only when the job has ended */
+    [SQL_JOB_SAVE] = "UPDATE jobs SET phase=?2,attempt=?3,started=?4,ended=?5,destruction=?6,"
+                     "live=?7,doc=?8,wish=CASE WHEN ?7 THEN wish END "
+                     "WHERE id=?1 AND phase=?9 AND attempt<=?3",
     [SQL_JOB_WISH] = "UPDATE jobs SET wish=?2 WHERE id=?1",
     [SQL_JOB_WISHED] = "SELECT wish FROM jobs WHERE id=?1",
     [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
@@ -87,7 +95,8 @@ static const char schema[] =
     " time INTEGER NOT NULL, phase TEXT NOT NULL, event TEXT NOT NULL, by TEXT NOT NULL, why TEXT);"
     "CREATE INDEX events_job ON events(job);"
     "CREATE TABLE bookings(job TEXT PRIMARY KEY, platform TEXT NOT NULL, start INTEGER NOT NULL,"
-    " end INTEGER NOT NULL, cores INTEGER NOT NULL, memory INTEGER NOT NULL) WITHOUT ROWID;"
+    " end INTEGER NOT NULL, latest INTEGER NOT NULL, cores INTEGER NOT NULL, memory INTEGER NOT "
+    "NULL) WITHOUT ROWID;"
     "CREATE INDEX bookings_platform ON bookings(platform,end);"
     "PRAGMA user_version=1;";
 
@@ -224,7 +233,9 @@ static bool on_network(const char *dir)
 /* Does a lock of this process keep another one out? Some mounts say yes to everybody. */
 static int check_locks(const struct store *s, struct err *err)
 {
-    own(str_fini) char *path = str_print("%s/locktest", s->dir);
+    char host[65] = "";
+    gethostname(host, sizeof(host) - 1);
+    own(str_fini) char *path = str_print("%s/locktest.%s.%ld", s->dir, host, (long)getpid());
     own(fd_fini) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
     bool works = fd >= 0 && fcntl(fd, F_SETLK, &l) == 0;
@@ -377,8 +388,10 @@ int store_begin(struct store *s, bool durable, struct err *err)
 {
     if (take_turn(s, err) < 0)
         return -1;
-    if (run_sql(s, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) < 0 ||
-        run_sql(s, "BEGIN IMMEDIATE", err) < 0) {
+    const char *sync = !durable     ? "PRAGMA synchronous=NORMAL"
+                       : s->network ? "PRAGMA synchronous=EXTRA" /* the journal's name, too */
+                                    : "PRAGMA synchronous=FULL";
+    if (run_sql(s, sync, err) < 0 || run_sql(s, "BEGIN IMMEDIATE", err) < 0) {
         flock(s->lock, LOCK_UN);
         return -1;
     }
@@ -413,7 +426,6 @@ void store_rollback(struct store *s)
 void offer_row_fini(struct offer_row *o)
 {
     free(o->platform);
-    free(o->state);
     json_decref(o->doc);
     *o = (struct offer_row){0};
 }
@@ -444,7 +456,6 @@ int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct
     if (rc != SQLITE_ROW)
         return err_db(err, s, "read");
     struct offer_row row = {.platform = str_new(text_at(stmt, 2)),
-                            .state = str_new(text_at(stmt, 3)),
                             .expires = sqlite3_column_int64(stmt, 4)};
     snprintf(row.id, sizeof(row.id), "%s", text_at(stmt, 0));
     snprintf(row.answer, sizeof(row.answer), "%s", text_at(stmt, 1));
@@ -484,8 +495,9 @@ int store_offer_accept(struct store *s, const struct offer_row *o, struct err *e
 int store_booking_set(struct store *s, const char *platform, const struct booking *b,
                       struct err *err)
 {
-    const struct bind values[] = {TEXT(b->job),   TEXT(platform),   NUMBER(b->start),
-                                  NUMBER(b->end), NUMBER(b->cores), NUMBER(b->memory)};
+    const struct bind values[] = {TEXT(b->job),     TEXT(platform),    NUMBER(b->start),
+                                  NUMBER(b->end),   NUMBER(b->latest), NUMBER(b->cores),
+                                  NUMBER(b->memory)};
     return execute(s, SQL_BOOKING_SET, values, COUNT(values), err) < 0 ? -1 : 0;
 }
 
@@ -495,11 +507,11 @@ int store_booking_drop(struct store *s, const char *job, struct err *err)
     return execute(s, SQL_BOOKING_DROP, values, COUNT(values), err) < 0 ? -1 : 0;
 }
 
-int store_bookings(struct store *s, const char *platform, int64_t from, struct booking **list,
+int store_bookings(struct store *s, const char *platform, int64_t now, struct booking **list,
                    size_t *n, struct err *err)
 {
     own(stmt_fini) sqlite3_stmt *stmt = NULL;
-    const struct bind values[] = {TEXT(platform), NUMBER(from)};
+    const struct bind values[] = {TEXT(platform), NUMBER(now)};
     struct booking *rows = NULL;
     size_t count = 0, room = 0;
     if (prepare(s, SQL_BOOKINGS, values, COUNT(values), &stmt, err) < 0)
@@ -514,8 +526,9 @@ int store_bookings(struct store *s, const char *platform, int64_t from, struct b
         snprintf(b->job, sizeof(b->job), "%s", text_at(stmt, 0));
         b->start = sqlite3_column_int64(stmt, 1);
         b->end = sqlite3_column_int64(stmt, 2);
-        b->cores = sqlite3_column_int64(stmt, 3);
-        b->memory = sqlite3_column_int64(stmt, 4);
+        b->latest = sqlite3_column_int64(stmt, 3);
+        b->cores = sqlite3_column_int64(stmt, 4);
+        b->memory = sqlite3_column_int64(stmt, 5);
     }
     if (rc != SQLITE_DONE) {
         free(rows);
@@ -559,21 +572,31 @@ int store_job_add(struct store *s, const struct job *j, const char *by, const ch
     return add_event(s, j, "accept", j->created, by, why, err);
 }
 
-/* The whole id for a beginning of it. */
-static int find_job(struct store *s, const char *prefix, char id[UUID_TEXT], struct err *err)
+/* The whole id for a beginning or, as ids of one minute begin alike, an end of it. */
+static int find_job(struct store *s, const char *part, char id[UUID_TEXT], struct err *err)
 {
     own(stmt_fini) sqlite3_stmt *stmt = NULL;
-    own(str_fini) char *end = str_print("%s~", prefix);
-    const struct bind values[] = {TEXT(prefix), TEXT(end)};
+    own(str_fini) char *end = str_print("%s~", part);
+    const struct bind values[] = {TEXT(part), TEXT(end)};
+    if (strlen(part) < PART_MIN)
+        return err_set(err, CODE_NOINPUT,
+                       "\"%s\" is no job; give its id, or %d letters of its "
+                       "beginning or its end",
+                       part, PART_MIN);
     if (prepare(s, SQL_JOB_FIND, values, COUNT(values), &stmt, err) < 0)
         return -1;
-    if (strlen(prefix) < 8 || sqlite3_step(stmt) != SQLITE_ROW)
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_DONE)
         return err_set(err, CODE_NOINPUT, "there is no job %s; execdm-status --list shows all",
-                       prefix);
+                       part);
+    if (rc != SQLITE_ROW)
+        return err_db(err, s, "read");
     snprintf(id, UUID_TEXT, "%s", text_at(stmt, 0));
     if (sqlite3_step(stmt) == SQLITE_ROW)
-        return err_set(err, CODE_NOINPUT, "several jobs begin with %s; give more of the id",
-                       prefix);
+        return err_set(err, CODE_NOINPUT,
+                       "several jobs match %s; give more of the id, its end is "
+                       "what differs",
+                       part);
     return 0;
 }
 
@@ -623,7 +646,6 @@ static int save_job(struct store *s, const struct job *j, enum phase before, str
         TEXT(j->id),
         TEXT(phase_name(j->phase)),
         NUMBER(j->attempt),
-        TEXT(j->wish),
         NUMBER(j->started),
         NUMBER(j->ended),
         NUMBER(j->destruction),
@@ -649,11 +671,6 @@ int store_job_step(struct store *s, struct job *j, enum phase_event event, unsig
     if (rc <= 0)
         j->phase = before;
     return rc;
-}
-
-int store_job_save(struct store *s, const struct job *j, struct err *err)
-{
-    return save_job(s, j, j->phase, err);
 }
 
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err)

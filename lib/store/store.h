@@ -33,9 +33,9 @@ void store_rollback(struct store *s);
 
 struct offer_row {
     char id[UUID_TEXT], answer[UUID_TEXT];
-    char *platform, *state; /* open, accepted, released */
-    int64_t expires;        /* ms */
-    json_t *doc;            /* {offer, task} */
+    char *platform;
+    int64_t expires; /* ms */
+    json_t *doc;     /* {offer, task} */
 };
 void offer_row_fini(struct offer_row *o);
 
@@ -51,28 +51,29 @@ int store_offer_accept(struct store *s, const struct offer_row *o, struct err *e
 struct booking {
     char job[UUID_TEXT];
     int64_t start, end, cores, memory;
+    int64_t latest; /* when it must have been started; 0: it was */
 };
 int store_booking_set(struct store *s, const char *platform, const struct booking *b,
                       struct err *err);
 int store_booking_drop(struct store *s, const char *job, struct err *err);
-/* Every booking of a platform that ends after `from`, by start; *list is the caller's to free. */
-int store_bookings(struct store *s, const char *platform, int64_t from, struct booking **list,
+/* Every booking of a platform that counts from `now` on, by start: those under way until they end,
+ * those to come unless their window has closed. *list is the caller's to free. */
+int store_bookings(struct store *s, const char *platform, int64_t now, struct booking **list,
                    size_t *n, struct err *err);
 
 /* Adds the job in its phase, with the first event. */
 int store_job_add(struct store *s, const struct job *j, const char *by, const char *why,
                   struct err *err);
-/* CODE_NOINPUT when there is none; an unambiguous beginning of an id (8 letters or more) will do.
+/* CODE_NOINPUT when there is none; an unambiguous beginning or end of an id (6 letters) will
+ * do.
  */
 int store_job_get(struct store *s, const char *id, struct job *j, struct err *err);
 /* One step: from the phase and attempt the job is in here to where the table leads, with everything
- * else of *j written along. 1 done, 0 when the store holds another phase or attempt by now (nothing
- * is written), -1 CODE_CONFLICT when the table has no such step, or another error. On 1 j->phase is
- * the new phase. Between store_begin and store_commit. */
+ * else of *j but its wish written along. 1 done, 0 when the store holds another phase or attempt by
+ * now (nothing is written), -1 CODE_CONFLICT when the table has no such step, or another error. On
+ * 1 j->phase is the new phase. Between store_begin and store_commit. */
 int store_job_step(struct store *s, struct job *j, enum phase_event event, unsigned who,
                    int64_t now, const char *by, const char *why, struct err *err);
-/* Writes everything of *j but its phase; 1, or 0 when the phase is another by now. */
-int store_job_save(struct store *s, const struct job *j, struct err *err);
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err);
 /* The wish now standing, a new string or NULL. Cheap: asked while a transfer runs. */
 char *store_job_wished(struct store *s, const char *id);

@@ -1,0 +1,22 @@
+#include <fcntl.h>
+#include "host/lock.h"
+#include "host/path.h"
+
+int lock_try(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    while (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
+        if (errno == EAGAIN || errno == EACCES)
+            return 0;
+        if (errno != EINTR)
+            return -1;
+    }
+    return 1;
+}
+
+bool lock_is_held(const char *path)
+{
+    own(fd_fini) int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}

@@ -1,0 +1,13 @@
+/* Locks on whole files that the kernel gives back when their holder dies, and that can be asked
+ * about without being taken. They belong to the open file, not to the process. */
+#ifndef HOST_LOCK_H
+#define HOST_LOCK_H
+
+#include "text/err.h"
+
+/* Takes the lock of an open file: 1, 0 when another holds it, -1 with errno. */
+int lock_try(int fd);
+/* Does somebody hold the lock of this file? A file that is not there is not locked. */
+bool lock_is_held(const char *path);
+
+#endif

@@ -1,0 +1,14 @@
+/* Whose turn it is: a job starts as soon as that delays no other booking of its platform. */
+#ifndef JOB_TURN_H
+#define JOB_TURN_H
+
+#include "store/store.h"
+
+/* When j may start by the bookings as they are now (s since 1970): `now`, or the next moment at
+ * which there will be room, or -1 when there is none in its window. */
+int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *start,
+               struct err *err);
+/* Books what j holds while it is under way, from `now` on. In a transaction. */
+int turn_take(struct store *store, const struct job *j, int64_t now, struct err *err);
+
+#endif
