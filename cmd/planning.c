@@ -44,7 +44,7 @@ static void print_table(const json_t *answer, struct buf *out)
         table_cell(&t, "%s", size_print(bytes, memory));
         table_cell(&t, "%s", json_text(offer, "expires"));
     }
-    table_print(&t, out);
+    table_print(&t, prog_width(), out);
 }
 
 static void say_messages(const json_t *answer)
@@ -84,7 +84,7 @@ static int plan_document(struct planning *p, const struct input *in, json_t *doc
         print_table(result, out);
     else
         prog_document(out, result);
-    if (p->table || json_array_size(answer.offers) == 0)
+    if (p->table) /* in a pipe the answer says it, and execdm-accept */
         say_messages(result);
     return 0;
 }

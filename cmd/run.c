@@ -29,13 +29,29 @@ static bool stop(void *context)
     return told_to_stop != 0;
 }
 
+/* A person sees a bar; a log gets one line where it would seem that nothing happens. */
 static void progress(void *context, const struct job *j, const char *what, int64_t bytes,
                      int64_t total)
 {
-    (void)context;
+    struct strs *told = context;
     own(str_fini) char *text = str_print("%s: %s", j->name ? j->name : j->id, what);
     if (!prog_quiet)
         bar_draw(&bar, text, bytes, total, clock_ms());
+    if (!str_same(what, STEP_ROOM) || strs_has(told, j->id) || isatty(2) == 1)
+        return;
+    strs_add(told, j->id);
+    prog_say("notice", NULL,
+             "job %s waits for room, others have booked the cores or the memory of "
+             "%s; execdm-status --list shows them",
+             j->id, j->platform);
+}
+
+static void tick(void *context)
+{
+    (void)context;
+    own(str_fini) char *what = str_new(bar.what);
+    if (!prog_quiet && *what)
+        bar_draw(&bar, what, -1, -1, clock_ms());
 }
 
 static void trouble(void *context, const char *id, const struct err *err)
@@ -45,20 +61,38 @@ static void trouble(void *context, const char *id, const struct err *err)
     prog_say("warning", id, "%s; it will be tried again", err->text);
 }
 
-/* The final documents; CODE_NO when one of the jobs did not complete. */
+static void say_failure(const json_t *doc)
+{
+    const char *name = json_text(doc, "name");
+    own(str_fini) char *words = jobs_last_words(doc, 1);
+    prog_say("error", NULL, "job %s%s%s%s: %s, %s%s%s", json_text(doc, "id"), name ? " (" : "",
+             name ? name : "", name ? ")" : "", json_text(doc, "phase"),
+             json_text(json_object_get(doc, "error"), "message"),
+             *words ? "; its standard error ends: " : "", words);
+}
+
+/* The documents as they are now; CODE_NO when one of the jobs did not complete. */
 static int write_documents(struct store *store, const struct strs *ids, struct buf *out,
                            struct err *err)
 {
+    own(json_fini) json_t *docs = json_array();
     int code = CODE_OK;
     for (size_t i = 0; i < ids->n; i++) {
         own(json_fini) json_t *doc = query_job(store, ids->list[i], clock_ms(), err);
         if (!doc)
             return -1;
-        prog_document(out, doc);
+        json_array_append(docs, doc);
         const char *status = json_text(doc, "status");
-        if (str_same(status, "FAILED") || str_same(status, "CANCELLED"))
+        bool failed = str_same(status, "FAILED") || str_same(status, "CANCELLED");
+        if (failed)
             code = CODE_NO;
+        if (failed && !prog_terminal())
+            say_failure(doc);
+        if (!prog_terminal())
+            prog_document(out, doc);
     }
+    if (prog_terminal() && ids->n)
+        jobs_table(docs, true, out);
     return code;
 }
 
@@ -101,13 +135,16 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (store_open(&store, err) < 0 || check_jobs(&store, &ids, err) < 0)
         return -1;
     catch_signals();
+    own(strs_fini) struct strs told = {0};
     struct worker worker = {
-        .step = {.store = &store, .by = "worker", .stop = stop, .progress = progress},
+        .step =
+            {.store = &store, .by = "worker", .stop = stop, .progress = progress, .context = &told},
         .mode = once    ? WORKER_ONCE
                 : watch ? WORKER_WATCH
                         : WORKER_JOBS,
         .ids = &ids,
         .trouble = trouble,
+        .tick = tick,
     };
     int rc = worker_run(&worker, err);
     bar_clear(&bar);

@@ -29,11 +29,10 @@ ended() { # ID
 
 full="PENDING QUEUED PREPARING EXECUTING FINALIZING COMPLETED"
 
-# supervisor ID: whoever holds the lock on the attempt's life.
-supervisor() { # ID [ATTEMPT]
-    local inode pid
-    inode=$(stat -c %i "$(files "$1")/attempt-${2:-1}/alive")
-    pid=$(awk -v inode="$inode" '$2 == "FLOCK" { n = split($6, part, ":"); if (part[n] == inode) print $5 }' /proc/locks)
+# supervisor ID [ATTEMPT]: whoever keeps the sign of life of an attempt open.
+supervisor() {
+    local pid
+    pid=$(find /proc/[0-9]*/fd -lname "$(files "$1")/attempt-${2:-1}/alive" 2>/dev/null | cut -d / -f 3)
     [ -n "$pid" ] && echo "$pid"
 }
 
@@ -246,6 +245,7 @@ os.execvp("execdm-run", sys.argv[1:])' execdm-run "$id" >run.json 2>run.err </de
     ready
     id=$(submit sh='sleep 1.5')
     execdm-run --once
+    wait_until 10 supervisor "$id" >/dev/null
     pid=$(supervisor "$id")
     kill -9 "$(tr -d ' ' <"/proc/$pid/task/$pid/children")"
     work "$id"

@@ -467,7 +467,7 @@ closed() {
     for program in validate plan offer accept run status; do
         [ "$(closed "execdm-$program")" -eq 65 ]
         [ ! -s said ]
-        grep -q 'empty input' complaints
+        grep -qE 'empty input|no job came' complaints
     done
     closed=2
     [ "$(closed execdm-validate nothing.yaml)" -eq 66 ]

@@ -34,7 +34,7 @@ teardown() {
     local id
     leave "$BATS_TEST_TMPDIR"/*.pid
     if [ -z "${BATS_TEST_COMPLETED-}" ] && [ -e "$EXECDM_STATE/execdm.db" ]; then # what it left running
-        for id in $(execdm-status --list | jq -r 'select(.ended == null).id'); do execdm-phase "$id" abort >&2 || true; done
+        for id in $(execdm-status --list | jq -r 'select(.ended == null).id'); do execdm-phase "$id" abort >/dev/null || true; done
     fi
     chmod -R u+rwx "$BATS_TEST_TMPDIR" 2>/dev/null || true
 }

@@ -145,8 +145,10 @@ at() { # DATE: as ISO 8601, UTC
 @test "NO: the reasons are on standard error, too, for people" {
     printf 'executable: {type: encabulation}\n' >t.yaml
     no encabulation
+    [ "$(grep -c unknown-executable err)" -eq 0 ] # in a pipe the answer says it
+    exits 1 --format=table t.yaml
     grep -q '^lab: /executable/type: .*encabulation.* \[unknown-executable\]$' err
-    exits 1 -q t.yaml
+    exits 1 -q --format=table t.yaml
     [ ! -s err ]
 }
 

@@ -15,7 +15,8 @@ setup() {
     same "$id" "$(execdm-status "$id" | jq -r .id)"
     same "$id" "$(execdm-status "${id:0:18}" | jq -r .id)"
     same "$id" "$(execdm-status <accepted.json | jq -r .id)"
-    run -66 execdm-status "${id:0:7}"
+    same "$id" "$(execdm-status "${id: -12}" | jq -r .id)"
+    run -66 execdm-status "${id:0:3}"
     run -66 execdm-status 00000000-0000-7000-8000-000000000000
     run -66 execdm-status no-such-job
     run -66 execdm-status "${id:0:8}%"

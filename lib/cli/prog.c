@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include "cli/prog.h"
 #include "text/write.h"
 
@@ -58,7 +59,10 @@ void prog_say(const char *severity, const char *where, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    const char *place = where && *where ? where : program_name;
+    own(str_fini) char *standard = str_print("%s: %s", program_name, where ? where : "");
+    const char *place = !where || !*where              ? program_name
+                        : str_begins(where, "<stdin>") ? standard /* a pipeline has many */
+                                                       : where;
     own(str_fini) char *line = str_print("%s: %s: %s", place, severity, text);
     own(str_fini) char *where_utf8 = utf8_of(place);
     own(str_fini) char *text_utf8 = utf8_of(text);
@@ -70,6 +74,12 @@ void prog_say(const char *severity, const char *where, const char *fmt, ...)
 bool prog_terminal(void)
 {
     return isatty(1) == 1;
+}
+
+size_t prog_width(void)
+{
+    struct winsize size;
+    return ioctl(1, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 void prog_document(struct buf *out, const json_t *doc)
@@ -221,7 +231,8 @@ int prog_main(int argc, char **argv, const struct prog *prog)
     if (code >= 0 && prog_flush(&out, &err) < 0)
         code = -1;
     if (code < 0) {
-        prog_say("error", err.where, "%s", err.text);
+        if (err.errnum != EPIPE) /* who reads us knows that he has gone */
+            prog_say("error", err.where, "%s", err.text);
         code = err.code ? (int)err.code : CODE_BUG;
     }
     return code;

@@ -42,6 +42,8 @@ int prog_flush(struct buf *out, struct err *err);
 void prog_document(struct buf *out, const json_t *doc);
 /* Is standard output a terminal where a person looks? */
 bool prog_terminal(void);
+/* Its columns; 0 when it is none. */
+size_t prog_width(void);
 
 /* Messages on standard error: `where: severity: text`, or a JSON object a line with --log=json.
  * Notices and hints are kept back by -q. where may be NULL. */

@@ -30,9 +30,28 @@ static void add_cell(struct buf *out, const char *s, size_t wide, bool last)
         buf_char(out, ' ');
 }
 
-void table_print(const struct table *t, struct buf *out)
+/* Appends a line, cut to `most` columns. */
+static void add_line(struct buf *out, const char *line, size_t most)
+{
+    size_t n = 0, columns = 0;
+    if (most == 0 || width(line) <= most) {
+        buf_str(out, line);
+    } else {
+        for (; line[n]; n++) {
+            columns += ((unsigned char)line[n] & 0xc0) != 0x80;
+            if (columns == most)
+                break;
+        }
+        buf_add(out, line, n);
+        buf_str(out, "~");
+    }
+    buf_char(out, '\n');
+}
+
+void table_print(const struct table *t, size_t most, struct buf *out)
 {
     size_t columns = 0, wide[16] = {0};
+    own(buf_fini) struct buf line = {0};
     while (t->heads[columns] && columns < COUNT(wide)) {
         wide[columns] = width(t->heads[columns]);
         columns++;
@@ -40,14 +59,14 @@ void table_print(const struct table *t, struct buf *out)
     for (size_t i = 0; i < t->cells.n; i++)
         if (width(t->cells.list[i]) > wide[i % columns])
             wide[i % columns] = width(t->cells.list[i]);
-    for (size_t c = 0; c < columns; c++)
-        add_cell(out, t->heads[c], wide[c], c + 1 == columns);
-    buf_char(out, '\n');
-    for (size_t i = 0; i < t->cells.n; i++) {
+    for (size_t i = 0; i < columns + t->cells.n; i++) {
+        const char *cell = i < columns ? t->heads[i] : t->cells.list[i - columns];
         bool last = i % columns + 1 == columns;
-        add_cell(out, t->cells.list[i], wide[i % columns], last);
-        if (last)
-            buf_char(out, '\n');
+        add_cell(&line, cell, wide[i % columns], last);
+        if (!last)
+            continue;
+        add_line(out, line.bytes, most);
+        line.len = 0;
     }
 }
 

@@ -11,7 +11,8 @@ struct table {
 };
 
 void table_cell(struct table *t, const char *fmt, ...) PRINTF(2, 3); /* empty for "" */
-void table_print(const struct table *t, struct buf *out);
+/* Lines wider than `most` columns are cut; 0: none is. */
+void table_print(const struct table *t, size_t most, struct buf *out);
 void table_fini(struct table *t);
 
 /* A line on standard error that is drawn over: what is done, how far, how fast. Nothing where

@@ -31,8 +31,13 @@ void image_fini(struct image *image)
 /* "oci:/dir:tag": the tag is what follows the last colon behind the last slash. */
 static int parse_name(const char *name, struct image *image, struct err *err)
 {
-    bool archive = str_begins(name, "oci-archive:");
-    if (!archive && !str_begins(name, "oci:"))
+    bool archive = str_begins(name, "oci-archive:"), local = archive || str_begins(name, "oci:");
+    if (!local && path_exists(name))
+        return err_set(err, CODE_UNAVAIL, "%s is a place on this machine, did you mean %s%s?", name,
+                       "oci:", name);
+    if (str_begins(name, "docker://"))
+        name += 9;
+    if (!local)
         return err_set(err, CODE_UNAVAIL,
                        "%s is an image of a registry, expected a local one (oci:DIR[:TAG] or "
                        "oci-archive:FILE[:TAG]); fetch it with: skopeo copy docker://%s oci:DIR",

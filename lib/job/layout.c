@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include "host/path.h"
 #include "job/layout.h"
 #include "text/uri.h"
@@ -42,6 +43,23 @@ static bool is_single_result(const struct storage *st)
     return st->location[strlen(st->location) - 1] != '/';
 }
 
+/* A single result begins as an empty file of this age, so that one the program never wrote to is
+ * known: it replaces nothing. */
+static int make_placeholder(const char *place, struct err *err)
+{
+    const struct timespec never[2] = {{0, 0}, {0, 0}};
+    if (path_mkparents(place, 0700, err) < 0 || path_write(place, "", 0, 0600, err) < 0)
+        return -1;
+    if (utimensat(AT_FDCWD, place, never, 0) < 0)
+        return err_sys(err, "cannot set the time of %s", place);
+    return 0;
+}
+
+static bool is_placeholder(const struct stat *info)
+{
+    return S_ISREG(info->st_mode) && info->st_size == 0 && info->st_mtim.tv_sec == 0;
+}
+
 static json_t *manifest_line(const char *id, const char *source, const char *dest,
                              const char *direction)
 {
@@ -83,7 +101,8 @@ static bool mounts_outputs(const struct task *t)
     return false;
 }
 
-json_t *layout_results(const struct store *s, const struct job *j, const struct task *t)
+json_t *layout_results(const struct store *s, const struct job *j, const struct task *t,
+                       struct strs *unwritten)
 {
     json_t *lines = json_array();
     for (size_t i = 0; i < t->nstorage; i++) {
@@ -92,8 +111,15 @@ json_t *layout_results(const struct store *s, const struct job *j, const struct 
             continue;
         own(str_fini) char *place = place_of(s, j, t, i);
         own(str_fini) char *source = uri_of_path(place);
+        struct stat info;
+        bool there = stat(place, &info) == 0;
+        if (there && is_placeholder(&info)) {
+            strs_add(unwritten, st->name);
+            continue;
+        }
         json_t *line = manifest_line(st->name, source, st->location, "push");
-        json_object_set_new(line, "type", json_string(is_single_result(st) ? "file" : "directory"));
+        bool single = there && S_ISREG(info.st_mode);
+        json_object_set_new(line, "type", json_string(single ? "file" : "directory"));
         json_array_append_new(lines, line);
     }
     if (!mounts_outputs(t)) { /* what is left there is kept with the job (model.md) */
@@ -119,7 +145,7 @@ int layout_make(const struct store *s, const struct job *j, const struct task *t
         if (st->location && !st->used_for_write)
             continue;
         if (st->location && is_single_result(st)) {
-            if (path_mkparents(place, 0700, err) < 0 || path_write(place, "", 0, 0600, err) < 0)
+            if (make_placeholder(place, err) < 0)
                 return -1;
         } else if (path_mkdirs(place, 0700, err) < 0) {
             return -1;

@@ -13,9 +13,11 @@
 /* "DIR/jobs/ID/attempt-A/name"; name may be NULL. The caller frees. */
 char *layout_attempt(const struct store *s, const struct job *j, const char *name);
 
-/* Manifests for execdm-stage, new references: inputs before the run, results after it. */
+/* Manifests for execdm-stage, new references: inputs before the run, results after it. A single
+ * file the program never wrote to is left out, and its storage named in unwritten. */
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t);
-json_t *layout_results(const struct store *s, const struct job *j, const struct task *t);
+json_t *layout_results(const struct store *s, const struct job *j, const struct task *t,
+                       struct strs *unwritten);
 
 /* Makes the directories and single files the mounts need. */
 int layout_make(const struct store *s, const struct job *j, const struct task *t, struct err *err);

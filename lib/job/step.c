@@ -7,6 +7,7 @@
 #include "job/layout.h"
 #include "job/step.h"
 #include "job/turn.h"
+#include "text/size.h"
 #include "text/uri.h"
 
 #define ATTEMPTS_MAX 3 /* of a job whose platform fails it (decisions.md) */
@@ -306,34 +307,49 @@ static int step_preparing(struct step *s, struct job *j, const struct task *t, s
     return submit(s, j, line, err);
 }
 
-/* Whose fault an end is, and in words. */
+/* Whose fault an end is. */
+static const char *fault_of(const char *reason)
+{
+    static const char *const rows[][2] = {
+        {"exit", "task"},      {"signal", "task"}, {"memlimit", "task"},
+        {"timelimit", "task"}, {"killed", "user"}, {"internal", "platform"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (str_same(rows[i][0], reason))
+            return rows[i][1];
+    return NULL;
+}
+
+/* And in words, with what to do; the caller frees. */
+static char *end_in_words(const struct job *j, const json_t *reply, const char *reason)
+{
+    int number = (int)json_int(reply, "signal", 0);
+    const char *name = number ? sigabbrev_np(number) : NULL, *said = json_text(reply, "message");
+    const char *limit = json_text(j->doc, "executionduration");
+    char size[SIZE_TEXT];
+    if (said)
+        return str_new(said);
+    if (str_same(reason, "exit"))
+        return str_print("the program ended with exit code %d", (int)json_int(reply, "exit", 0));
+    if (str_same(reason, "signal"))
+        return str_print("the program was ended by signal %d (SIG%s)", number, name ? name : "?");
+    if (str_same(reason, "memlimit"))
+        return str_print("the program used more memory than was booked, %s; ask for more with "
+                         "minmemory",
+                         size_print(json_int(private_of(j), "memory", 0), size));
+    if (str_same(reason, "timelimit"))
+        return str_print("the program ran longer than %s; ask for more with maxduration",
+                         limit ? limit : "it may");
+    return str_new(str_same(reason, "killed") ? "the job was aborted"
+                                              : "the platform could not run the program");
+}
+
 static void judge_end(struct job *j, const json_t *reply)
 {
-    static const struct {
-        const char *reason, *fault, *text;
-    } rows[] = {
-        {"exit", "task", "the program ended with exit code %d"},
-        {"signal", "task", "the program was ended by signal %d"},
-        {"memlimit", "task", "the program used more memory than was booked"},
-        {"timelimit", "task", "the program ran longer than its maxduration"},
-        {"killed", "user", "the job was aborted"},
-        {"internal", "platform", "the platform could not run the program"},
-    };
-    const char *reason = json_text(reply, "reason"), *message = json_text(reply, "message");
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        if (!str_same(rows[i].reason, reason))
-            continue;
-        const char *key = str_same(reason, "signal") ? "signal" : "exit";
-        char text[200];
-        /* the format is one of the rows above */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(text, sizeof(text), rows[i].text, (int)json_int(reply, key, 0));
-#pragma GCC diagnostic pop
-        set_error(j, reason, rows[i].fault, str_same(rows[i].fault, "platform"),
-                  message ? message : text);
-        return;
-    }
+    const char *reason = json_text(reply, "reason"), *fault = fault_of(reason);
+    own(str_fini) char *text = end_in_words(j, reply, reason);
+    if (fault)
+        set_error(j, reason, fault, str_same(fault, "platform"), text);
 }
 
 static void take_stream(struct job *j, const json_t *reply, const char *name)
@@ -428,13 +444,15 @@ static void collect_results(struct step *s, struct job *j, json_t *lines,
     json_array_foreach(lines, i, line)
     {
         const char *id = json_text(line, "id");
+        bool single = str_same(json_text(line, "type"), "file");
         json_array_foreach(json_object_get(stager->files, id), k, file)
         {
-            json_array_append_new(results, json_pack("{s:s,s:s,s:s,s:O*,s:O*}", "name",
-                                                     json_text(file, "name"), "type", "file", "url",
-                                                     json_text(file, "location"), "size",
-                                                     json_object_get(file, "size"), "checksum",
-                                                     json_object_get(file, "checksum")));
+            const char *name = single ? id : json_text(file, "name");
+            json_array_append_new(results,
+                                  json_pack("{s:s,s:s,s:s,s:O*,s:O*}", "name", name, "type", "file",
+                                            "url", json_text(file, "location"), "size",
+                                            json_object_get(file, "size"), "checksum",
+                                            json_object_get(file, "checksum")));
         }
         json_array_foreach(json_object_get(stager->warnings, id), k, warning)
         {
@@ -463,9 +481,17 @@ static int end_job(struct step *s, struct job *j, struct err *err)
 static int step_finalizing(struct step *s, struct job *j, const struct task *t, struct err *err)
 {
     own(stager_fini) struct stager stager = {0};
-    own(json_fini) json_t *lines = layout_results(s->store, j, t);
+    own(strs_fini) struct strs unwritten = {0};
+    bool ran = !str_same(json_text(j->doc, "outcome"), "internal");
+    own(json_fini) json_t *lines = ran ? layout_results(s->store, j, t, &unwritten) : json_array();
     own(json_fini) json_t *cause = json_incref(json_object_get(j->doc, "error"));
     forget_messages(j, "output-skipped"); /* said again below when this is the second time */
+    for (size_t i = 0; i < unwritten.n; i++) {
+        own(str_fini) char *text = str_print("%s: the program wrote nothing to it, so nothing was "
+                                             "stored",
+                                             unwritten.list[i]);
+        add_message(j, "output-skipped", text);
+    }
     int rc = move_data(s, j, "results", lines, &stager, "stageout", err);
     if (rc < 0)
         return -1;

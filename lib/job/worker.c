@@ -6,7 +6,8 @@
 #include "job/lease.h"
 #include "job/worker.h"
 
-#define IDLE_MS 60000   /* the longest sleep: a job accepted on another host wakes nobody */
+#define IDLE_MS 60000 /* the longest sleep: a job accepted on another host wakes nobody */
+#define TICK_MS 1000
 #define TROUBLE_MS 2000 /* before a step that failed is tried again */
 
 /* Who waits is woken by any write to the store, and by the exit record of a running job. */
@@ -81,11 +82,19 @@ static int64_t advance(struct worker *w, const char *id, struct alarm *alarm)
     }
 }
 
-static void sleep_until(const struct alarm *alarm, int64_t due)
+/* Sleeps until the next moment of the jobs, in slices: a signal that came just before is not slept
+ * through, and who looks on sees that time passes. */
+static void sleep_until(const struct worker *w, const struct alarm *alarm, int64_t due)
 {
     struct pollfd fd = {alarm->fd, POLLIN, 0};
-    int64_t ms = due - clock_ms();
-    poll(&fd, 1, ms < 0 ? 0 : ms < IDLE_MS ? (int)ms : IDLE_MS);
+    int64_t end = clock_ms() + IDLE_MS < due ? clock_ms() + IDLE_MS : due;
+    for (;;) {
+        int64_t ms = end - clock_ms();
+        if (ms <= 0 || stopping(w) || poll(&fd, 1, ms < TICK_MS ? (int)ms : TICK_MS) != 0)
+            return;
+        if (w->tick)
+            w->tick(w->step.context);
+    }
 }
 
 /* One round over the jobs: when the next is due, INT64_MAX when none is. */
@@ -142,7 +151,7 @@ int worker_run(struct worker *w, struct err *err)
             break;
         if (w->mode == WORKER_ONCE || (w->mode == WORKER_JOBS && live == 0))
             return 0;
-        sleep_until(&alarm, next);
+        sleep_until(w, &alarm, next);
     }
     return 1;
 }

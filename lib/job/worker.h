@@ -16,6 +16,8 @@ struct worker {
     const struct strs *ids; /* WORKER_JOBS */
     /* a step that could not be done now; the worker goes on */
     void (*trouble)(void *context, const char *id, const struct err *err);
+    /* called about once a second while there is nothing to do; may be NULL */
+    void (*tick)(void *context);
 };
 
 /* 0 when done, 1 when step.stop ended it before, -1. */

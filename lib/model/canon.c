@@ -326,6 +326,12 @@ static char *absolute(const char *base, const char *path)
 
 static char *relative(struct formats *f, const char *path)
 {
+    if (*path == '~' || *path == '$') {
+        finding_hint(finding_add(f->findings, FINDING_ERROR, "relative-path", f->at->text,
+                                 "\"%s\": ~ and $ mean nothing here", path),
+                     "write the whole path, or one relative to this file");
+        return NULL;
+    }
     if (*path == '/' || f->base)
         return absolute(f->base, path);
     finding_add(f->findings, FINDING_ERROR, "relative-path", f->at->text,

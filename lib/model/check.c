@@ -99,7 +99,11 @@ static void check_type(void *context, json_t *item, const char *area, struct poi
     if (!type_uri(c->model, type)) {
         struct finding *f = finding_add(c->findings, FINDING_NOTICE, "unknown-type", at->text,
                                         "the type \"%s\" is not known here", type);
-        finding_hint(f, "only a platform that knows it can say YES (Planner 2.1)");
+        const char *meant = type_called(c->model, type);
+        if (meant)
+            finding_hint(f, "did you mean %s?", meant);
+        else
+            finding_hint(f, "only a platform that knows it can say YES (Planner 2.1)");
         return;
     }
     const char *belongs = type_area(c->model, type);

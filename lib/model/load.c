@@ -88,3 +88,16 @@ const char *type_short(const char *uri)
     const char *slash = strrchr(uri, '/');
     return slash && slash[1] ? slash + 1 : uri;
 }
+
+const char *type_called(const struct model *m, const char *word)
+{
+    const char *spelling;
+    json_t *row;
+    json_object_foreach(m->types, spelling, row)
+    {
+        const char *name[] = {type_short(spelling), NULL};
+        if (str_same(name[0], word) || near_miss(type_short(word), name))
+            return json_text(row, "uri");
+    }
+    return NULL;
+}

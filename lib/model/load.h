@@ -26,6 +26,8 @@ const char *type_uri(const struct model *m, const char *spelling);
 const char *type_area(const struct model *m, const char *spelling);
 /* The schema of what stands in spec; NULL with err only when the file is broken. */
 json_t *type_schema(struct model *m, const char *spelling, struct err *err);
+/* The URI whose last part is this word, or nearly; NULL when there is none. */
+const char *type_called(const struct model *m, const char *word);
 /* The last part of the URI, for people: "oci-container". Borrowed from the text given. */
 const char *type_short(const char *uri);
 

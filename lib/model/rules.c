@@ -128,8 +128,9 @@ static void rule_volume_storage(struct ruling *r)
         const char *name = json_text(volume, "resource");
         if (!name) {
             own(str_fini) char *here = str_print("/resources/compute/%zu/volumes/%zu", c, i);
-            break_rule(r, "no-such-storage", here,
-                       "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
+            break_rule(
+                r, "no-such-storage", here,
+                "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
         }
         if (!name || storage_called(r, name))
             continue;
@@ -240,11 +241,50 @@ static void rule_type_form(struct ruling *r)
                 "a type is best a lasting http or https URL (Planner 1.3)");
 }
 
+/* A job that may run for no time does nothing. */
+static void rule_durations(struct ruling *r)
+{
+    static const char *const keys[] = {"minduration", "maxduration"};
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(r->doc, "datetime"), i, item) for (size_t k = 0;
+                                                                          k < COUNT(keys); k++)
+    {
+        struct duration d;
+        const char *text = json_text(item, keys[k]), *why;
+        if (!text || duration_parse(text, &d, NULL, &why) < 0 || d.months || d.sec || d.nsec)
+            continue;
+        own(str_fini) char *at = str_print("/datetime/%zu/%s", i, keys[k]);
+        break_rule(r, "zero-duration", at, "%s is no time at all, expected more (Planner 2.4)",
+                   keys[k]);
+    }
+}
+
+/* What no volume mounts, the program cannot see. */
+static void rule_unused_storage(struct ruling *r)
+{
+    size_t i, c, k;
+    json_t *storage, *compute, *volume;
+    json_array_foreach(pointer_find(r->doc, "/resources/storage"), i, storage)
+    {
+        bool used = false;
+        json_array_foreach(pointer_find(r->doc, "/resources/compute"), c, compute)
+            json_array_foreach(json_object_get(compute, "volumes"), k, volume) used |=
+            str_same(json_text(volume, "resource"), json_text(storage, "name"));
+        if (used)
+            continue;
+        own(str_fini) char *at = str_print("/resources/storage/%zu", i);
+        finding_add(r->findings, FINDING_NOTICE, "unused-storage", at,
+                    "no volume mounts \"%s\", the program will not see it (Planner 2.2.3)",
+                    json_text(storage, "name"));
+    }
+}
+
 void rules_task(const struct model *m, json_t *doc, struct findings *findings)
 {
     static void (*const rules[])(struct ruling *) = {
-        rule_min_max, rule_names,       rule_volume_storage, rule_mounts,
-        rule_markers, rule_mount_place, rule_type_form,
+        rule_min_max,     rule_names,     rule_volume_storage, rule_mounts,    rule_markers,
+        rule_mount_place, rule_durations, rule_unused_storage, rule_type_form,
     };
     struct ruling r = {m, doc, findings};
     for (size_t i = 0; i < COUNT(rules); i++)

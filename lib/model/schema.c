@@ -283,8 +283,8 @@ static size_t characters(const json_t *string)
 
 static void kw_count(struct run *r, json_t *value, json_t *schema, json_t *instance)
 {
-    bool list =
-        value == json_object_get(schema, "minItems") || value == json_object_get(schema, "maxItems");
+    bool list = value == json_object_get(schema, "minItems") ||
+                value == json_object_get(schema, "maxItems");
     size_t n = list ? json_array_size(instance) : characters(instance);
     const char *what = list ? "items" : "characters";
     json_int_t limit = json_integer_value(value);

@@ -94,8 +94,11 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
                        "the room of offer %s is gone; ask again with "
                        "execdm-plan",
                        row->id);
-    struct booking b = {
-        .start = *start, .end = *start + length, .cores = need.cores, .memory = need.memory};
+    struct booking b = {.start = *start,
+                        .end = *start + length,
+                        .latest = json_int(p, "to", 0),
+                        .cores = need.cores,
+                        .memory = need.memory};
     snprintf(b.job, sizeof(b.job), "%s", row->id);
     return store_booking_set(store, row->platform, &b, err);
 }

@@ -222,6 +222,17 @@ static void match_storage(struct matching *m, json_t *probes)
                                         "source", program, "direction", "check", "mode", "r"));
 }
 
+/* Is the storage with this pointer mounted at the working directory itself? */
+static bool is_outputs(const struct task *t, const char *pointer)
+{
+    for (size_t i = 0; i < t->nvolumes; i++) {
+        own(str_fini) char *storage = str_print("/resources/storage/%zu", t->volumes[i].storage);
+        if (str_same(t->volumes[i].path, "/outputs") && str_same(storage, pointer))
+            return true;
+    }
+    return false;
+}
+
 /* A place outside that cannot be reached is NO, for whatever reason (EP-4A). */
 static void match_locations(struct matching *m, json_t *probes)
 {
@@ -237,6 +248,11 @@ static void match_locations(struct matching *m, json_t *probes)
     {
         const char *id = json_text(line, "id");
         const json_t *result = json_object_get(s.results, id);
+        const char *type = json_text(line, "type");
+        if (is_outputs(m->task, id) && str_same(type ? type : json_text(result, "type"), "file"))
+            refuse(m, "file-at-outputs", id,
+                   "/outputs is the working directory, and %s is a file; mount it below /outputs",
+                   json_text(line, "source"));
         if (!str_same(json_text(result, "state"), "done"))
             refuse(m, "unreachable", id, "%s (Planner 2.2.3)",
                    json_text(json_object_get(result, "error"), "text"));

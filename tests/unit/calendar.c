@@ -84,7 +84,10 @@ static void test_random(size_t rounds, size_t most)
 
 static void test_named(void)
 {
-    const struct booking two[] = {{"a", 100, 200, 2, 1}, {"b", 200, 300, 1, 1}};
+    const struct booking two[] = {
+        {.job = "a", .start = 100, .end = 200, .cores = 2, .memory = 1},
+        {.job = "b", .start = 200, .end = 300, .cores = 1, .memory = 1},
+    };
     const struct room all = {2, 4}, one = {1, 1}, both = {2, 1};
     static const struct room too_many = {3, 1}, too_much = {1, 5};
     is_int(calendar_fit(NULL, 0, all, both, 50, 60, 1000, NULL), 50, "an empty calendar");

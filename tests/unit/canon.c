@@ -1,4 +1,5 @@
-/* The canonical form: the sloppy forms of the draft, written one way, and pointers into the document as it was. */
+/* The canonical form: the sloppy forms of the draft, written one way, and pointers into the
+ * document as it was. */
 #include "model/check.h"
 #include "tap.h"
 #include "text/buf.h"
@@ -177,8 +178,8 @@ static void test_path(const char *base, const char *type, const char *key, const
 {
     own(findings_fini) struct findings findings = {0};
     struct err err = {0};
-    own(json_fini) json_t *doc = json_pack("{s:{s:s,s:{s:s}}}", "executable", "type", type, "spec",
-                                           key, value);
+    own(json_fini) json_t *doc =
+        json_pack("{s:{s:s,s:{s:s}}}", "executable", "type", type, "spec", key, value);
     is_int(check_document(&model, KIND_TASK, doc, base, &findings, &err), 0, value);
     own(str_fini) char *got = told(&findings);
     own(str_fini) char *pointer = str_print("/executable/spec/%s relative-path", key);

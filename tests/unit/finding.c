@@ -52,7 +52,7 @@ static void test_long(void)
 }
 
 static const char *const keys[] = {"mincores", "maxcores", "minmemory", "maxmemory", "extras",
-                                   "b",        "name",     "path",     "mode",      NULL};
+                                   "b",        "name",     "path",      "mode",      NULL};
 static const struct {
     const char *word, *near;
 } misses[] = {
@@ -74,7 +74,8 @@ static const struct {
     {"c", NULL /* one letter is no better guess than another */},
     {"", NULL},
     {"colour", NULL},
-    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
+    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+     NULL},
 };
 
 static void test_misses(void)

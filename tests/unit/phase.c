@@ -10,6 +10,7 @@ static const struct {
     enum phase_event event;
     const char *name, *row;
 } golden[] = {
+    /* clang-format off */
     /*                            PE  QU  PR  EX  FI  CO  ER  AB  HE  SU  UN  AR */
     {EVENT_OPEN, "open",         "QUw ... ... ... ... ... ... ... ... ... ... ..."},
     {EVENT_PREPARE, "prepare",   "... PRw ... ... ... ... ... ... ... ... ... ..."},
@@ -27,6 +28,7 @@ static const struct {
     {EVENT_LOSE, "lose",         "... ... ... UNw ... ... ... ... ... UNw ... ..."},
     {EVENT_FIND, "find",         "... ... ... ... ... ... ... ... ... ... EXw ..."},
     {EVENT_ARCHIVE, "archive",   "... ... ... ... ... ARb ARb ARb ... ... ... ..."},
+    /* clang-format on */
 };
 
 static const char *head_of(int phase)

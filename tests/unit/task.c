@@ -60,14 +60,14 @@ static void test_storage(void)
 {
     own(task_fini) struct task t = {0};
     struct err err = {0};
-    own(json_fini) json_t *doc = parse(
-        "{\"name\":\"n\",\"executable\":{\"type\":\"e\",\"spec\":{\"a\":1}},\"resources\":{"
-        "\"compute\":[{\"volumes\":[{\"name\":\"v\",\"resource\":\"b\",\"path\":\"/b\","
-        "\"mode\":\"rw\"},{\"resource\":\"a\",\"path\":\"/a\"},"
-        "{\"resource\":\"c\",\"path\":\"/c\",\"mode\":\"r\"}]}],"
-        "\"storage\":[{\"name\":\"a\",\"type\":\"s\",\"spec\":{\"location\":\"file:///x\"}},"
-        "{\"name\":\"b\",\"type\":\"s\",\"spec\":{\"size\":2,\"minsize\":3}},"
-        "{\"name\":\"c\",\"type\":\"s\",\"spec\":{\"size\":\"1 kB\"}}]}}");
+    own(json_fini) json_t *doc =
+        parse("{\"name\":\"n\",\"executable\":{\"type\":\"e\",\"spec\":{\"a\":1}},\"resources\":{"
+              "\"compute\":[{\"volumes\":[{\"name\":\"v\",\"resource\":\"b\",\"path\":\"/b\","
+              "\"mode\":\"rw\"},{\"resource\":\"a\",\"path\":\"/a\"},"
+              "{\"resource\":\"c\",\"path\":\"/c\",\"mode\":\"r\"}]}],"
+              "\"storage\":[{\"name\":\"a\",\"type\":\"s\",\"spec\":{\"location\":\"file:///x\"}},"
+              "{\"name\":\"b\",\"type\":\"s\",\"spec\":{\"size\":2,\"minsize\":3}},"
+              "{\"name\":\"c\",\"type\":\"s\",\"spec\":{\"size\":\"1 kB\"}}]}}");
     is_int(task_init(&t, doc, &err), 0, "storage and volumes");
     is_int((int64_t)t.nstorage, 3, "three storages");
     is_int((int64_t)t.nvolumes, 3, "three volumes");
