@@ -20,8 +20,7 @@ static void say_reasons(const json_t *answer)
 {
     size_t i;
     json_t *m;
-    json_array_foreach(json_object_get(answer, "messages"), i, m)
-    {
+    json_array_foreach (json_object_get(answer, "messages"), i, m) {
         const char *platform = json_text(m, "platform");
         prog_say("error", platform, "%s", json_text(m, "text"));
     }

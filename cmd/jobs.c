@@ -82,8 +82,7 @@ static void add_phases(struct buf *out, const json_t *history)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(history, i, row)
-    {
+    json_array_foreach (history, i, row) {
         const char *next = json_text(json_array_get(history, i + 1), "time");
         const char *time = json_text(row, "time"), *why = json_text(row, "why");
         buf_print(out, "  %-24s %-11s", time, json_text(row, "phase"));
@@ -97,8 +96,7 @@ static void add_results(struct buf *out, const json_t *results)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(results, i, row)
-    {
+    json_array_foreach (results, i, row) {
         char size[SIZE_TEXT];
         const char *url = json_text(row, "url");
         own(str_fini) char *path = uri_file_path(url);
@@ -114,7 +112,7 @@ static void add_story(struct buf *out, const json_t *doc)
     buf_char(out, '\n');
     add_phases(out, json_object_get(doc, "history"));
     add_results(out, json_object_get(doc, "results"));
-    json_array_foreach(json_object_get(doc, "messages"), i, row)
+    json_array_foreach (json_object_get(doc, "messages"), i, row)
         buf_print(out, "  %s: %s\n", json_text(row, "severity"), json_text(row, "text"));
     own(str_fini) char *words = jobs_last_words(doc, 10);
     if (json_object_get(doc, "error") && *words)
@@ -128,7 +126,8 @@ void jobs_table(const json_t *docs, bool story, struct buf *out)
     own(table_fini) struct table t = {.heads = heads};
     size_t i;
     json_t *doc;
-    json_array_foreach(docs, i, doc) add_row(&t, doc);
+    json_array_foreach (docs, i, doc)
+        add_row(&t, doc);
     table_print(&t, prog_width(), out);
     if (story && json_array_size(docs) == 1)
         add_story(out, json_array_get(docs, 0));
@@ -140,8 +139,7 @@ char *jobs_last_words(const json_t *doc, size_t n)
     size_t i;
     json_t *row;
     own(fd_fini) int fd = -1;
-    json_array_foreach(json_object_get(doc, "results"), i, row)
-    {
+    json_array_foreach (json_object_get(doc, "results"), i, row) {
         own(str_fini) char *path = uri_file_path(json_text(row, "url"));
         if (path && str_same(json_text(row, "name"), "stderr") && fd < 0)
             fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -25,8 +25,7 @@ static void print_table(const json_t *answer, struct buf *out)
         buf_str(out, "NO\n");
         return;
     }
-    json_array_foreach(json_object_get(answer, "offers"), i, offer)
-    {
+    json_array_foreach (json_object_get(answer, "offers"), i, offer) {
         const json_t *when = json_array_get(json_object_get(offer, "datetime"), 0);
         const json_t *compute = json_object_get(json_object_get(offer, "resources"), "compute");
         const json_t *spec = json_object_get(json_array_get(compute, 0), "spec");
@@ -51,8 +50,7 @@ static void say_messages(const json_t *answer)
 {
     size_t i;
     json_t *m;
-    json_array_foreach(json_object_get(answer, "messages"), i, m)
-    {
+    json_array_foreach (json_object_get(answer, "messages"), i, m) {
         const char *hint = json_text(m, "hint");
         own(str_fini) char *line = str_print(
             "%s: %s: %s%s%s [%s]", json_text(m, "platform"), json_text(m, "pointer"),

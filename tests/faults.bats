@@ -357,3 +357,37 @@ os.execvp("execdm-run", sys.argv[1:])' execdm-run "$id" >run.json 2>run.err </de
     umount -l disk
     same 0 "$status"
 }
+
+@test "late workers do not overbook: whole-machine jobs run one after the other" {
+    cores=$(nproc)
+    for i in 1 2 3; do
+        task sh="date +%s.%N; sleep 0.5; date +%s.%N" name="late$i"
+        jq --argjson n "$cores" '.resources.compute[0].spec.mincores = $n' task.json >whole.json
+        execdm-plan whole.json | execdm-accept | jq -r .id >>ids
+    done
+    sleep 1.1 # their slots begin without a worker
+    mapfile -t ids <ids
+    for id in "${ids[@]}"; do
+        execdm-run "$id" >"$id.json" 2>"$id.err" 3>&- &
+        workers+=($!)
+    done
+    wait "${workers[@]}"
+    for id in "${ids[@]}"; do
+        is "$id" COMPLETED
+        paste -s -d ' ' "$(files "$id")/attempt-1/stdout"
+    done | sort -n >spans
+    cat spans
+    awk 'NR > 1 && $1 < end { exit 1 } { end = $2 }' spans
+}
+
+@test "a noted abort is not lost when the worker saves the job" {
+    id=$(submit sh='sleep 30' max=PT40S)
+    execdm-run "$id" >run.out 2>run.err 3>&- &
+    worker=$!
+    wait_until 15 is "$id" EXECUTING
+    kill -STOP "$worker"
+    execdm-phase "$id" abort >phase.out
+    kill -CONT "$worker"
+    wait "$worker" || true
+    is "$id" ABORTED
+}

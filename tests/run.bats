@@ -215,6 +215,64 @@ out() { # ID: what the program said
     same 4 "$(job "$id" '[.messages[] | select(.rule == "output-skipped") | select(.text | test("out1|out2|magic|pipe"))] | length')"
 }
 
+@test "what the program closed to its owner is stored all the same" {
+    id=$(submit sh='mkdir -p d/e; echo 1 >d/e/f; chmod 0 d/e/f d/e d; echo 2 >g; chmod 0 g' rw:/outputs=results/)
+    work "$id"
+    ends "$id" COMPLETED "" ""
+    same 1 "$(cat results/d/e/f)"
+    same 2 "$(cat results/g)"
+}
+
+@test "a file for a result is replaced by what was written, never by nothing" {
+    echo precious >kept
+    id=$(submit sh='exit 3' rw:/outputs/p=kept)
+    run -1 work "$id"
+    same precious "$(cat kept)"
+    has "$(job "$id" '.messages[0].text')" "wrote nothing"
+    id=$(submit sh='echo new >p' rw:/outputs/p=kept)
+    work "$id"
+    same new "$(cat kept)"
+    same s0 "$(job "$id" '.results[0].name')" # the storage's name
+    task sh='exit 0' rw:/outputs=kept
+    run -1 execdm-plan task.json
+    has "$output" "/outputs is the working directory"
+    same new "$(cat kept)"
+}
+
+@test "nobody: open descriptors and the session's keys stay outside" {
+    mkdir private
+    echo secret >private/file
+    cat >fds.py <<'P'
+import os
+print(sorted(int(n) for n in os.listdir("/proc/self/fd"))[:-1])
+P
+    id=$(submit program=fds.py)
+    exec 9<private 20<private/file 250<private
+    work "$id"
+    exec 9<&- 20<&- 250<&-
+    same '[0, 1, 2]' "$(out "$id")"
+}
+
+@test "the task's environment is on nobody's command line" {
+    id=$(submit sh='while [ ! -e stop ]; do sleep 0.1; done' env=TOKEN=hush-hush-4711 max=PT20S)
+    execdm-run "$id" >run.out 2>run.err 3>&- &
+    worker=$!
+    wait_until 15 is "$id" EXECUTING
+    run ! grep -la hush-hush-4711 /proc/[0-9]*/cmdline
+    execdm-phase "$id" abort >phase.out
+    wait "$worker" || true
+}
+
+@test "memory: files in /tmp and /dev/shm count" {
+    id=$(submit sh='dd if=/dev/zero of=/tmp/a bs=1M count=100; sleep 10' memory=0.0625)
+    run -1 work "$id"
+    ends "$id" ERROR memlimit task
+    id=$(submit sh='dd if=/dev/zero of=/dev/shm/a bs=1M count=100; sleep 10' memory=0.0625)
+    run -1 work "$id"
+    ends "$id" ERROR memlimit task
+    has "$(job "$id" .error.message)" "64 MiB" "minmemory"
+}
+
 @test "the job belongs to who accepted it" {
     id=$(submit sh='exit 0')
     same "$(id -un)" "$(job "$id" .owner)"

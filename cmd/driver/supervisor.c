@@ -43,12 +43,12 @@ static int describe(struct attempt *a, struct err *err)
     a->sandbox.cwd = str_new(json_text(exec, "cwd"));
     strs_add(&a->sandbox.argv, INIT_PLACE);
     strs_print(&a->sandbox.argv, "%d", INIT_FD);
-    json_array_foreach(json_object_get(exec, "args"), i, v)
+    json_array_foreach (json_object_get(exec, "args"), i, v)
         strs_add(&a->sandbox.argv, json_string_value(v));
-    json_object_foreach(json_object_get(exec, "environment"), key, v)
+    json_object_foreach (json_object_get(exec, "environment"), key, v)
         strs_print(&a->sandbox.env, "%s=%s", key, json_string_value(v));
     sandbox_mount(&a->sandbox, init, INIT_PLACE, false);
-    json_array_foreach(json_object_get(a->line, "mounts"), i, v)
+    json_array_foreach (json_object_get(a->line, "mounts"), i, v)
         sandbox_mount(&a->sandbox, json_text(v, "source"), json_text(v, "path"),
                       str_same(json_text(v, "mode"), "rw"));
     return 0;
@@ -59,10 +59,10 @@ static int give_mounts(struct attempt *a, uid_t uid, gid_t gid, struct err *err)
 {
     size_t i;
     json_t *v;
-    if (a->uid == geteuid())
-        return 0;
-    json_array_foreach(json_object_get(a->line, "mounts"), i,
-                       v) if (path_chown_tree(json_text(v, "source"), uid, gid, err) < 0) return -1;
+    json_array_foreach (json_object_get(a->line, "mounts"), i, v) {
+        if (path_own_tree(json_text(v, "source"), uid, gid, err) < 0)
+            return -1;
+    }
     return 0;
 }
 

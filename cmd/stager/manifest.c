@@ -130,8 +130,7 @@ static int read_line(struct line *l, char at[64], struct err *err)
     l->item = (struct item){.size = -1};
     if (!json_is_object(l->doc))
         return err_set(err, CODE_DATA, "expected an object, {\"id\":..., \"source\":..., ...}");
-    json_object_foreach(l->doc, key, value)
-    {
+    json_object_foreach (l->doc, key, value) {
         int i = 0;
         while (i < FIELDS && !str_same(fields[i].name, key))
             i++;

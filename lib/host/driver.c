@@ -13,8 +13,7 @@ static char *request(const char *verb, const json_t *config, json_t *lines, int 
         json_object_set(header, "config", (json_t *)config);
     write_json(&b, header, 0);
     buf_char(&b, '\n');
-    json_array_foreach(lines, i, line)
-    {
+    json_array_foreach (lines, i, line) {
         write_json(&b, line, 0);
         buf_char(&b, '\n');
     }

@@ -101,11 +101,11 @@ int image_find(const char *name, const char *digest, struct image *image, struct
         return -1;
     size_t i, matches = 0;
     json_t *m, *meant = NULL;
-    json_array_foreach(json_object_get(index, "manifests"), i, m) if (is_meant(&found, digest, m))
-    {
-        meant = m;
-        matches++;
-    }
+    json_array_foreach (json_object_get(index, "manifests"), i, m)
+        if (is_meant(&found, digest, m)) {
+            meant = m;
+            matches++;
+        }
     if (matches == 0)
         return err_set(err, CODE_NOINPUT, "%s holds no image%s%s%s%s", found.path,
                        found.tag ? " with tag " : "", found.tag ? found.tag : "",
@@ -139,8 +139,7 @@ static int write_layout(const struct image *image, const char *work, struct err 
     own(json_fini) json_t *only = json_array();
     size_t i;
     json_t *m;
-    json_array_foreach(list, i, m)
-    {
+    json_array_foreach (list, i, m) {
         if (!str_same(json_text(m, "digest"), image->digest) || json_array_size(only))
             continue;
         json_object_set_new(m, "annotations", json_pack("{s:s}", REF_NAME, "execdm"));
@@ -288,7 +287,7 @@ static int unpack_into(struct unpacking *u, struct err *err)
         path_mkdirs(out, 0700, err) < 0 || write_layout(image, work, err) < 0)
         return -1;
     u->copied = uid != geteuid();
-    if (u->copied && (copy_source(u, err) < 0 || path_chown_tree(work, uid, gid, err) < 0))
+    if (u->copied && (copy_source(u, err) < 0 || path_own_tree(work, uid, gid, err) < 0))
         return -1;
     if ((image->archive && unpack_archive(u, err) < 0) || unpack_layout(u, err) < 0 ||
         keep_config(u, err) < 0)

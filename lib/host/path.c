@@ -100,61 +100,82 @@ int path_open_beneath(int dirfd, const char *name, int flags)
     return (int)fd;
 }
 
-static int remove_at(int dirfd, const char *name, int depth)
+/* Visits the entries of a directory, not following it when it is a link, until one fails. The
+ * directory's own name is dirfd and name; -1 with ENOTDIR or ELOOP when it is none. */
+static int each_entry(int dirfd, const char *name,
+                      int (*visit)(int dirfd, const char *name, void *context), void *context)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+    int rc = 0;
+    if (!dir) {
+        int errnum = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = errnum;
+        return -1;
+    }
+    while (rc == 0 && (e = readdir(dir)))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            rc = visit(fd, e->d_name, context);
+    int errnum = errno;
+    closedir(dir);
+    errno = errnum;
+    return rc;
+}
+
+/* Gives the owner back what was taken away: rwx on a directory, rw on a file; no setuid bits. Links
+ * and special files are left alone. */
+static int open_up(int dirfd, const char *name)
+{
+    struct stat st;
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    mode_t want = (st.st_mode & 0777) | (S_ISDIR(st.st_mode) ? 0700 : 0600);
+    if ((!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) || want == (st.st_mode & 07777))
+        return 0;
+    return fchmodat(dirfd, name, want, 0);
+}
+
+static int remove_at(int dirfd, const char *name, void *context)
 {
     if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if ((errno != EISDIR && errno != EPERM && errno != EACCES) || depth > 4000)
+    if (errno != EISDIR && errno != EPERM && errno != EACCES)
         return -1;
-    fchmodat(dirfd, name, 0700, 0); /* a directory, then; a task may have closed it */
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    open_up(dirfd, name); /* a directory, then; a task may have closed it */
+    if (each_entry(dirfd, name, remove_at, context) < 0)
         return -1;
-    DIR *dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -1;
-    }
-    int rc = 0;
-    struct dirent *e;
-    while (rc == 0 && (e = readdir(dir)))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = remove_at(fd, e->d_name, depth + 1);
-    closedir(dir);
-    return rc < 0 ? -1 : unlinkat(dirfd, name, AT_REMOVEDIR);
+    return unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 
 int path_remove(const char *path, struct err *err)
 {
-    if (remove_at(AT_FDCWD, path, 0) < 0 && errno != ENOENT)
+    if (remove_at(AT_FDCWD, path, NULL) < 0 && errno != ENOENT)
         return err_sys(err, "cannot remove %s", path);
     return 0;
 }
 
-static int chown_at(int dirfd, const char *name, uid_t uid, gid_t gid)
+struct owner {
+    uid_t uid;
+    gid_t gid;
+};
+
+static int own_at(int dirfd, const char *name, void *context)
 {
-    if (fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+    const struct owner *o = context;
+    if (fchownat(dirfd, name, o->uid, o->gid, AT_SYMLINK_NOFOLLOW) < 0 || open_up(dirfd, name) < 0)
         return -1;
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOTDIR || errno == ELOOP ? 0 : -1;
-    DIR *dir = fdopendir(fd);
-    if (!dir) {
-        close(fd);
-        return -1;
-    }
-    int rc = 0;
-    struct dirent *e;
-    while (rc == 0 && (e = readdir(dir)))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = chown_at(fd, e->d_name, uid, gid);
-    closedir(dir);
-    return rc;
+    if (each_entry(dirfd, name, own_at, context) == 0 || errno == ENOTDIR || errno == ELOOP)
+        return 0;
+    return -1;
 }
 
-int path_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err)
+int path_own_tree(const char *path, uid_t uid, gid_t gid, struct err *err)
 {
-    if (chown_at(AT_FDCWD, path, uid, gid) < 0)
+    struct owner owner = {uid, gid};
+    if (own_at(AT_FDCWD, path, &owner) < 0)
         return err_sys(err, "cannot give %s to uid %ld", path, (long)uid);
     return 0;
 }

@@ -26,8 +26,10 @@ int path_open_beneath(int dirfd, const char *name, int flags);
 /* Removes a file or a whole tree without following links; absent is success. Directories without
  * write permission inside the tree are opened up first. */
 int path_remove(const char *path, struct err *err);
-/* Gives everything below `path` (and it) to uid:gid, links themselves and not what they name. */
-int path_chown_tree(const char *path, uid_t uid, gid_t gid, struct err *err);
+/* Gives everything below `path` (and it) to uid:gid, links themselves and not what they name, and
+ * the owner the right to read and write it; setuid and setgid bits go. Nobody else may be at work
+ * in the tree. */
+int path_own_tree(const char *path, uid_t uid, gid_t gid, struct err *err);
 bool path_exists(const char *path); /* follows links */
 
 #endif

@@ -49,8 +49,7 @@ int stager_run(struct stager *s, json_t *lines, struct err *err)
     own(buf_fini) struct buf manifest = {0};
     size_t i;
     json_t *line;
-    json_array_foreach(lines, i, line)
-    {
+    json_array_foreach (lines, i, line) {
         write_json(&manifest, line, 0);
         buf_char(&manifest, '\n');
     }
@@ -63,15 +62,12 @@ int stager_run(struct stager *s, json_t *lines, struct err *err)
     s->stopped = run.stopped;
     if (run.stopped)
         return err_set(err, CODE_TEMP, "the transfers were stopped");
-    json_array_foreach(
-        lines, i,
-        line) if (!json_object_get(s->results,
-                                   json_text(line,
-                                             "id"))) return err_set(err, CODE_PROTO,
-                                                                    "execdm-stage ended with %d "
-                                                                    "and said nothing about %s: %s",
-                                                                    rc, json_text(line, "id"),
-                                                                    spawn_last_error(&run));
+    json_array_foreach (lines, i, line)
+        if (!json_object_get(s->results, json_text(line, "id")))
+            return err_set(err, CODE_PROTO,
+                           "execdm-stage ended with %d "
+                           "and said nothing about %s: %s",
+                           rc, json_text(line, "id"), spawn_last_error(&run));
     return 0;
 }
 
@@ -87,8 +83,7 @@ json_t *stager_failure(const struct stager *s, json_t *lines, const char **id)
 {
     size_t i;
     json_t *line;
-    json_array_foreach(lines, i, line)
-    {
+    json_array_foreach (lines, i, line) {
         json_t *result = json_object_get(s->results, json_text(line, "id"));
         if (str_same(json_text(result, "state"), "done"))
             continue;

@@ -208,8 +208,7 @@ static json_t *environment(const struct task *t, const json_t *config)
     size_t i;
     json_t *item;
     json_object_set_new(env, "PATH", json_string("/usr/local/bin:/usr/bin:/bin"));
-    json_array_foreach(json_object_get(config, "env"), i, item)
-    {
+    json_array_foreach (json_object_get(config, "env"), i, item) {
         const char *text = json_string_value(item), *equals = text ? strchr(text, '=') : NULL;
         if (!equals)
             continue;

@@ -388,7 +388,7 @@ static int lost(struct step *s, struct job *j, const char *why, struct err *err)
 {
     struct err ignored;
     own(str_fini) char *dir = layout_attempt(s->store, j, NULL);
-    path_chown_tree(dir, geteuid(), getegid(), &ignored); /* the supervisor could not */
+    path_own_tree(dir, geteuid(), getegid(), &ignored); /* the supervisor could not */
     if (j->attempt >= ATTEMPTS_MAX)
         return fail(s, j, "lost", "platform", true, why, err);
     json_object_del(j->doc, "backend"); /* the next attempt is not this one */
@@ -441,12 +441,10 @@ static void collect_results(struct step *s, struct job *j, json_t *lines,
     json_t *results = json_array();
     size_t i, k;
     json_t *line, *file, *warning;
-    json_array_foreach(lines, i, line)
-    {
+    json_array_foreach (lines, i, line) {
         const char *id = json_text(line, "id");
         bool single = str_same(json_text(line, "type"), "file");
-        json_array_foreach(json_object_get(stager->files, id), k, file)
-        {
+        json_array_foreach (json_object_get(stager->files, id), k, file) {
             const char *name = single ? id : json_text(file, "name");
             json_array_append_new(results,
                                   json_pack("{s:s,s:s,s:s,s:O*,s:O*}", "name", name, "type", "file",
@@ -454,8 +452,7 @@ static void collect_results(struct step *s, struct job *j, json_t *lines,
                                             json_object_get(file, "size"), "checksum",
                                             json_object_get(file, "checksum")));
         }
-        json_array_foreach(json_object_get(stager->warnings, id), k, warning)
-        {
+        json_array_foreach (json_object_get(stager->warnings, id), k, warning) {
             own(str_fini) char *text =
                 str_print("%s: %s", json_text(warning, "name"), json_text(warning, "text"));
             add_message(j, "output-skipped", text);

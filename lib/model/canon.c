@@ -41,8 +41,7 @@ static void drop_nulls(const struct model *m, json_t *v, struct pointer *at,
     const char *key;
     json_t *item;
     void *next;
-    json_object_foreach_safe(v, next, key, item)
-    {
+    json_object_foreach_safe (v, next, key, item) {
         if ((foreign && str_same(key, "spec")) || str_begins(key, "x-"))
             continue;
         size_t up = pointer_key(at, key);
@@ -54,8 +53,7 @@ static void drop_nulls(const struct model *m, json_t *v, struct pointer *at,
         }
         pointer_up(at, up);
     }
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         size_t up = pointer_index(at, i);
         drop_nulls(m, item, at, findings);
         pointer_up(at, up);
@@ -79,8 +77,7 @@ static void canon_bare_spec(json_t *item, const char *pointer, struct moves *mov
     const char *key;
     json_t *value;
     void *next;
-    json_object_foreach_safe(item, next, key, value)
-    {
+    json_object_foreach_safe (item, next, key, value) {
         json_t *spec = json_object_get(item, "spec");
         if (!is_spec_key(key) || json_object_get(spec, key)) /* twice: an unknown key */
             continue;
@@ -114,8 +111,7 @@ static void canon_volumes(const struct model *m, json_t *item, const char *point
     }
     size_t i;
     json_t *volume;
-    json_array_foreach(json_object_get(item, "volumes"), i, volume)
-    {
+    json_array_foreach (json_object_get(item, "volumes"), i, volume) {
         const char *mode = json_text(volume, "mode");
         const char *name = json_text(volume, "name");
         own(str_fini) char *at = str_print("%s/%zu", place, i);
@@ -146,8 +142,7 @@ static void canon_compute(const struct model *m, json_t *doc, struct moves *move
     }
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(resources, "compute"), i, item)
-    {
+    json_array_foreach (json_object_get(resources, "compute"), i, item) {
         own(str_fini) char *pointer = str_print("/resources/compute/%zu", i);
         if (!json_is_object(item))
             continue;
@@ -184,20 +179,16 @@ static void canon_signals(const struct model *m, json_t *doc, struct moves *move
 {
     size_t i, k;
     json_t *item, *row;
-    json_array_foreach(json_object_get(doc, "triggers"), i, item)
-    {
+    json_array_foreach (json_object_get(doc, "triggers"), i, item) {
         json_t *conditions = json_object_get(json_object_get(item, "spec"), "conditions");
-        json_array_foreach(is_foreign(m, item) ? NULL : conditions, k, row)
-        {
+        json_array_foreach (is_foreign(m, item) ? NULL : conditions, k, row) {
             own(str_fini) char *at = str_print("/triggers/%zu/spec/conditions/%zu/value", i, k);
             canon_list(row, "value", at, findings);
         }
     }
-    json_array_foreach(json_object_get(doc, "callouts"), i, item)
-    {
+    json_array_foreach (json_object_get(doc, "callouts"), i, item) {
         json_t *triggers = json_object_get(json_object_get(item, "spec"), "triggers");
-        json_array_foreach(is_foreign(m, item) ? NULL : triggers, k, row)
-        {
+        json_array_foreach (is_foreign(m, item) ? NULL : triggers, k, row) {
             own(str_fini) char *from = str_print("/callouts/%zu/spec/triggers/%zu/status", i, k);
             own(str_fini) char *to = str_print("/callouts/%zu/spec/triggers/%zu/state", i, k);
             json_t *status = json_object_get(row, "status");
@@ -248,8 +239,7 @@ void canon_answer(const struct model *m, json_t *doc, struct findings *findings)
                                         "authentication", "triggers",  "callouts"};
     size_t i;
     json_t *offer;
-    json_array_foreach(json_object_get(doc, "offers"), i, offer)
-    {
+    json_array_foreach (json_object_get(doc, "offers"), i, offer) {
         struct pointer at = {0};
         pointer_key(&at, "offers");
         pointer_index(&at, i);
@@ -414,8 +404,7 @@ static json_t *walk(struct formats *f, json_t *root, json_t *schema, json_t *v)
     const char *format = json_text(schema, "format");
     if (format && json_is_string(v))
         return canon_value(f, format, json_string_value(v));
-    json_object_foreach(json_object_get(schema, "properties"), key, sub)
-    {
+    json_object_foreach (json_object_get(schema, "properties"), key, sub) {
         size_t up = pointer_key(f->at, key);
         item = json_object_get(v, key);
         if (item && (better = walk(f, root, sub, item)))
@@ -423,8 +412,7 @@ static json_t *walk(struct formats *f, json_t *root, json_t *schema, json_t *v)
         pointer_up(f->at, up);
     }
     sub = json_object_get(schema, "items");
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         size_t up = pointer_index(f->at, i);
         if (sub && (better = walk(f, root, sub, item)))
             json_array_set_new(v, i, better);

@@ -39,8 +39,7 @@ static void visit_list(const struct model *m, json_t *list, const char *area, st
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         size_t up = pointer_index(at, i);
         visit(context, item, area, at);
         json_t *extras = json_object_get(json_object_get(item, "spec"), "extras");
@@ -155,14 +154,12 @@ static void find_nul(json_t *v, struct pointer *at, struct findings *findings)
     if (json_is_string(v) && strlen(json_string_value(v)) != json_string_length(v))
         finding_add(findings, FINDING_ERROR, "nul-character", at->text,
                     "the string holds a NUL character, which no program can take");
-    json_object_foreach(v, key, item)
-    {
+    json_object_foreach (v, key, item) {
         size_t up = pointer_key(at, key);
         find_nul(item, at, findings);
         pointer_up(at, up);
     }
-    json_array_foreach(v, i, item)
-    {
+    json_array_foreach (v, i, item) {
         size_t up = pointer_index(at, i);
         find_nul(item, at, findings);
         pointer_up(at, up);

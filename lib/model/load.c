@@ -24,13 +24,12 @@ static int load_types(struct model *m, struct err *err)
         return -1;
     size_t i, k;
     json_t *row, *alias;
-    json_array_foreach(json_object_get(catalogue, "types"), i, row)
-    {
+    json_array_foreach (json_object_get(catalogue, "types"), i, row) {
         const char *uri = json_text(row, "uri");
         if (!uri)
             return err_set(err, CODE_CONFIG, "%s/types.json: a type without uri", m->dir);
         json_object_set(m->types, uri, row);
-        json_array_foreach(json_object_get(row, "aliases"), k, alias)
+        json_array_foreach (json_object_get(row, "aliases"), k, alias)
             json_object_set(m->types, json_string_value(alias), row);
     }
     return 0;
@@ -93,8 +92,7 @@ const char *type_called(const struct model *m, const char *word)
 {
     const char *spelling;
     json_t *row;
-    json_object_foreach(m->types, spelling, row)
-    {
+    json_object_foreach (m->types, spelling, row) {
         const char *name[] = {type_short(spelling), NULL};
         if (str_same(name[0], word) || near_miss(type_short(word), name))
             return json_text(row, "uri");

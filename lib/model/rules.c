@@ -75,13 +75,11 @@ static void rule_min_max(struct ruling *r)
     size_t i;
     json_t *item;
     for (size_t k = 0; k < COUNT(places); k++)
-        json_array_foreach(pointer_find(r->doc, places[k]), i, item)
-        {
+        json_array_foreach (pointer_find(r->doc, places[k]), i, item) {
             own(str_fini) char *at = str_print("%s/%zu/spec", places[k], i);
             check_pairs(r, json_object_get(item, "spec"), at);
         }
-    json_array_foreach(json_object_get(r->doc, "datetime"), i, item)
-    {
+    json_array_foreach (json_object_get(r->doc, "datetime"), i, item) {
         own(str_fini) char *at = str_print("/datetime/%zu", i);
         check_pairs(r, item, at);
     }
@@ -113,8 +111,9 @@ static const json_t *storage_called(struct ruling *r, const char *name)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(pointer_find(r->doc, "/resources/storage"), i,
-                       item) if (str_same(json_text(item, "name"), name)) return item;
+    json_array_foreach (pointer_find(r->doc, "/resources/storage"), i, item)
+        if (str_same(json_text(item, "name"), name))
+            return item;
     return NULL;
 }
 
@@ -122,31 +121,31 @@ static void rule_volume_storage(struct ruling *r)
 {
     size_t c, i;
     json_t *compute, *volume;
-    json_array_foreach(pointer_find(r->doc, "/resources/compute"), c, compute)
-        json_array_foreach(json_object_get(compute, "volumes"), i, volume)
-    {
-        const char *name = json_text(volume, "resource");
-        if (!name) {
-            own(str_fini) char *here = str_print("/resources/compute/%zu/volumes/%zu", c, i);
-            break_rule(
-                r, "no-such-storage", here,
-                "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
+    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
+        json_array_foreach (json_object_get(compute, "volumes"), i, volume) {
+            const char *name = json_text(volume, "resource");
+            if (!name) {
+                own(str_fini) char *here = str_print("/resources/compute/%zu/volumes/%zu", c, i);
+                break_rule(
+                    r, "no-such-storage", here,
+                    "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
+            }
+            if (!name || storage_called(r, name))
+                continue;
+            own(str_fini) char *at = str_print("/resources/compute/%zu/volumes/%zu/resource", c, i);
+            const char *names[64] = {NULL};
+            size_t k, n = 0;
+            json_t *item;
+            json_array_foreach (pointer_find(r->doc, "/resources/storage"), k, item)
+                if (n < COUNT(names) - 1 && json_text(item, "name"))
+                    names[n++] = json_text(item, "name");
+            struct finding *f =
+                break_rule(r, "no-such-storage", at,
+                           "there is no storage called \"%s\" (Planner 2.2.3)", name);
+            const char *near = near_miss(name, names);
+            if (near)
+                finding_hint(f, "did you mean \"%s\"?", near);
         }
-        if (!name || storage_called(r, name))
-            continue;
-        own(str_fini) char *at = str_print("/resources/compute/%zu/volumes/%zu/resource", c, i);
-        const char *names[64] = {NULL};
-        size_t k, n = 0;
-        json_t *item;
-        json_array_foreach(pointer_find(r->doc, "/resources/storage"), k,
-                           item) if (n < COUNT(names) - 1 && json_text(item, "name")) names[n++] =
-            json_text(item, "name");
-        struct finding *f = break_rule(r, "no-such-storage", at,
-                                       "there is no storage called \"%s\" (Planner 2.2.3)", name);
-        const char *near = near_miss(name, names);
-        if (near)
-            finding_hint(f, "did you mean \"%s\"?", near);
-    }
 }
 
 /* Is `inner` the same path as `outer` or below it? */
@@ -190,16 +189,15 @@ static void rule_mount_place(struct ruling *r)
     static const char *const kept[] = {"/proc", "/dev", "/execdm"};
     size_t i;
     json_t *volume;
-    json_array_foreach(pointer_find(r->doc, "/resources/compute/0/volumes"), i,
-                       volume) for (size_t k = 0; k < COUNT(kept); k++)
-    {
-        if (!lies_in(json_text(volume, "path"), kept[k]))
-            continue;
-        own(str_fini) char *at = str_print("/resources/compute/0/volumes/%zu/path", i);
-        struct finding *f =
-            break_rule(r, "mount-reserved", at, "%s is kept for the system", kept[k]);
-        finding_hint(f, "mount it below /inputs or /outputs");
-    }
+    json_array_foreach (pointer_find(r->doc, "/resources/compute/0/volumes"), i, volume)
+        for (size_t k = 0; k < COUNT(kept); k++) {
+            if (!lies_in(json_text(volume, "path"), kept[k]))
+                continue;
+            own(str_fini) char *at = str_print("/resources/compute/0/volumes/%zu/path", i);
+            struct finding *f =
+                break_rule(r, "mount-reserved", at, "%s is kept for the system", kept[k]);
+            finding_hint(f, "mount it below /inputs or /outputs");
+        }
 }
 
 static void rule_markers(struct ruling *r)
@@ -208,8 +206,7 @@ static void rule_markers(struct ruling *r)
                                         "system.datetime", "system.date", NULL};
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(r->doc, "callouts"), i, item)
-    {
+    json_array_foreach (json_object_get(r->doc, "callouts"), i, item) {
         const char *s = json_text(json_object_get(item, "spec"), "content");
         while (s && (s = strstr(s, "{{"))) {
             s += 2;
@@ -247,17 +244,16 @@ static void rule_durations(struct ruling *r)
     static const char *const keys[] = {"minduration", "maxduration"};
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(r->doc, "datetime"), i, item) for (size_t k = 0;
-                                                                          k < COUNT(keys); k++)
-    {
-        struct duration d;
-        const char *text = json_text(item, keys[k]), *why;
-        if (!text || duration_parse(text, &d, NULL, &why) < 0 || d.months || d.sec || d.nsec)
-            continue;
-        own(str_fini) char *at = str_print("/datetime/%zu/%s", i, keys[k]);
-        break_rule(r, "zero-duration", at, "%s is no time at all, expected more (Planner 2.4)",
-                   keys[k]);
-    }
+    json_array_foreach (json_object_get(r->doc, "datetime"), i, item)
+        for (size_t k = 0; k < COUNT(keys); k++) {
+            struct duration d;
+            const char *text = json_text(item, keys[k]), *why;
+            if (!text || duration_parse(text, &d, NULL, &why) < 0 || d.months || d.sec || d.nsec)
+                continue;
+            own(str_fini) char *at = str_print("/datetime/%zu/%s", i, keys[k]);
+            break_rule(r, "zero-duration", at, "%s is no time at all, expected more (Planner 2.4)",
+                       keys[k]);
+        }
 }
 
 /* What no volume mounts, the program cannot see. */
@@ -265,12 +261,11 @@ static void rule_unused_storage(struct ruling *r)
 {
     size_t i, c, k;
     json_t *storage, *compute, *volume;
-    json_array_foreach(pointer_find(r->doc, "/resources/storage"), i, storage)
-    {
+    json_array_foreach (pointer_find(r->doc, "/resources/storage"), i, storage) {
         bool used = false;
-        json_array_foreach(pointer_find(r->doc, "/resources/compute"), c, compute)
-            json_array_foreach(json_object_get(compute, "volumes"), k, volume) used |=
-            str_same(json_text(volume, "resource"), json_text(storage, "name"));
+        json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
+            json_array_foreach (json_object_get(compute, "volumes"), k, volume)
+                used |= str_same(json_text(volume, "resource"), json_text(storage, "name"));
         if (used)
             continue;
         own(str_fini) char *at = str_print("/resources/storage/%zu", i);

@@ -81,13 +81,14 @@ static bool same_value(const json_t *a, const json_t *b)
     if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b) ||
         json_array_size(a) != json_array_size(b))
         return false;
-    json_object_foreach((json_t *)a, key, v)
-    {
+    json_object_foreach ((json_t *)a, key, v) {
         const json_t *other = json_object_get(b, key);
         if (!other || !same_value(v, other))
             return false;
     }
-    json_array_foreach(a, i, v) if (!same_value(v, json_array_get(b, i))) return false;
+    json_array_foreach (a, i, v)
+        if (!same_value(v, json_array_get(b, i)))
+            return false;
     return true;
 }
 
@@ -132,8 +133,7 @@ static void kw_type(struct run *r, json_t *value, json_t *schema, json_t *instan
     }
     size_t i;
     json_t *type;
-    json_array_foreach(value, i, type)
-    {
+    json_array_foreach (value, i, type) {
         if (has_type(instance, json_string_value(type)))
             return;
         buf_print(&expected, "%s%s", i ? " or " : "", type_word(json_string_value(type)));
@@ -148,8 +148,7 @@ static void kw_enum(struct run *r, json_t *value, json_t *schema, json_t *instan
     own(buf_fini) struct buf expected = {0};
     size_t i;
     json_t *v;
-    json_array_foreach(value, i, v)
-    {
+    json_array_foreach (value, i, v) {
         if (same_value(v, instance))
             return;
         if (i)
@@ -176,9 +175,10 @@ static void kw_required(struct run *r, json_t *value, json_t *schema, json_t *in
     json_t *key;
     if (!json_is_object(instance))
         return;
-    json_array_foreach(value, i, key) if (!json_object_get(instance, json_string_value(key)))
-        complain(r, "missing-key", "%s: the key \"%s\" is missing", name_of(r),
-                 json_string_value(key));
+    json_array_foreach (value, i, key)
+        if (!json_object_get(instance, json_string_value(key)))
+            complain(r, "missing-key", "%s: the key \"%s\" is missing", name_of(r),
+                     json_string_value(key));
 }
 
 static void kw_properties(struct run *r, json_t *value, json_t *schema, json_t *instance)
@@ -186,8 +186,7 @@ static void kw_properties(struct run *r, json_t *value, json_t *schema, json_t *
     (void)schema;
     const char *key;
     json_t *sub;
-    json_object_foreach(value, key, sub)
-    {
+    json_object_foreach (value, key, sub) {
         json_t *v = json_object_get(instance, key);
         if (!v)
             continue;
@@ -201,8 +200,7 @@ static bool key_matches(struct run *r, json_t *patterns, const char *key)
 {
     const char *pattern;
     json_t *sub;
-    json_object_foreach(patterns, pattern, sub)
-    {
+    json_object_foreach (patterns, pattern, sub) {
         int rc = pattern_match(pattern, key, strlen(key), r->err);
         r->broken |= rc < 0;
         if (rc != 0)
@@ -216,16 +214,16 @@ static void kw_pattern_properties(struct run *r, json_t *value, json_t *schema, 
     (void)schema;
     const char *pattern, *key;
     json_t *sub, *v;
-    json_object_foreach(value, pattern, sub) json_object_foreach(instance, key, v)
-    {
-        int rc = pattern_match(pattern, key, strlen(key), r->err);
-        r->broken |= rc < 0;
-        if (rc <= 0)
-            continue;
-        size_t up = pointer_key(r->at, key);
-        check(r, sub, v);
-        pointer_up(r->at, up);
-    }
+    json_object_foreach (value, pattern, sub)
+        json_object_foreach (instance, key, v) {
+            int rc = pattern_match(pattern, key, strlen(key), r->err);
+            r->broken |= rc < 0;
+            if (rc <= 0)
+                continue;
+            size_t up = pointer_key(r->at, key);
+            check(r, sub, v);
+            pointer_up(r->at, up);
+        }
 }
 
 static void unknown_key(struct run *r, json_t *properties, const char *key)
@@ -233,7 +231,8 @@ static void unknown_key(struct run *r, json_t *properties, const char *key)
     own(strs_fini) struct strs names = {0};
     const char *name;
     json_t *sub;
-    json_object_foreach(properties, name, sub) strs_add(&names, name);
+    json_object_foreach (properties, name, sub)
+        strs_add(&names, name);
     struct finding *f = complain(r, "unknown-key", "unknown key \"%s\"", key);
     const char *near = names.n ? near_miss(key, (const char *const *)names.list) : NULL;
     if (near && r->findings)
@@ -246,8 +245,7 @@ static void kw_additional(struct run *r, json_t *value, json_t *schema, json_t *
     json_t *patterns = json_object_get(schema, "patternProperties");
     const char *key;
     json_t *v;
-    json_object_foreach(instance, key, v)
-    {
+    json_object_foreach (instance, key, v) {
         if (json_object_get(properties, key) || key_matches(r, patterns, key))
             continue;
         size_t up = pointer_key(r->at, key);
@@ -264,8 +262,7 @@ static void kw_items(struct run *r, json_t *value, json_t *schema, json_t *insta
     (void)schema;
     size_t i;
     json_t *v;
-    json_array_foreach(instance, i, v)
-    {
+    json_array_foreach (instance, i, v) {
         size_t up = pointer_index(r->at, i);
         check(r, value, v);
         pointer_up(r->at, up);
@@ -377,10 +374,11 @@ static void kw_any_of(struct run *r, json_t *value, json_t *schema, json_t *inst
     (void)schema;
     size_t i;
     json_t *sub;
-    json_array_foreach(value, i, sub) if (passes(r, sub, instance)) return;
+    json_array_foreach (value, i, sub)
+        if (passes(r, sub, instance))
+            return;
     own(buf_fini) struct buf titles = {0};
-    json_array_foreach(value, i, sub)
-    {
+    json_array_foreach (value, i, sub) {
         const char *title = json_text(sub, "title");
         buf_print(&titles, "%s%s", i ? " or " : "", title ? title : "another form");
     }
@@ -392,7 +390,8 @@ static void kw_all_of(struct run *r, json_t *value, json_t *schema, json_t *inst
     (void)schema;
     size_t i;
     json_t *sub;
-    json_array_foreach(value, i, sub) check(r, sub, instance);
+    json_array_foreach (value, i, sub)
+        check(r, sub, instance);
 }
 
 static void kw_not(struct run *r, json_t *value, json_t *schema, json_t *instance)
@@ -493,8 +492,7 @@ static void check(struct run *r, json_t *schema, json_t *instance)
         return;
     }
     r->depth++;
-    json_object_foreach(schema, key, value)
-    {
+    json_object_foreach (schema, key, value) {
         size_t i = 0;
         while (i < COUNT(keywords) && strcmp(keywords[i].name, key) != 0)
             i++;

@@ -48,8 +48,7 @@ static int read_storage(struct task *t, const json_t *list, struct err *err)
     json_t *item;
     t->nstorage = json_array_size(list);
     t->storage = mem_new(t->nstorage * sizeof(*t->storage));
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         struct storage *s = &t->storage[i];
         s->name = json_text(item, "name");
         s->type = json_text(item, "type");
@@ -69,8 +68,7 @@ static int read_volumes(struct task *t, const json_t *list, struct err *err)
     const json_t *volumes = json_object_get(json_array_get(list, 0), "volumes");
     t->nvolumes = json_array_size(volumes);
     t->volumes = mem_new(t->nvolumes * sizeof(*t->volumes));
-    json_array_foreach(volumes, i, item)
-    {
+    json_array_foreach (volumes, i, item) {
         struct volume *v = &t->volumes[i];
         v->name = json_text(item, "name");
         v->path = json_text(item, "path");
@@ -91,8 +89,7 @@ static int read_requests(struct task *t, const json_t *list, struct err *err)
     json_t *item;
     t->nrequests = json_array_size(list);
     t->requests = mem_new(t->nrequests * sizeof(*t->requests));
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         struct request *r = &t->requests[i];
         const char *start = json_text(item, "start"), *why = "";
         const char *min = json_text(item, "minduration"), *max = json_text(item, "maxduration");

@@ -32,8 +32,7 @@ json_t *accept_choose(json_t *answer, const char *which, const char *prefer, str
     json_t *offer, *best = NULL;
     char *end;
     unsigned long number = which ? strtoul(which, &end, 10) : 0;
-    json_array_foreach(json_object_get(answer, "offers"), i, offer)
-    {
+    json_array_foreach (json_object_get(answer, "offers"), i, offer) {
         bool meant = which && (str_same(which, json_text(offer, "id")) ||
                                str_same(which, json_text(offer, "name")) ||
                                (*end == '\0' && number == i + 1));

@@ -1,7 +1,9 @@
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include "host/stager.h"
 #include "plan/match.h"
 #include "text/size.h"
+#include "text/uri.h"
 
 #define DEFAULT_CORES 1000       /* of a task that names none: one core */
 #define DEFAULT_MEMORY (2 * GIB) /* and the draft's own example of a minimal set (2.2.1) */
@@ -38,7 +40,9 @@ static bool lists_type(const json_t *list, const char *type)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(list, i, row) if (str_same(json_text(row, "type"), type)) return true;
+    json_array_foreach (list, i, row)
+        if (str_same(json_text(row, "type"), type))
+            return true;
     return false;
 }
 
@@ -58,8 +62,7 @@ static void match_executable(struct matching *m)
     }
     size_t i;
     json_t *row;
-    json_array_foreach(json_object_get(p->probe, "runtimes"), i, row)
-    {
+    json_array_foreach (json_object_get(p->probe, "runtimes"), i, row) {
         if (!str_same(json_text(row, "type"), type))
             continue;
         if (!json_is_true(json_object_get(row, "ok")))
@@ -169,8 +172,7 @@ static int64_t storage_limit(const struct platform *p, const char *type)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(p->storage, i, row)
-    {
+    json_array_foreach (p->storage, i, row) {
         const json_t *v = json_object_get(row, "maxsize");
         const char *why;
         int64_t most;
@@ -233,6 +235,15 @@ static bool is_outputs(const struct task *t, const char *pointer)
     return false;
 }
 
+/* Does it name one file: by its own words, or because it is there? */
+static bool is_file(const json_t *probe)
+{
+    struct stat st;
+    const char *type = json_text(probe, "type");
+    own(str_fini) char *path = uri_file_path(json_text(probe, "source"));
+    return type ? str_same(type, "file") : path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* A place outside that cannot be reached is NO, for whatever reason (EP-4A). */
 static void match_locations(struct matching *m, json_t *probes)
 {
@@ -244,12 +255,10 @@ static void match_locations(struct matching *m, json_t *probes)
         refuse(m, "staging", "/resources/storage", "%s", err.text);
         return;
     }
-    json_array_foreach(probes, i, line)
-    {
+    json_array_foreach (probes, i, line) {
         const char *id = json_text(line, "id");
         const json_t *result = json_object_get(s.results, id);
-        const char *type = json_text(line, "type");
-        if (is_outputs(m->task, id) && str_same(type ? type : json_text(result, "type"), "file"))
+        if (is_outputs(m->task, id) && is_file(line))
             refuse(m, "file-at-outputs", id,
                    "/outputs is the working directory, and %s is a file; mount it below /outputs",
                    json_text(line, "source"));

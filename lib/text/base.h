@@ -35,6 +35,7 @@ void *mem_new(size_t n); /* zeroed */
 void *mem_grow(void *p, size_t count, size_t size);
 char *str_new(const char *s); /* NULL gives NULL */
 char *str_print(const char *fmt, ...) PRINTF(1, 2);
+char *str_vprint(const char *fmt, va_list ap) PRINTF(1, 0);
 void str_fini(char **s); /* for own() */
 
 static inline bool str_same(const char *a, const char *b)

@@ -32,15 +32,20 @@ char *str_new(const char *s)
     return memcpy(mem_new(n), s, n);
 }
 
-char *str_print(const char *fmt, ...)
+char *str_vprint(const char *fmt, va_list ap)
 {
     char *s;
+    if (vasprintf(&s, fmt, ap) < 0)
+        out_of_memory();
+    return s;
+}
+
+char *str_print(const char *fmt, ...)
+{
     va_list ap;
     va_start(ap, fmt);
-    int n = vasprintf(&s, fmt, ap);
+    char *s = str_vprint(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        out_of_memory();
     return s;
 }
 
@@ -83,15 +88,11 @@ void buf_char(struct buf *b, char c)
 
 void buf_print(struct buf *b, const char *fmt, ...)
 {
-    char *text;
     va_list ap;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    own(str_fini) char *text = str_vprint(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        out_of_memory();
-    buf_add(b, text, (size_t)n);
-    free(text);
+    buf_str(b, text);
 }
 
 char *buf_take(struct buf *b)
@@ -118,15 +119,11 @@ void strs_add(struct strs *s, const char *text)
 
 void strs_print(struct strs *s, const char *fmt, ...)
 {
-    char *text;
     va_list ap;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    own(str_fini) char *text = str_vprint(fmt, ap);
     va_end(ap);
-    if (n < 0)
-        out_of_memory();
     strs_add(s, text);
-    free(text);
 }
 
 bool strs_has(const struct strs *s, const char *text)

@@ -53,8 +53,7 @@ static void write_value(struct buf *b, const json_t *v, int indent, int depth)
     switch (json_typeof(v)) {
     case JSON_OBJECT:
         buf_char(b, '{');
-        json_object_foreach((json_t *)v, key, item)
-        {
+        json_object_foreach ((json_t *)v, key, item) {
             if (!first)
                 buf_char(b, ',');
             first = false;
@@ -69,8 +68,7 @@ static void write_value(struct buf *b, const json_t *v, int indent, int depth)
         break;
     case JSON_ARRAY:
         buf_char(b, '[');
-        json_array_foreach(v, i, item)
-        {
+        json_array_foreach (v, i, item) {
             if (i)
                 buf_char(b, ',');
             new_line(b, indent, depth + 1);

@@ -194,14 +194,12 @@ static size_t measure(const json_t *j, int *levels)
     json_t *v;
     int below = 0, deepest = 0;
     if (json_is_object(j)) {
-        json_object_foreach((json_t *)j, key, v)
-        {
+        json_object_foreach ((json_t *)j, key, v) {
             n += measure(v, &below);
             deepest = below > deepest ? below : deepest;
         }
     } else {
-        json_array_foreach(j, i, v)
-        {
+        json_array_foreach (j, i, v) {
             n += measure(v, &below);
             deepest = below > deepest ? below : deepest;
         }

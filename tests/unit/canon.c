@@ -232,8 +232,7 @@ static void test_schemas(void)
 {
     const char *uri;
     json_t *row;
-    json_object_foreach(model.types, uri, row)
-    {
+    json_object_foreach (model.types, uri, row) {
         struct err err = {0};
         own(findings_fini) struct findings findings = {0};
         own(json_fini) json_t *empty = json_object();
