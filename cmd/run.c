@@ -96,6 +96,20 @@ static int write_documents(struct store *store, const struct strs *ids, struct b
     return code;
 }
 
+static void say_detached(const struct strs *ids)
+{
+    if (ids->n == 1)
+        prog_say("notice", NULL,
+                 "detached; job %s goes on: execdm-run %s takes it up again, "
+                 "execdm-phase %s abort ends it",
+                 ids->list[0], ids->list[0], ids->list[0]);
+    else
+        prog_say("notice", NULL,
+                 "detached; %zu jobs go on: execdm-run takes them up again, "
+                 "execdm-phase JOB abort ends one",
+                 ids->n);
+}
+
 static int check_jobs(struct store *store, const struct strs *ids, struct err *err)
 {
     for (size_t i = 0; i < ids->n; i++) {
@@ -152,11 +166,7 @@ static int run(char **operands, struct buf *out, struct err *err)
         return -1;
     int code = write_documents(&store, &ids, out, err);
     if (rc > 0 && !all && code >= 0) {
-        for (size_t i = 0; i < ids.n; i++)
-            prog_say("notice", NULL,
-                     "detached; job %s goes on: execdm-run %s takes it up again, "
-                     "execdm-phase %s abort ends it",
-                     ids.list[i], ids.list[i], ids.list[i]);
+        say_detached(&ids);
         return CODE_TEMP;
     }
     return code;

@@ -55,30 +55,34 @@ static void set_error(struct job *j, const char *reason, const char *fault, bool
                                   "transient", transient, "message", message));
 }
 
-/* Inputs and scratch end with the job; results, logs and the record stay until its destruction. */
-static void release_space(struct step *s, struct job *j, bool pushed)
+/* Inputs and scratch end with the job. They go before its end is written down: a worker that dies
+ * in between does the step again, and nothing of it needs them. */
+static void release_inputs(struct step *s, struct job *j)
 {
     struct err ignored;
     own(str_fini) char *in = store_job_path(s->store, j->id, "in");
     own(str_fini) char *scratch = layout_attempt(s->store, j, "scratch");
-    own(str_fini) char *out = layout_attempt(s->store, j, "out");
-    own(str_fini) char *outputs = layout_attempt(s->store, j, "outputs");
     path_remove(in, &ignored);
     path_remove(scratch, &ignored);
-    if (pushed) { /* stored and verified elsewhere */
-        path_remove(out, &ignored);
-        path_remove(outputs, &ignored);
-    }
+}
+
+/* Outputs that are stored and verified elsewhere. They go after the end is written down; what a
+ * worker that dies in between leaves goes with the job's destruction, as logs and the record do. */
+static void release_outputs(struct step *s, struct job *j)
+{
+    struct err ignored;
+    own(str_fini) char *out = layout_attempt(s->store, j, "out");
+    own(str_fini) char *outputs = layout_attempt(s->store, j, "outputs");
+    path_remove(out, &ignored);
+    path_remove(outputs, &ignored);
 }
 
 static int fail(struct step *s, struct job *j, const char *reason, const char *fault,
                 bool transient, const char *message, struct err *err)
 {
     set_error(j, reason, fault, transient, message);
-    int rc = go(s, j, EVENT_FAIL, message, err);
-    if (rc > 0)
-        release_space(s, j, false);
-    return rc;
+    release_inputs(s, j);
+    return go(s, j, EVENT_FAIL, message, err);
 }
 
 static void add_message(struct job *j, const char *rule, const char *text)
@@ -132,7 +136,7 @@ static int expire(struct step *s, struct job *j, struct err *err)
 /* QUEUED: until it is its turn. Room is looked at in the transaction that takes it. */
 static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
-    int64_t now = clock_ms(), start;
+    int64_t now = clock_ms(), start = -1;
     if (j->attempt == 0 && now / 1000 > json_int(private_of(j), "to", 0)) /* a retry was in time */
         return expire(s, j, err);
     if (store_begin(s->store, true, err) < 0)
@@ -392,10 +396,9 @@ static int lost(struct step *s, struct job *j, const char *why, struct err *err)
     if (j->attempt >= ATTEMPTS_MAX)
         return fail(s, j, "lost", "platform", true, why, err);
     json_object_del(j->doc, "backend"); /* the next attempt is not this one */
-    int rc = go(s, j, EVENT_RETRY, why, err);
-    if (rc > 0)
-        release_space(s, j, true);
-    return rc;
+    release_inputs(s, j);
+    release_outputs(s, j);
+    return go(s, j, EVENT_RETRY, why, err);
 }
 
 /* EXECUTING: the driver knows. */
@@ -497,9 +500,10 @@ static int step_finalizing(struct step *s, struct job *j, const struct task *t, 
         json_object_set(j->doc, "error", cause);
     else if (rc > 0)
         json_object_set_new(j->doc, "outcome", json_string("stageout"));
+    release_inputs(s, j);
     int done = end_job(s, j, err);
-    if (done > 0)
-        release_space(s, j, rc == 0);
+    if (done > 0 && rc == 0)
+        release_outputs(s, j);
     return done;
 }
 
@@ -524,10 +528,8 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
             take_record(j, reply);
     }
     set_error(j, "killed", "user", false, why);
-    if (go(s, j, EVENT_ABORT, why, err) < 0)
-        return -1;
-    release_space(s, j, false);
-    return 0;
+    release_inputs(s, j);
+    return go(s, j, EVENT_ABORT, why, err) < 0 ? -1 : 0;
 }
 
 /* The task as it was accepted, for the numbers and paths in it. */
