@@ -29,29 +29,49 @@ static bool stop(void *context)
     return told_to_stop != 0;
 }
 
-/* A person sees a bar; a log gets one line where it would seem that nothing happens. */
+/* What the worker told us last. */
+struct seen {
+    bool running;           /* a job of ours runs, or ran */
+    bool said;              /* the line about room was written */
+    char *waits, *platform; /* a job that waits for room, and where */
+};
+
+static void seen_fini(struct seen *s)
+{
+    free(s->waits);
+    free(s->platform);
+}
+
 static void progress(void *context, const struct job *j, const char *what, int64_t bytes,
                      int64_t total)
 {
-    struct strs *told = context;
+    struct seen *seen = context;
     own(str_fini) char *text = str_print("%s: %s", j->name ? j->name : j->id, what);
     if (!prog_quiet)
         bar_draw(&bar, text, bytes, total, clock_ms());
-    if (!str_same(what, STEP_ROOM) || strs_has(told, j->id) || isatty(2) == 1)
-        return;
-    strs_add(told, j->id);
-    prog_say("notice", NULL,
-             "job %s waits for room, others have booked the cores or the memory of "
-             "%s; execdm-status --list shows them",
-             j->id, j->platform);
+    if (!str_same(what, STEP_ROOM)) {
+        seen->running = true;
+    } else if (!seen->waits) {
+        seen->waits = str_new(j->id);
+        seen->platform = str_new(j->platform);
+    }
 }
 
+/* Time passes. A person sees it on the bar; a log gets one line where it would seem that nothing
+ * happens: others hold the room, and nothing of ours will give any back. */
 static void tick(void *context)
 {
-    (void)context;
+    struct seen *seen = context;
     own(str_fini) char *what = str_new(bar.what);
     if (!prog_quiet && *what)
         bar_draw(&bar, what, -1, -1, clock_ms());
+    if (!seen->waits || seen->running || seen->said || isatty(2) == 1)
+        return;
+    seen->said = true;
+    prog_say("notice", NULL,
+             "job %s waits for room, others have booked the cores or the memory of "
+             "%s; execdm-status --list shows them",
+             seen->waits, seen->platform);
 }
 
 static void trouble(void *context, const char *id, const struct err *err)
@@ -149,10 +169,10 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (store_open(&store, err) < 0 || check_jobs(&store, &ids, err) < 0)
         return -1;
     catch_signals();
-    own(strs_fini) struct strs told = {0};
+    own(seen_fini) struct seen seen = {0};
     struct worker worker = {
         .step =
-            {.store = &store, .by = "worker", .stop = stop, .progress = progress, .context = &told},
+            {.store = &store, .by = "worker", .stop = stop, .progress = progress, .context = &seen},
         .mode = once    ? WORKER_ONCE
                 : watch ? WORKER_WATCH
                         : WORKER_JOBS,

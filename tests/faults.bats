@@ -380,14 +380,21 @@ os.execvp("execdm-run", sys.argv[1:])' execdm-run "$id" >run.json 2>run.err </de
     awk 'NR > 1 && $1 < end { exit 1 } { end = $2 }' spans
 }
 
+noted() { # it is wished, or done
+    [ -n "$(sqlite3 "$EXECDM_STATE/execdm.db" "SELECT id FROM jobs WHERE id='$1' AND (wish='abort' OR live=0)")" ]
+}
+
 @test "a noted abort is not lost when the worker saves the job" {
+    require sqlite3
     id=$(submit sh='sleep 30' max=PT40S)
     execdm-run "$id" >run.out 2>run.err 3>&- &
     worker=$!
     wait_until 15 is "$id" EXECUTING
-    kill -STOP "$worker"
-    execdm-phase "$id" abort >phase.out
+    kill -STOP "$worker" # perhaps at a moment when it holds the lease
+    execdm-phase "$id" abort >phase.out 2>&1 3>&- &
+    asker=$!
+    wait_until 15 noted "$id"
     kill -CONT "$worker"
-    wait "$worker" || true
+    wait "$asker" "$worker" || true
     is "$id" ABORTED
 }
