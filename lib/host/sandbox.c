@@ -355,5 +355,6 @@ int sandbox_probe(const char *account, struct err *err)
                        "administrator opens them with: sysctl kernel.unprivileged_userns_clone=1 "
                        "(Debian) or sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)",
                        why);
-    return err_set(err, CODE_UNAVAIL, "bubblewrap does not work here: %s", why);
+    return err_set(err, CODE_UNAVAIL, "bubblewrap does not work here: it ended with %d, %s", rc,
+                   why);
 }

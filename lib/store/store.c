@@ -1,20 +1,16 @@
 #include <fcntl.h>
-#include <pwd.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <sys/file.h>
-#include <sys/time.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include "host/path.h"
+#include "store/place.h"
 #include "store/store.h"
 #include "text/buf.h"
 #include "text/doc.h"
 #include "text/write.h"
 
 #define VERSION 1
-#define PART_MIN 6         /* letters of an id */
-#define WRITER_PATIENCE 10 /* seconds a writer waits for its turn (decisions.md, "Store") */
+#define PART_MIN 6    /* letters of an id */
+#define BUSY_MS 10000 /* SQLite's own patience, with readers that are just closing */
 
 /* Every statement, in one place. */
 enum sql {
@@ -165,132 +161,6 @@ static int doc_at(sqlite3_stmt *stmt, int column, json_t **doc, struct err *err)
     return *doc ? 0 : err_set(err, CODE_BUG, "job store: a row holds no document");
 }
 
-static char *state_dir(void)
-{
-    const char *site = getenv("EXECDM_STATE"), *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    if (site && *site) {
-        char *real = realpath(site, NULL);
-        return real ? real : str_new(site);
-    }
-    if (xdg && *xdg == '/')
-        return str_print("%s/execdm", xdg);
-    if (!home || *home != '/') {
-        const struct passwd *pw = getpwuid(geteuid()); /* HOME is unset under cron and CGI */
-        home = pw ? pw->pw_dir : NULL;
-    }
-    return home ? str_print("%s/.local/state/execdm", home) : NULL;
-}
-
-static int make_state_dir(struct store *s, struct err *err)
-{
-    struct stat st;
-    char cwd[4096];
-    if (!s->dir)
-        return err_set(err, CODE_CONFIG, "there is no home directory; set EXECDM_STATE");
-    if (*s->dir != '/' && getcwd(cwd, sizeof(cwd))) {
-        char *absolute = str_print("%s/%s", cwd, s->dir);
-        free(s->dir);
-        s->dir = absolute;
-    }
-    if (path_mkdirs(s->dir, 0700, err) < 0)
-        return err_wrap(err, "state directory (set EXECDM_STATE to another)");
-    if (stat(s->dir, &st) < 0)
-        return err_sys(err, "state directory %s", s->dir);
-    if (st.st_uid != geteuid())
-        return err_set(err, CODE_PERM,
-                       "the state directory %s belongs to uid %ld, not to %ld; set EXECDM_STATE",
-                       s->dir, (long)st.st_uid, (long)geteuid());
-    if (st.st_mode & 077)
-        chmod(s->dir, 0700);
-    return 0;
-}
-
-/* File systems on which SQLite's shared memory does not work between hosts. */
-static bool on_network(const char *dir)
-{
-    static const unsigned long magic[] = {
-        0x6969,     /* NFS */
-        0x0bd00bd0, /* Lustre */
-        0x47504653, /* GPFS */
-        0x517b,     /* SMB */
-        0xff534d42, /* CIFS */
-        0xfe534d42, /* SMB2 */
-        0x19830326, /* BeeGFS */
-        0x00c36400, /* Ceph */
-        0x01021997, /* 9p */
-        0x5346414f, /* AFS */
-    };
-    struct statfs fs;
-    if (statfs(dir, &fs) < 0)
-        return false;
-    for (size_t i = 0; i < COUNT(magic); i++)
-        if (((unsigned long)fs.f_type & 0xffffffff) == magic[i])
-            return true;
-    return false;
-}
-
-/* Does a lock of this process keep another one out? Some mounts say yes to everybody. */
-static int check_locks(const struct store *s, struct err *err)
-{
-    char host[65] = "";
-    gethostname(host, sizeof(host) - 1);
-    own(str_fini) char *path = str_print("%s/locktest.%s.%ld", s->dir, host, (long)getpid());
-    own(fd_fini) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-    bool works = fd >= 0 && fcntl(fd, F_SETLK, &l) == 0;
-    if (works) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            int other = open(path, O_RDWR | O_CLOEXEC);
-            _exit(other >= 0 && fcntl(other, F_SETLK, &l) < 0 ? 0 : 1);
-        }
-        int status = 1;
-        works = pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
-    }
-    unlink(path);
-    if (works)
-        return 0;
-    return err_set(err, CODE_CONFIG,
-                   "%s is on a network file system that cannot lock; set EXECDM_STATE to a "
-                   "directory on a local disk",
-                   s->dir);
-}
-
-static void on_alarm(int sig)
-{
-    (void)sig;
-}
-
-/* Waits for its turn in the queue of writers, bounded: flock itself has no time limit. */
-static int take_turn(struct store *s, struct err *err)
-{
-    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    struct sigaction action = {.sa_handler = on_alarm}, before;
-    struct itimerval limit = {.it_value.tv_sec = WRITER_PATIENCE, .it_interval.tv_sec = 1};
-    sigset_t alarm, mask;
-    sigemptyset(&alarm);
-    sigaddset(&alarm, SIGALRM);
-    sigaction(SIGALRM, &action, &before);
-    sigprocmask(SIG_UNBLOCK, &alarm, &mask);
-    setitimer(ITIMER_REAL, &limit, NULL);
-    int rc = flock(s->lock, LOCK_EX);
-    int errnum = errno;
-    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
-    sigprocmask(SIG_SETMASK, &mask, NULL);
-    sigaction(SIGALRM, &before, NULL);
-    errno = errnum;
-    if (rc == 0)
-        return 0;
-    if (errno == EINTR)
-        return err_set(err, CODE_TEMP,
-                       "the job store is busy (another process holds %s/lock); "
-                       "try again",
-                       s->dir);
-    return err_sys(err, "cannot lock %s/lock", s->dir);
-}
-
 static int run_sql(struct store *s, const char *text, struct err *err)
 {
     if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
@@ -311,7 +181,7 @@ static int user_version(struct store *s)
 static int create_tables(struct store *s, struct err *err)
 {
     const char *journal = s->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL";
-    if (take_turn(s, err) < 0)
+    if (place_turn(s->dir, s->lock, err) < 0)
         return -1;
     int rc = user_version(s) == 0 ? run_sql(s, journal, err) : 0;
     flock(s->lock, LOCK_UN);
@@ -333,7 +203,7 @@ static int open_database(struct store *s, struct err *err)
     umask(mask);
     if (rc != SQLITE_OK)
         return err_db(err, s, "open");
-    sqlite3_busy_timeout(s->db, WRITER_PATIENCE * 1000);
+    sqlite3_busy_timeout(s->db, BUSY_MS);
     int version = user_version(s);
     if (version < 0)
         return err_db(err, s, "open");
@@ -344,10 +214,7 @@ static int open_database(struct store *s, struct err *err)
 
 static int open_parts(struct store *s, struct err *err)
 {
-    if (make_state_dir(s, err) < 0)
-        return -1;
-    s->network = on_network(s->dir);
-    if (s->network && check_locks(s, err) < 0)
+    if (place_open(&s->dir, &s->network, err) < 0)
         return -1;
     own(str_fini) char *lock = str_print("%s/lock", s->dir);
     s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -358,7 +225,7 @@ static int open_parts(struct store *s, struct err *err)
 
 int store_open(struct store *s, struct err *err)
 {
-    *s = (struct store){.dir = state_dir(), .lock = -1};
+    *s = (struct store){.lock = -1};
     if (open_parts(s, err) == 0)
         return 0;
     store_close(s);
@@ -386,7 +253,7 @@ const char *store_wake_name(void)
 
 int store_begin(struct store *s, bool durable, struct err *err)
 {
-    if (take_turn(s, err) < 0)
+    if (place_turn(s->dir, s->lock, err) < 0)
         return -1;
     const char *sync = !durable     ? "PRAGMA synchronous=NORMAL"
                        : s->network ? "PRAGMA synchronous=EXTRA" /* the journal's name, too */

@@ -17,9 +17,8 @@ struct store {
     bool network; /* the directory is on a network file system */
 };
 
-/* The state directory: $EXECDM_STATE, else $XDG_STATE_HOME/execdm, else ~/.local/state/execdm; made
- * with mode 0700. Fails with CODE_PERM when it belongs to somebody else, CODE_CONFIG when it was
- * written by a newer execdm or its file system cannot lock. */
+/* Opens the store of the state directory (place.h), made when it is not there. CODE_CONFIG when it
+ * was written by a newer execdm. */
 int store_open(struct store *s, struct err *err);
 void store_close(struct store *s);
 /* "DIR/jobs/ID" or "DIR/jobs/ID/name"; the caller frees. */
