@@ -38,7 +38,5 @@ struct watch {
     bool running;       /* the program itself, no longer the sandbox being made */
 };
 void watch_run(struct watch *w);
-/* What the sandbox uses now, in bytes, by its own /proc. */
-int64_t watch_memory(pid_t child);
 
 #endif

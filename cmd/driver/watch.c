@@ -44,7 +44,7 @@ static int64_t sum_memory(pid_t child, const char *file, const char *key)
     return sum;
 }
 
-int64_t watch_memory(pid_t child)
+static int64_t rough_memory(pid_t child)
 {
     return child > 0 ? sum_memory(child, "status", "VmRSS:") : 0;
 }
@@ -137,7 +137,7 @@ static int64_t file_memory(pid_t child)
 
 static void sample(struct watch *w)
 {
-    int64_t files = file_memory(w->child), used = files + watch_memory(w->child);
+    int64_t files = file_memory(w->child), used = files + rough_memory(w->child);
     if (w->memory && used > w->memory)
         used = files + exact_memory(w->child);
     if (used > w->peak)

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include "host/stager.h"
+#include "model/load.h"
 #include "plan/match.h"
 #include "text/size.h"
 #include "text/uri.h"
@@ -30,12 +31,6 @@ static struct finding *refuse(struct matching *m, const char *rule, const char *
     return finding_add(m->findings, FINDING_ERROR, rule, pointer, "%s", text);
 }
 
-static const char *short_name(const char *uri)
-{
-    const char *slash = strrchr(uri, '/');
-    return slash && slash[1] ? slash + 1 : uri;
-}
-
 static bool lists_type(const json_t *list, const char *type)
 {
     size_t i;
@@ -57,7 +52,7 @@ static void match_executable(struct matching *m)
     }
     if (p->executables && !lists_type(p->executables, type)) {
         refuse(m, "unknown-executable", "/executable/type",
-               "executables of type %s are not run here (Planner 2.1)", short_name(type));
+               "executables of type %s are not run here (Planner 2.1)", type_short(type));
         return;
     }
     size_t i;
@@ -66,13 +61,13 @@ static void match_executable(struct matching *m)
         if (!str_same(json_text(row, "type"), type))
             continue;
         if (!json_is_true(json_object_get(row, "ok")))
-            refuse(m, "runtime", "/executable/type", "%s cannot run now: %s", short_name(type),
+            refuse(m, "runtime", "/executable/type", "%s cannot run now: %s", type_short(type),
                    json_text(row, "reason"));
         return;
     }
     refuse(m, "unknown-executable", "/executable/type",
            "the driver %s does not run executables of type %s (Planner 2.1)", p->driver,
-           short_name(type));
+           type_short(type));
 }
 
 static void match_image(struct matching *m)
@@ -119,11 +114,11 @@ static void match_compute(struct matching *m)
                "%zu compute resources are asked for, one is given", m->task->ncompute);
     if (c->type && !str_same(c->type, RESOURCE_TYPES "generic-compute"))
         refuse(m, "unknown-resource", "/resources/compute/0/type",
-               "there is no compute resource of type %s (Planner 2.2.1)", short_name(c->type));
+               "there is no compute resource of type %s (Planner 2.2.1)", type_short(c->type));
     for (size_t i = 0; i < json_array_size(c->extras); i++)
         refuse(m, "unknown-extra", "/resources/compute/0/spec/extras",
                "there is no %s (Planner 2.2.1)",
-               short_name(json_text(json_array_get(c->extras, i), "type")));
+               type_short(json_text(json_array_get(c->extras, i), "type")));
     if (c->mincores > p->maxcores)
         refuse(m, "cores", "/resources/compute/0/spec/mincores",
                "%g cores are asked for, a job may have %g (Planner 2.2.2)",
@@ -207,7 +202,7 @@ static void match_storage(struct matching *m, json_t *probes)
         if (!storage_offered(m->platform, s->type)) {
             refuse(m, "unknown-storage", pointer,
                    "%s: there is no storage of type %s (Planner 2.2.3)", s->name,
-                   short_name(s->type));
+                   type_short(s->type));
             continue;
         }
         match_scratch(m, s, pointer);

@@ -126,14 +126,6 @@ void strs_print(struct strs *s, const char *fmt, ...)
     strs_add(s, text);
 }
 
-bool strs_has(const struct strs *s, const char *text)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (str_same(s->list[i], text))
-            return true;
-    return false;
-}
-
 void strs_fini(struct strs *s)
 {
     for (size_t i = 0; i < s->n; i++)

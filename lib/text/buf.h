@@ -24,7 +24,6 @@ struct strs {
 
 void strs_add(struct strs *s, const char *text); /* copies */
 void strs_print(struct strs *s, const char *fmt, ...) PRINTF(2, 3);
-bool strs_has(const struct strs *s, const char *text);
 void strs_fini(struct strs *s);
 
 #endif

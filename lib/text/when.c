@@ -411,12 +411,6 @@ struct when when_add(struct when w, struct duration d)
     return w;
 }
 
-struct when when_later(struct when w, int64_t sec)
-{
-    w.sec += sec;
-    return w;
-}
-
 int64_t duration_seconds(struct duration d, struct when from)
 {
     from.nsec = 0;

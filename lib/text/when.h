@@ -39,7 +39,6 @@ char *window_print(struct window w, char text[WINDOW_TEXT]);
 
 int when_compare(struct when a, struct when b); /* <0, 0, >0 */
 struct when when_add(struct when w, struct duration d);
-struct when when_later(struct when w, int64_t sec);
 /* How long d is when it begins at `from`, in seconds, fractions rounded up. */
 int64_t duration_seconds(struct duration d, struct when from);
 struct duration duration_of(int64_t sec);
