@@ -53,6 +53,7 @@ void findings_fini(struct findings *f)
         free(f->list[i].text);
         free(f->list[i].hint);
         free(f->list[i].where);
+        free(f->list[i].schema);
     }
     free(f->list);
     *f = (struct findings){0};
@@ -72,6 +73,10 @@ json_t *finding_json(const struct finding *f)
         json_object_set_new(j, "hint", json_string(f->hint));
     if (f->where)
         json_object_set_new(j, "where", json_string(f->where));
+    if (f->schema)
+        json_object_set_new(j, "schema", json_string(f->schema));
+    if (f->keyword)
+        json_object_set_new(j, "keyword", json_string(f->keyword));
     return j;
 }
 

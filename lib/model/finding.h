@@ -8,11 +8,13 @@ enum severity { FINDING_ERROR, FINDING_WARNING, FINDING_NOTICE };
 
 struct finding {
     enum severity severity;
-    const char *rule; /* static: the id of a row of rules */
-    char *pointer;    /* JSON pointer into the document as it was written */
-    char *text;       /* lower case, no full stop; says what was expected */
-    char *hint;       /* what to do, or NULL */
-    char *where;      /* file:line:column once located, or NULL */
+    const char *rule;    /* static: the id of a row of rules */
+    char *pointer;       /* JSON pointer into the document as it was written */
+    char *text;          /* lower case, no full stop; says what was expected */
+    char *hint;          /* what to do, or NULL */
+    char *where;         /* file:line:column once located, or NULL */
+    char *schema;        /* where the schema says so: URI#/pointer/of/keyword, or NULL */
+    const char *keyword; /* static: the last part of schema, or NULL */
 };
 
 struct findings {
@@ -28,7 +30,7 @@ void finding_hint(struct finding *f, const char *fmt, ...) PRINTF(2, 3);
 void findings_fini(struct findings *f);
 
 const char *severity_name(enum severity s);
-/* {severity, rule, pointer, text, hint, where}, a new reference. */
+/* {severity, rule, pointer, text, hint, where, schema, keyword}, a new reference. */
 json_t *finding_json(const struct finding *f);
 /* "file:1:2: error: /pointer: text (hint) [rule]"; the caller frees. */
 char *finding_line(const struct finding *f);
