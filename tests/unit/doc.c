@@ -69,7 +69,24 @@ static void test_scalars(void)
         {"0xfG", "\"0xfG\""},
         {"-0x1F", "\"-0x1F\""},
         {"0b11", "\"0b11\""},
+        {"012", "12"},
         {"1_000", "\"1_000\""},
+        {"190:20:30", "\"190:20:30\""},
+        {"12e03", "12000.0"},
+        {"0.", "0.0"},
+        {"+.5", "0.5"},
+        {"+0x1F", "\"+0x1F\""},
+        {"0O17", "\"0O17\""},
+        {"0X1F", "\"0X1F\""},
+        {"685.230_15e+03", "\"685.230_15e+03\""},
+        {"++1", "\"++1\""},
+        {"1 2", "\"1 2\""},
+        {".e1", "\".e1\""},
+        {"0x1.8p1", "\"0x1.8p1\""},
+        {"nan(1)", "\"nan(1)\""},
+        {"infinity", "\"infinity\""},
+        {"12d", "\"12d\""},
+        {"1e-400", "0.0"},
         {"1:30", "\"1:30\""},
         {"1.5", "1.5"},
         {"1.", "1.0"},
@@ -158,6 +175,38 @@ static void test_documents(void)
         {"'<<': 1\n", "{\"<<\":1}"},
         {"a: |\n  one\n  two\nb: >-\n  one\n  two\n", "{\"a\":\"one\\ntwo\\n\",\"b\":\"one two\"}"},
         {"? a\n: 1\n", "{\"a\":1}"},
+        {"&k a: 1\nb: *k\n", "{\"a\":1,\"b\":\"a\"}"},
+        {"&k 12: 1\nb: *k\n", "{\"12\":1,\"b\":12}"},
+        {"a: &x 1\nb: &x [2]\nc: *x\n", "{\"a\":1,\"b\":[2],\"c\":[2]}"},
+        {"a: 1\r\rb: [x,\r y]\r", "{\"a\":1,\"b\":[\"x\",\"y\"]}"},
+        {"a: 1\n---\n\xef\xbb\xbf"
+         "b: 1\n",
+         "{\"a\":1}\n{\"b\":1}"},
+        {"a: |\r\n  x\r\n  y\r\nb: \"x\r\n  y\"\r\n", "{\"a\":\"x\\ny\\n\",\"b\":\"x y\"}"},
+        /* NEL, LS and PS are no line ends in YAML 1.2 (5.4), nor blanks */
+        {"a: x\xc2\x85y\n", "{\"a\":\"x\\u0085y\"}"},
+        {"a: x\xe2\x80\xa8y:z\n", "{\"a\":\"x\\u2028y:z\"}"},
+        {"a: 'x\xe2\x80\xa9y'\n", "{\"a\":\"x\\u2029y\"}"},
+        {"a: \"x \xc2\x85 y\"\n", "{\"a\":\"x \\u0085 y\"}"},
+        {"a: |\n  x\xe2\x80\xa8y\n", "{\"a\":\"x\\u2028y\\n\"}"},
+        {"# x\xe2\x80\xa8"
+         "b: 1\na: 1\n",
+         "{\"a\":1}"},
+        {"x\xe2\x80\xa9y: 1\n", "{\"x\\u2029y\":1}"},
+        /* a surrogate pair is one character where escapes are, and 12 elsewhere */
+        {"a: \"\\ud83d\\ude00\"\n", "{\"a\":\"\xf0\x9f\x98\x80\"}"},
+        {"a: \"x\\uD83D\\uDE00y\\uDBFF\\uDFFFz\"\n",
+         "{\"a\":\"x\xf0\x9f\x98\x80y\xf4\x8f\xbf\xbfz\"}"},
+        {"{\"a\": \"\\ud83d\\ude00\",}", "{\"a\":\"\xf0\x9f\x98\x80\"}"},
+        {"\"\\ud83d\\ude00\": 1\n", "{\"\xf0\x9f\x98\x80\":1}"},
+        {"a: \"\\\\ud83d\\\\ude00\"\n", "{\"a\":\"\\\\ud83d\\\\ude00\"}"},
+        {"a: \"\\\\\\ud83d\\ude00\"\n", "{\"a\":\"\\\\\xf0\x9f\x98\x80\"}"},
+        {"a: \\ud83d\\ude00\n", "{\"a\":\"\\\\ud83d\\\\ude00\"}"},
+        {"a: '\\ud83d\\ude00'\n", "{\"a\":\"\\\\ud83d\\\\ude00\"}"},
+        {"a: |\n  \\ud83D\\ude00\n", "{\"a\":\"\\\\ud83D\\\\ude00\\n\"}"},
+        {"a: \"\\u0100\\u0101\xc4\x80\xc4\x81\\ud83d\\ude00\"\n",
+         "{\"a\":\"\xc4\x80\xc4\x81\xc4\x80\xc4\x81\xf0\x9f\x98\x80\"}"},
+        {"a: \"\\/\\e\\_\"\n", "{\"a\":\"/\\u001b\xc2\xa0\"}"},
         {"1: x\nnull: y\n", "{\"1\":\"x\",\"null\":\"y\"}"},
         {"%YAML 1.2\n---\na: 1\n", "{\"a\":1}"},
     };
@@ -198,7 +247,9 @@ static void test_errors(void)
         {"{\"a\": 1e309}", "x:1:11", "real number overflow"},
         {"{\"a\": 9223372036854775808}", "x:1:25", "too big"},
         {"a: *x\n", "x:1:4", "alias *x has no anchor"},
-        {"a: &x [1, *x]\n", "x:1:11", "alias *x has no anchor"},
+        {"a: &x [1, *x]\n", "x:1:11", "alias *x stands inside"},
+        {"a: &x 1\nb: &x {c: [*x]}\n", "x:2:12", "alias *x stands inside"},
+        {"&x a: 1\n*x : 2\n", "x:2:1", "a key must be"},
         {"a: &x 1\n---\nb: *x\n", "x:3:4", "alias *x has no anchor"},
         {"[a]: 1\n", "x:1:1", "a key must be"},
         {"? {a: 1}\n: 1\n", "x:1:3", "a key must be"},
@@ -227,13 +278,58 @@ static void test_errors(void)
         {"a: \xe2\x82", "x:1:4", "not valid UTF-8"},
         {"\xff\xfe"
          "a",
-         "x:1:1", "not valid UTF-8"},
+         "x:1:1", "UTF-16"},
+        {"\xfe\xff", "x:1:1", "UTF-16"},
+        /* halves of a pair */
+        {"{\"a\": \"\\ud83d x\"}", "x:1:16", "invalid Unicode"},
+        {"a:\n  \"x \\ud83d\"\n", "x:2:8", "half of a surrogate pair"},
+        {"a: \"\\uDE00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\ude00\\ud83d\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\ud83d\\ud83d\\ude00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\ud83d\\\\ude00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\\\ud83d\\ude00\"\n", "x:1:14", "half of a surrogate pair"},
+        {"a: \"\\ud83d\n  \\ude00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\U0000d83d\"\n", "x:1:7", "invalid Unicode"},
+        {"a: \"\\ud83d\\ude00 \\ud83d\\ude00\"\nb: .nan\n", "x:2:4", ".nan"},
+        {"a: {\"\\ud83d\\ude00\": 1, b: .nan}\n", "x:1:27", ".nan"},
+        {"\"\\ud83d\\ude00\": 1\n\"\xf0\x9f\x98\x80\": 2\n", "x:2:1", "given twice"},
+        /* a mark inside, control characters */
+        {"{\"a\": 1}\n\xef\xbb\xbf{\"b\": 1}", "x:2:3", "invalid token"},
+        {"a: \x01\n", "x:1:4", "control characters"},
+        {"a: \xc2\x80\n", "x:1:4", "control characters"},
+        {"{\"a\": \"\x01\"}", "x:1:7", "control character"},
+        /* lines as an editor counts them */
+        {"a: 1\rb: .nan\r", "x:2:4", ".nan"},
+        {"a: 1\r\nb: 1\r\rc: .nan\n", "x:4:4", ".nan"},
+        {"[1,\r2,\r\n3,\n\"4\" 5]", "x:4:5", "expected"},
+        {"a: \"x\xc2\x85y\"\nb: .nan\n", "x:2:4", ".nan"},
+        {"a: x\xe2\x80\xa8y\nb: x\xe2\x80\xa9y\nc: .nan\n", "x:3:4", ".nan"},
+        {"# a\xe2\x80\xa8"
+         "b: 1\nc: [\xe2\x80\xa8.nan, .nan]\n",
+         "x:2:14", ".nan"},
+        /* directives */
+        {"%YAML 1.1\n---\na: no\n", "x:1:1", "expected YAML 1.2, not 1.1"},
+        {"a: 1\n...\n%YAML 1.1\n---\nb: 1\n", "x:3:1", "expected YAML 1.2, not 1.1"},
+        {"%YAML 2.0\n---\na: no\n", "x:1:1", "incompatible YAML"},
+        {"%TAG ! tag:x,2000:\n---\na: 1\n", "x:1:1", "%TAG"},
+        {"%OTHER x\n---\na: 1\n", "x:1:7", "unknown directive"},
+        /* the same key, however it is written */
+        {"[\"E0\\\xc4\x80\"]", "x:1:6", "invalid escape"},
+        {"{\"a\": 1, \"\\u0061\": 2}", "x:1:17", "duplicate"},
+        {"{\"a\": 1, \"\\u0061\": 2} # YAML", "x:1:17", "duplicate"},
+        {"a: 1\n\"\\x61\": 2\n", "x:2:1", "given twice"},
+        {"1: 1\n'1': 2\n", "x:2:1", "given twice"},
+        {"a: {b: 1, c: 2, ? b : 3}\n", "x:1:19", "given twice"},
+        {"a: 1\n---\nb: 1\nb: 2\n", "x:4:1", "given twice"},
+        {"{\"a\\u0000b\": 1}", "x:1:11", "NUL byte in object key"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         own(str_fini) char *got = read_text(rows[i].input);
         char *error = strstr(got, "! ");
         own(str_fini) char *where = str_print("! %s", rows[i].where);
-        if (ok(error && str_begins(error, where) && strstr(error, rows[i].text), rows[i].input))
+        own(json_fini) json_t *valid = json_string(got);
+        if (ok(error && valid && str_begins(error, where) && strstr(error, rows[i].text),
+               rows[i].input))
             continue;
         printf("#  got: %s\n# want: ! %s: ...%s...\n", got, rows[i].where, rows[i].text);
     }
@@ -309,6 +405,17 @@ static void test_aliases(void)
     own(str_fini) char *chain = buf_take(&deep);
     own(str_fini) char *chained = read_text(chain);
     has_str(chained, "x:3:50: nested deeper than 64 levels", "aliases cannot pass the depth");
+
+    own(buf_fini) struct buf copies = {0};
+    buf_print(&copies, "a: &a '%01000000d'\nb: [", 1);
+    add_times(&copies, "*a,", 4);
+    own(str_fini) char *few = str_print("%s]", copies.bytes);
+    own(str_fini) char *few_got = read_text(few);
+    ok(strlen(few_got) > 5000000, "a long string may have aliases");
+    add_times(&copies, "*a,", 100000);
+    buf_str(&copies, "]");
+    own(str_fini) char *much_got = read_text(copies.bytes);
+    has_str(much_got, "x:2:17: aliases expand to more than 4 MiB", "but not without end");
 
     struct buf many = {0};
     for (int i = 0; i < 150000; i++)
@@ -481,6 +588,25 @@ static void test_files(void)
     json_decref(doc);
 }
 
+/* Asked again, the end is still the end. */
+static void test_after_end(void)
+{
+    static const char *const rows[] = {"a: 1\n", "{\"a\":1}", "a: 1\n---\nb: 1\n...\n"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err err = {0};
+        own(input_close) struct input in = {0};
+        input_bytes(&in, "x", rows[i], strlen(rows[i]), &err);
+        int rc = 1;
+        while (rc > 0) {
+            own(json_fini) json_t *doc = NULL;
+            rc = input_next(&in, &doc, &err);
+        }
+        is_int(rc, 0, rows[i]);
+        own(json_fini) json_t *doc = NULL;
+        is_int(input_next(&in, &doc, &err), 0, "the end again");
+    }
+}
+
 static void test_after_error(void)
 {
     static const char *const rows[] = {"a: [", "{\"a\":1}\n{\"b\":}\n", "", "a: 1\n---\n[b\n"};
@@ -510,5 +636,6 @@ int main(void)
     test_locate();
     test_files();
     test_after_error();
+    test_after_end();
     return tap_end();
 }
