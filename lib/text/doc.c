@@ -207,7 +207,7 @@ static void skip_blanks(struct input *in)
         in->at++;
 }
 
-static int json_next(struct input *in, json_t **doc, size_t *began, struct err *err)
+static int json_next(struct input *in, json_t **doc, struct span *span, struct err *err)
 {
     skip_blanks(in);
     const size_t begin = in->at, rest = in->len - begin;
@@ -238,37 +238,37 @@ static int json_next(struct input *in, json_t **doc, size_t *began, struct err *
     if (check_limits(in, begin, begin + read, err) < 0)
         return PASSED;
     in->at = begin + read;
+    *span = (struct span){begin, in->at};
     skip_blanks(in);
     if (json_is_string(j) && in->at < in->len && in->bytes[in->at] == ':')
         return err_byte(err, in, in->at, "a string is followed by ':'"); /* a key: YAML */
     *doc = move(j);
-    *began = begin;
     return 1;
 }
 
-static int yaml_first_or_next(struct input *in, json_t **doc, size_t *began, struct err *err)
+static int yaml_first_or_next(struct input *in, json_t **doc, struct span *span, struct err *err)
 {
     if (!in->reader)
         in->reader = yaml_open(in->bytes, in->len);
-    return yaml_next(in->reader, in->name, doc, began, err);
+    return yaml_next(in->reader, in->name, doc, span, err);
 }
 
 /* `{a: b}` begins like JSON and is YAML, and so does JSON with a comment or `---` behind it. A text
  * with a quoted key was meant as JSON, and the JSON reader's complaint is then the one that helps.
  */
-static int json_or_yaml(struct input *in, json_t **doc, size_t *began, struct err *err)
+static int json_or_yaml(struct input *in, json_t **doc, struct span *span, struct err *err)
 {
     size_t start = in->at;
-    int rc = json_next(in, doc, began, err);
+    int rc = json_next(in, doc, span, err);
     if (rc >= 0 || rc == PASSED || in->docs > 1)
         return rc;
     struct err other = {0};
     own(json_fini) json_t *found = NULL;
     struct yaml_reader *r = yaml_open(in->bytes, in->len);
-    rc = yaml_next(r, in->name, &found, began, &other);
+    rc = yaml_next(r, in->name, &found, span, &other);
     if (rc > 0 && in->docs == 1) { /* had already as JSON */
         json_fini(&found);
-        rc = yaml_next(r, in->name, &found, began, &other);
+        rc = yaml_next(r, in->name, &found, span, &other);
     }
     if (rc >= 0) {
         in->yaml = true;
@@ -289,13 +289,12 @@ int input_next(struct input *in, json_t **doc, struct err *err)
 {
     if (in->ended)
         return 0;
-    size_t began;
-    int rc =
-        in->yaml ? yaml_first_or_next(in, doc, &began, err) : json_or_yaml(in, doc, &began, err);
+    struct span span;
+    int rc = in->yaml ? yaml_first_or_next(in, doc, &span, err) : json_or_yaml(in, doc, &span, err);
     if (rc > 0) {
         in->docs++;
-        in->began = began;
-        line_move(&in->line, in->bytes, began);
+        in->last = span;
+        line_move(&in->line, in->bytes, span.from);
     }
     if (rc == 0 && in->docs == 0) {
         rc = err_set(err, CODE_DATA, "empty input, expected a YAML or JSON document");

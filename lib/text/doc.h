@@ -21,14 +21,19 @@ struct text_line {
     size_t seen; /* so far no other line was found */
 };
 
+/* The bytes of a text from one up to another. */
+struct span {
+    size_t from, to;
+};
+
 /* One input. Opened by input_open or input_bytes, closed by input_close. */
 struct input {
     char *name; /* as shown in messages: the path, or "<stdin>" */
     char *bytes;
     size_t len;
-    size_t at;    /* JSON: where the next document begins */
-    size_t docs;  /* how many were read */
-    size_t began; /* where the last of them begins, and the line that is in */
+    size_t at;        /* JSON: where the next document begins */
+    size_t docs;      /* how many were read */
+    struct span last; /* the last of them, and the line it begins in */
     struct text_line line;
     bool yaml, ended;
     struct yaml_reader *reader; /* YAML: state kept between documents */
@@ -61,9 +66,9 @@ void input_locate(const struct input *in, size_t index, const char *pointer, uns
 int doc_file(const char *path, json_t **doc, struct err *err);
 int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, struct err *err);
 
-/* yaml.c, the one file that knows libyaml. yaml_next tells also where the document begins. */
+/* yaml.c, the one file that knows libyaml. yaml_next tells also where the document stands. */
 struct yaml_reader *yaml_open(const char *bytes, size_t len);
-int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, size_t *began,
+int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
               struct err *err);
 void yaml_close(struct yaml_reader *r);
 /* doc.c: line and column, from 1, of a byte. */

@@ -167,19 +167,19 @@ void input_places(const struct input *in, size_t index, struct place *places, si
 {
     struct steps steps = {0};
     const bool last = index + 1 == in->docs;
-    const size_t from = last ? in->began : 0;
+    const struct span span = last ? in->last : (struct span){0, in->len};
     const struct text_line line = last ? in->line : (struct text_line){.number = 1};
     struct found *found = mem_new((n + 1) * sizeof(*found));
     steps_new(&steps, 0);
     for (size_t i = 0; i < n; i++)
         found[i] = (struct found){steps_add(&steps, places[i].pointer), i};
-    (in->yaml ? yaml_locate : json_locate)(in->bytes + from, in->len - from, last ? 0 : index,
-                                           &steps);
+    (in->yaml ? yaml_locate : json_locate)(in->bytes + span.from, span.to - span.from,
+                                           last ? 0 : index, &steps);
     for (size_t i = 0; i < n; i++) {
         size_t step = found[i].at;
         while (step > 0 && steps.list[step].at == NOWHERE)
             step = steps.list[step].upper;
-        found[i].at = steps.list[step].at == NOWHERE ? NOWHERE : from + steps.list[step].at;
+        found[i].at = steps.list[step].at == NOWHERE ? NOWHERE : span.from + steps.list[step].at;
     }
     count_lines(in, line, found, places, n);
     free(found);

@@ -9,6 +9,7 @@ struct yaml_reader {
     struct masks masks;
     const char *bytes;
     size_t len;
+    size_t ended;            /* of the document being read, so far */
     size_t chars, at;        /* libyaml counts characters: so many end at this byte */
     size_t began;            /* offset of the document being read */
     json_t *anchors;         /* of this document, by name */
@@ -92,6 +93,22 @@ static int fail(struct yaml_reader *r, yaml_mark_t mark, struct err *err, const 
     return fail_at(r, byte_of(r, mark), err, text);
 }
 
+#define BRIEF 64
+/* A text of the document's as a message shows it: not all of it, and no half characters. */
+static char *brief(const char *s, char out[BRIEF])
+{
+    size_t n = strlen(s);
+    if (n >= BRIEF) {
+        n = BRIEF - 4;
+        while (n > 0 && (s[n] & 0xc0) == 0x80)
+            n--;
+        snprintf(out, BRIEF, "%.*s...", (int)n, s);
+        return out;
+    }
+    memcpy(out, s, n + 1);
+    return out;
+}
+
 /* Does s stand at this byte? */
 static bool stands(const struct yaml_reader *r, size_t at, const char *s)
 {
@@ -120,7 +137,10 @@ static int next_event(struct yaml_reader *r, yaml_event_t *e, struct err *err)
         return parser_failed(r, err);
     if (e->type == YAML_DOCUMENT_START_EVENT)
         r->began = byte_of(r, e->start_mark);
-    if (e->type < YAML_ALIAS_EVENT || byte_of(r, e->end_mark) <= r->began + DOC_BYTES_MAX)
+    if (e->type < YAML_ALIAS_EVENT)
+        return 0;
+    r->ended = byte_of(r, e->end_mark);
+    if (r->ended <= r->began + DOC_BYTES_MAX)
         return 0;
     fail(r, e->start_mark, err, "document is larger than %d MiB", DOC_BYTES_MAX / 1024 / 1024);
     yaml_event_delete(e);
@@ -185,6 +205,7 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
     static const char *const odd[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF", "-.inf",
                                       "-.Inf", "-.INF", "+.inf", "+.Inf", "+.INF", NULL};
     const char *s = (const char *)e->data.scalar.value;
+    char shown[BRIEF];
     if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
         *out = json_stringn(s, e->data.scalar.length);
     } else if (one_of(s, nulls)) {
@@ -198,13 +219,13 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
         errno = 0;
         long long v = strtoll(radix ? s + 2 : s, NULL, !radix ? 10 : s[1] == 'o' ? 8 : 16);
         if (errno)
-            return fail(r, e->start_mark, err, "%s is too large a number", s);
+            return fail(r, e->start_mark, err, "%s is too large a number", brief(s, shown));
         *out = json_integer(v);
     } else if (is_float(s)) {
         errno = 0;
         double v = strtod(s, NULL);
         if (errno == ERANGE && (v > 1 || v < -1))
-            return fail(r, e->start_mark, err, "%s is too large a number", s);
+            return fail(r, e->start_mark, err, "%s is too large a number", brief(s, shown));
         *out = json_real(v);
     } else {
         *out = json_string(s);
@@ -247,8 +268,10 @@ static struct extent measure(const json_t *j)
 static int read_alias(struct yaml_reader *r, const yaml_event_t *e, int depth, json_t **out,
                       struct err *err)
 {
-    const char *name = (const char *)e->data.alias.anchor;
-    const json_t *value = json_object_get(r->anchors, name);
+    const char *anchor = (const char *)e->data.alias.anchor;
+    const json_t *value = json_object_get(r->anchors, anchor);
+    char name[BRIEF];
+    brief(anchor, name);
     if (!value)
         return fail(r, e->start_mark, err, "alias *%s has no anchor &%s before it", name, name);
     if (value == r->open)
@@ -285,15 +308,17 @@ static int read_key(struct yaml_reader *r, const yaml_event_t *e, json_t *object
     if (e->type != YAML_SCALAR_EVENT)
         return fail(r, e->start_mark, err, "a key must be a plain word, not a list or mapping");
     const char *key = (const char *)e->data.scalar.value;
+    const char *tag = (const char *)e->data.scalar.tag;
+    char shown[BRIEF];
     if (strcmp(key, "<<") == 0 && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
         return fail(r, e->start_mark, err,
                     "merge keys (<<) are not part of YAML 1.2; write the keys out");
-    if (e->data.scalar.tag)
-        return fail(r, e->start_mark, err, "tags (%s) are not JSON", e->data.scalar.tag);
+    if (tag)
+        return fail(r, e->start_mark, err, "tags (%s) are not JSON", brief(tag, shown));
     if (strlen(key) != e->data.scalar.length)
         return fail(r, e->start_mark, err, "a key must not hold a NUL character");
     if (json_object_get(object, key))
-        return fail(r, e->start_mark, err, "the key \"%s\" is given twice", key);
+        return fail(r, e->start_mark, err, "the key \"%s\" is given twice", brief(key, shown));
     return keep_key(r, e, err);
 }
 
@@ -350,6 +375,7 @@ static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, js
                      struct err *err)
 {
     const unsigned char *anchor = NULL, *tag = NULL;
+    char shown[BRIEF];
     if (++r->values > DOC_NODES_MAX)
         return fail(r, e->start_mark, err, "more than %d values", DOC_NODES_MAX);
     switch (e->type) {
@@ -371,7 +397,8 @@ static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, js
         return fail(r, e->start_mark, err, "unexpected YAML construct");
     }
     if (tag)
-        return fail(r, e->start_mark, err, "tags (%s) are not JSON", tag);
+        return fail(r, e->start_mark, err, "tags (%s) are not JSON",
+                    brief((const char *)tag, shown));
     if (e->type != YAML_SCALAR_EVENT && depth > DOC_DEPTH_MAX)
         return fail(r, e->start_mark, err, "nested deeper than %d levels", DOC_DEPTH_MAX);
     if (anchor)
@@ -441,7 +468,8 @@ static size_t line_of(const struct yaml_reader *r, size_t at)
     return at;
 }
 
-int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, size_t *began, struct err *err)
+int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
+              struct err *err)
 {
     yaml_event_t e;
     r->name = name;
@@ -454,7 +482,7 @@ int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, size_t *beg
     r->values = r->expanded = 0;
     if (rc < 0)
         return -1;
-    *began = line_of(r, r->began);
+    *span = (struct span){line_of(r, r->began), r->ended};
     return 1;
 }
 

@@ -216,6 +216,12 @@ static void test_documents(void)
     }
 }
 
+static void add_times(struct buf *b, const char *s, size_t n)
+{
+    while (n--)
+        buf_str(b, s);
+}
+
 /* Refusals: where, and a part of what is said. */
 static void test_errors(void)
 {
@@ -333,18 +339,26 @@ static void test_errors(void)
             continue;
         printf("#  got: %s\n# want: ! %s: ...%s...\n", got, rows[i].where, rows[i].text);
     }
+    /* A long text is shown in part, cut between characters. */
+    for (size_t i = 0; i < 4; i++) {
+        own(buf_fini) struct buf key = {0}, doc = {0};
+        add_times(&key, "x", i);
+        add_times(&key, "\xf0\x9f\x98\x80", 200);
+        buf_print(&doc, "%s: 1\n%s: 2\n", key.bytes, key.bytes);
+        own(str_fini) char *got = read_text(doc.bytes);
+        own(json_fini) json_t *valid = json_string(got);
+        ok(valid && strstr(got, "...\" is given twice"), "a long key is cut between characters");
+    }
+    own(str_fini) char *digits = str_print("a: %0500d99999999999999999999\n", 1);
+    own(str_fini) char *large = read_text(digits);
+    has_str(large, "x:1:4: 00", "a long number is shown in part");
+    has_str(large, "... is too large a number", "and why it is refused is not cut off");
     own(str_fini) char *nul = read_bytes("a: 1\nb: \0\n", 10);
     is_str(nul, "! x:2:4: a NUL byte is not text, expected UTF-8", "a NUL byte in YAML");
     own(str_fini) char *json = read_bytes("{\"a\": \"\0\"}", 10);
     is_str(json, "! x:1:8: a NUL byte is not text, expected UTF-8", "a NUL byte in JSON");
     own(str_fini) char *later = read_text("a: 1\n---\nb: [\n");
     ok(str_begins(later, "{\"a\":1}\n! x:"), "the documents before an error are read");
-}
-
-static void add_times(struct buf *b, const char *s, size_t n)
-{
-    while (n--)
-        buf_str(b, s);
 }
 
 static void test_depth(void)
@@ -561,6 +575,78 @@ static void test_locate(void)
     }
 }
 
+/* 20,000 places of a large document, in both languages, and each right. */
+static void test_places(void)
+{
+    enum { N = 20000 };
+    own(buf_fini) struct buf yaml = {0}, json = {0}, pointers = {0};
+    struct place *places = mem_new(N * sizeof(*places));
+    size_t *starts = mem_new(N * sizeof(*starts));
+    buf_str(&yaml, "list:\n");
+    buf_str(&json, "{\"list\": [");
+    for (int i = 0; i < N; i++) {
+        buf_print(&yaml, "  - name: n%d\n    text: '%0180d'\n", i, i);
+        buf_print(&json, "%s{\"name\": 1, \"text\": \"%0180d\"}", i ? ",\n" : "", i);
+        starts[i] = pointers.len;
+        buf_print(&pointers, "/list/%d/text", N - 1 - i); /* the last one first */
+        buf_char(&pointers, '\0');
+    }
+    buf_str(&json, "]}\n");
+    for (int as = 0; as < 2; as++) {
+        struct err err = {0};
+        own(json_fini) json_t *doc = NULL;
+        own(input_close) struct input in = {0};
+        const struct buf *text = as ? &json : &yaml;
+        input_bytes(&in, "x", text->bytes, text->len, &err);
+        is_int(input_next(&in, &doc, &err), 1, as ? "a large JSON" : "a large YAML");
+        for (int i = 0; i < N; i++)
+            places[i] = (struct place){.pointer = pointers.bytes + starts[i]};
+        clock_t begin = clock();
+        input_places(&in, 0, places, N);
+        ok(clock() - begin < 20 * CLOCKS_PER_SEC, "20,000 places by one walk");
+        int wrong = 0;
+        for (int i = 0; i < N; i++) {
+            unsigned line = as ? (unsigned)(N - i) : (unsigned)(2 * (N - i) + 1);
+            wrong += places[i].line != line;
+            wrong += places[i].column != (as ? (i == N - 1 ? 23 : 13) : 5);
+        }
+        is_int(wrong, 0, "all where they are");
+    }
+    free(places);
+    free(starts);
+}
+
+/* A place in each of many documents: none is walked over for the next one's sake, nor are the lines
+ * counted again, even when there is but one line. */
+static void test_places_of_stream(void)
+{
+    static const struct {
+        const char *document;
+        unsigned line;
+    } rows[] = {{"{\"name\": 1, \"text\": \"some text\"}\n", 1},
+                {"{\"name\": 1, \"text\": \"some text\"} ", 0},
+                {"  name: 1\n  text: some text\n---\n", 3}};
+    for (size_t k = 0; k < COUNT(rows); k++) {
+        enum { N = 20000 };
+        struct err err = {0};
+        own(buf_fini) struct buf b = {0};
+        add_times(&b, rows[k].document, N);
+        own(input_close) struct input in = {0};
+        input_bytes(&in, "x", b.bytes, b.len, &err);
+        unsigned line, column, wrong = 0;
+        clock_t begin = clock();
+        for (unsigned i = 0; i < N; i++) {
+            own(json_fini) json_t *doc = NULL;
+            wrong += input_next(&in, &doc, &err) != 1;
+            input_locate(&in, i, "/text", &line, &column);
+            wrong += line != i * rows[k].line + (in.yaml ? 2 : 1);
+            wrong += column != (in.yaml ? 3 : rows[k].line ? 13 : i * 33 + 13);
+        }
+        ok(clock() - begin < 30 * CLOCKS_PER_SEC, "a place in each of 20,000 documents");
+        is_int(wrong, 0, "all where they are");
+    }
+}
+
 static void test_files(void)
 {
     static const struct {
@@ -634,6 +720,8 @@ int main(void)
     test_aliases();
     test_size();
     test_locate();
+    test_places();
+    test_places_of_stream();
     test_files();
     test_after_error();
     test_after_end();
