@@ -19,7 +19,7 @@ static void notice(struct findings *f, const char *pointer, const char *fmt, ...
     finding_add(f, FINDING_NOTICE, "sloppy-form", pointer, "%s", text);
 }
 
-static void moved(struct moves *moves, const char *to, const char *from)
+void moves_add(struct moves *moves, const char *to, const char *from)
 {
     moves->list = mem_grow(moves->list, moves->n + 1, sizeof(*moves->list));
     moves->list[moves->n++] = (struct move_row){str_new(to), str_new(from)};
@@ -88,7 +88,7 @@ static void canon_bare_spec(json_t *item, const char *pointer, struct moves *mov
         own(str_fini) char *to = str_print("%s/spec/%s", pointer, key);
         own(str_fini) char *from = str_print("%s/%s", pointer, key);
         notice(findings, from, "%s: read as part of spec (Planner 2.2.2)", key);
-        moved(moves, to, from);
+        moves_add(moves, to, from);
         json_object_set(spec, key, value);
         json_object_del(item, key);
     }
@@ -105,7 +105,7 @@ static void canon_volumes(const struct model *m, json_t *item, const char *point
     if (inner && !json_object_get(item, "volumes") && !is_foreign(m, item)) {
         own(str_fini) char *from = str_print("%s/spec/volumes", pointer);
         notice(findings, from, "volumes: read as standing beside spec (Planner 2.2.3)");
-        moved(moves, place, from);
+        moves_add(moves, place, from);
         json_object_set(item, "volumes", inner);
         json_object_del(spec, "volumes");
     }
@@ -138,7 +138,7 @@ static void canon_compute(const struct model *m, json_t *doc, struct moves *move
     if (json_is_object(compute)) {
         notice(findings, "/resources/compute", "compute: a mapping is read as a list of one");
         json_object_set_new(resources, "compute", json_pack("[O]", compute));
-        moved(moves, "/resources/compute/0", "/resources/compute");
+        moves_add(moves, "/resources/compute/0", "/resources/compute");
     }
     size_t i;
     json_t *item;
@@ -194,7 +194,7 @@ static void canon_signals(const struct model *m, json_t *doc, struct moves *move
             json_t *status = json_object_get(row, "status");
             if (status && !json_object_get(row, "state")) {
                 notice(findings, from, "status: read as state (Planner 2.5.2)");
-                moved(moves, to, from);
+                moves_add(moves, to, from);
                 json_object_set(row, "state", status);
                 json_object_del(row, "status");
             }

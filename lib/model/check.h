@@ -30,6 +30,7 @@ struct moves {
     struct move_row *list;
     size_t n;
 };
+void moves_add(struct moves *moves, const char *to, const char *from);
 void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
                      struct findings *findings);
 /* Of an answer: null is "not given" in what an offer says of its task (the draft's offer-002). */
