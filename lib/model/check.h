@@ -30,12 +30,19 @@ struct moves {
     struct move_row *list;
     size_t n;
 };
+void moves_add(struct moves *moves, const char *to, const char *from);
 void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
                      struct findings *findings);
 /* Of an answer: null is "not given" in what an offer says of its task (the draft's offer-002). */
 void canon_answer(const struct model *m, json_t *doc, struct findings *findings);
-int canon_formats(struct model *m, json_t *root, json_t *schema, json_t *doc, const char *base,
-                  struct pointer *at, struct findings *findings, struct err *err);
+/* A hook of schema_check; context is a struct canon. Rewrites a time, duration, window, location or
+ * image the canonical way, in place. */
+struct canon {
+    const char *base; /* as of check_document */
+    struct findings *findings;
+    struct pointer *at;
+};
+void canon_format(void *context, const char *format, json_t *string, struct pointer *at);
 void rules_task(const struct model *m, json_t *doc, struct findings *findings);
 void rules_platform(json_t *doc, struct findings *findings);
 

@@ -295,6 +295,13 @@ static int window_end(const char *text, int64_t day, struct window *w, bool *slo
     return at_end(text, why);
 }
 
+/* As when_print gives it. A window that has no length in print would not be read again. */
+static struct when printed(struct when w)
+{
+    w.nsec -= w.nsec % 1000000;
+    return w;
+}
+
 int window_parse(const char *text, struct window *out, bool *sloppy, const char **why)
 {
     struct window w = {0};
@@ -314,7 +321,7 @@ int window_parse(const char *text, struct window *out, bool *sloppy, const char 
     w.to = w.from;
     if (w.instant ? at_end(text, why) < 0 : window_end(text + 1, day, &w, &rough, why) < 0)
         return -1;
-    if (!w.instant && when_compare(w.to, w.from) <= 0) {
+    if (!w.instant && when_compare(printed(w.to), printed(w.from)) <= 0) {
         *why = "the end must be after the start";
         return -1;
     }

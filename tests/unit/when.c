@@ -154,6 +154,8 @@ static const char *const windows[][2] = {
     {"2023-08-14T11:30:00Z/2023-08-14T11:30:00Z", "!after the start"},
     {"2023-08-14T11:30:00Z/2023-08-13T11:30:00Z", "!after the start"},
     {"2023-08-14T11:30:00Z/T11:00:00Z", "!after the start"},
+    {"2023-08-14T11:30:00Z/PT0.0009S", "!after the start"}, /* in print it would have no length */
+    {"2023-08-14T11:30:00.0019Z/PT0.0001S", "2023-08-14T11:30:00.001Z/2023-08-14T11:30:00.002Z"},
     {"2023-08-14T11:30:00Z/P9000Y", "!a year from 0000 to 9999"},
 };
 
