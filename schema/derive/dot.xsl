@@ -24,7 +24,7 @@
   </xsl:template>
 
   <xsl:template match="objectType">
-    <xsl:value-of select="concat('    &quot;', vodml-id, '&quot; [label=&quot;{')"/>
+    <xsl:value-of select="concat('    &quot;', vodml-id, '&quot; [label=&quot;')"/>
     <xsl:if test="@abstract = 'true'">«abstract»\n</xsl:if>
     <xsl:value-of select="name"/>
     <xsl:if test="attribute">|</xsl:if>
@@ -40,13 +40,13 @@
       </xsl:if>
       <xsl:text>\l</xsl:text>
     </xsl:for-each>
-    <xsl:text>}"];&#10;</xsl:text>
+    <xsl:text>"];&#10;</xsl:text>
   </xsl:template>
 
   <xsl:template match="enumeration">
-    <xsl:value-of select="concat('    &quot;', vodml-id, '&quot; [style=filled, fillcolor=gray92, label=&quot;{', name, '|')"/>
+    <xsl:value-of select="concat('    &quot;', vodml-id, '&quot; [style=filled, fillcolor=gray92, label=&quot;', name, '|')"/>
     <xsl:for-each select="literal"><xsl:value-of select="concat(name, '\l')"/></xsl:for-each>
-    <xsl:text>}"];&#10;</xsl:text>
+    <xsl:text>"];&#10;</xsl:text>
   </xsl:template>
 
   <xsl:template match="extends">
