@@ -16,7 +16,7 @@ static const struct opt options[] = {
     {.name = "as",
      .arg = "KIND",
      .text = &as_kind,
-     .help = "what the documents are: task, answer, job or platform"},
+     .help = "what the documents are: task, offer, answer, job, platform..."},
     {.name = "report",
      .arg = "text|json|sarif",
      .text = &form_name,
@@ -194,14 +194,19 @@ static void yardstick_fini(struct yardstick *y)
     model_close(&y->model);
 }
 
+static int unknown_kind(struct err *err)
+{
+    own(str_fini) char *kinds = kind_list();
+    return err_set(err, CODE_USAGE, "--as is %s, not \"%s\"", kinds, as_kind);
+}
+
 static int run(char **operands, struct buf *out, struct err *err)
 {
     own(yardstick_fini) struct yardstick yardstick = {0};
     own(report_fini) struct report report = {0};
     enum kind kind;
     if (as_kind && kind_parse(as_kind, &kind) < 0)
-        return err_set(err, CODE_USAGE, "--as is task, answer, job or platform, not \"%s\"",
-                       as_kind);
+        return unknown_kind(err);
     if (report_form_parse(form_name, &report.form) < 0)
         return err_set(err, CODE_USAGE, "--report is text, json or sarif, not \"%s\"", form_name);
     if (!schema_file && (maps.n || assert_format))

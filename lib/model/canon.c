@@ -222,8 +222,7 @@ static void canon_alias(void *context, json_t *item, const char *area, struct po
     json_object_set_new(item, "type", json_string(uri));
 }
 
-void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
-                     struct findings *findings)
+void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings)
 {
     struct pointer at = {0};
     struct alias_context context = {m, findings};
@@ -233,27 +232,43 @@ void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
     typed_each(m, doc, canon_alias, &context);
 }
 
-void canon_answer(const struct model *m, json_t *doc, struct findings *findings)
+static void one_offer(const struct model *m, json_t *offer, struct pointer *at,
+                      struct findings *findings)
 {
     static const char *const parts[] = {"executable",     "resources", "datetime",
                                         "authentication", "triggers",  "callouts"};
+    for (size_t k = 0; k < COUNT(parts); k++) {
+        json_t *part = json_object_get(offer, parts[k]);
+        const size_t up = pointer_key(at, parts[k]);
+        if (json_is_null(part)) {
+            notice(findings, at->text, "%s: null is read as not given", parts[k]);
+            json_object_del(offer, parts[k]);
+        } else {
+            drop_nulls(m, part, at, findings);
+        }
+        pointer_up(at, up);
+    }
+}
+
+void canon_offer(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings)
+{
+    struct pointer at = {0};
+    (void)moves;
+    one_offer(m, doc, &at, findings);
+}
+
+void canon_answer(const struct model *m, json_t *doc, struct moves *moves,
+                  struct findings *findings)
+{
+    struct pointer at = {0};
     size_t i;
     json_t *offer;
+    (void)moves;
+    pointer_key(&at, "offers");
     json_array_foreach (json_object_get(doc, "offers"), i, offer) {
-        struct pointer at = {0};
-        pointer_key(&at, "offers");
-        pointer_index(&at, i);
-        for (size_t k = 0; k < COUNT(parts); k++) {
-            json_t *part = json_object_get(offer, parts[k]);
-            size_t up = pointer_key(&at, parts[k]);
-            if (json_is_null(part)) {
-                notice(findings, at.text, "%s: null is read as not given", parts[k]);
-                json_object_del(offer, parts[k]);
-            } else {
-                drop_nulls(m, part, &at, findings);
-            }
-            pointer_up(&at, up);
-        }
+        const size_t up = pointer_index(&at, i);
+        one_offer(m, offer, &at, findings);
+        pointer_up(&at, up);
     }
 }
 

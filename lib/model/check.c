@@ -1,13 +1,25 @@
 #include "model/check.h"
 #include "model/broker.h"
+#include "text/buf.h"
 
 static const struct {
-    const char *name, *schema, *key; /* a document with this key is of this kind */
+    const char *name, *schema;
+    const char *key; /* a document with this key is of this kind */
+    void (*canon)(const struct model *m, json_t *doc, struct moves *moves,
+                  struct findings *findings);
+    void (*rules)(const struct model *m, json_t *doc, struct findings *findings);
 } kinds[] = {
-    [KIND_TASK] = {"task", "task.json", NULL},
-    [KIND_ANSWER] = {"answer", "answer.json", "offers"},
-    [KIND_JOB] = {"job", "job.json", "phase"},
-    [KIND_PLATFORM] = {"platform", "platform.json", "driver"},
+    [KIND_TASK] = {"task", "task.json", NULL, canon_task, rules_task},
+    [KIND_OFFER] = {"offer", "offer.json", NULL, canon_offer, NULL},
+    [KIND_ANSWER] = {"answer", "answer.json", "offers", canon_answer, NULL},
+    [KIND_JOB] = {"job", "job.json", "phase", NULL, NULL},
+    [KIND_PLATFORM] = {"platform", "platform.json", "driver", NULL, rules_platform},
+    [KIND_CONFIGURATION] = {"configuration", "configuration.json", "execdm", NULL, NULL},
+    [KIND_LOCATOR] = {"data-locator", "data-locator.json", NULL, NULL, NULL},
+    [KIND_MANIFEST] = {"manifest", "manifest.json", NULL, NULL, NULL},
+    [KIND_STAGE_REPORT] = {"stage-report", "stage-report.json", NULL, NULL, NULL},
+    [KIND_DRIVER] = {"driver", "driver.json", NULL, NULL, NULL},
+    [KIND_FINDING] = {"finding", "finding.json", NULL, NULL, NULL},
 };
 
 enum kind kind_of(const json_t *doc)
@@ -33,6 +45,14 @@ int kind_parse(const char *name, enum kind *kind)
 const char *kind_name(enum kind kind)
 {
     return kinds[kind].name;
+}
+
+char *kind_list(void)
+{
+    struct buf b = {0};
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        buf_print(&b, "%s%s", i == 0 ? "" : i + 1 == COUNT(kinds) ? " or " : ", ", kinds[i].name);
+    return buf_take(&b);
 }
 
 static void visit_list(const struct model *m, json_t *list, const char *area, struct pointer *at,
@@ -179,10 +199,8 @@ static int check_body(struct check_context *c, enum kind kind, json_t *doc)
     if (c->failed)
         return -1;
     /* The rules read what the schemas have promised. */
-    if (c->findings->errors == 0 && kind == KIND_TASK)
-        rules_task(c->model, doc, c->findings);
-    if (c->findings->errors == 0 && kind == KIND_PLATFORM)
-        rules_platform(doc, c->findings);
+    if (c->findings->errors == 0 && kinds[kind].rules)
+        kinds[kind].rules(c->model, doc, c->findings);
     return 0;
 }
 
@@ -192,10 +210,8 @@ int check_document(struct model *m, enum kind kind, json_t *doc, const char *bas
     struct check_context c = {m, {base, findings, NULL}, findings, err, false};
     struct moves moves = {0};
     bool readable = !broker_is(doc) || broker_import(kind, doc, &moves, findings);
-    if (kind == KIND_TASK && readable)
-        canon_structure(m, doc, &moves, findings);
-    if (kind == KIND_ANSWER && readable)
-        canon_answer(m, doc, findings);
+    if (readable && kinds[kind].canon)
+        kinds[kind].canon(m, doc, &moves, findings);
     int rc = readable ? check_body(&c, kind, doc) : 0;
     original_pointers(findings, &moves);
     for (size_t i = 0; i < moves.n; i++) {
