@@ -1,5 +1,6 @@
 /* execdm-validate: is this task well described? Writes the canonical form of what is valid, or a
  * report for tools. */
+#include <ctype.h>
 #include "cli/prog.h"
 #include "cli/report.h"
 #include "cli/table.h"
@@ -97,7 +98,7 @@ static int validate_input(struct yardstick *y, const char *path, struct report *
 static void print_list(const char *name, json_t *rows, const char *const *heads,
                        enum report_form form, struct buf *out)
 {
-    own(table_fini) struct table table = {heads, {0}};
+    own(strs_fini) struct strs upper = {0};
     own(json_fini) json_t *document = json_pack("{s:O}", name, rows);
     size_t i;
     json_t *row;
@@ -105,6 +106,12 @@ static void print_list(const char *name, json_t *rows, const char *const *heads,
         prog_document(out, document);
         return;
     }
+    for (size_t k = 0; heads[k]; k++) {
+        strs_add(&upper, heads[k]);
+        for (char *c = upper.list[k]; *c; c++)
+            *c = (char)toupper(*c);
+    }
+    own(table_fini) struct table table = {(const char *const *)upper.list, {0}};
     json_array_foreach (rows, i, row)
         for (size_t k = 0; heads[k]; k++) {
             own(buf_fini) struct buf cell = {0};

@@ -199,6 +199,7 @@ static void check_host(struct ruling *r, const char *url, const char *at)
     static const char *const schemes[][2] = {
         {"http", "host"}, {"https", "host"}, {"s3", "bucket"}, {"vos", "service"}};
     own(str_fini) char *scheme = uri_scheme(url);
+    own(str_fini) char *shown = uri_shown(url);
     for (size_t i = 0; i < COUNT(schemes); i++) {
         if (!str_same(scheme, schemes[i][0]))
             continue;
@@ -212,7 +213,7 @@ static void check_host(struct ruling *r, const char *url, const char *at)
                 break;
             }
         if (n == 0 || host[0] == ':')
-            rules_break(r, "no-host", at, "\"%s\" names no %s, expected %s://%s/...", url,
+            rules_break(r, "no-host", at, "\"%s\" names no %s, expected %s://%s/...", shown,
                         schemes[i][1], scheme, schemes[i][1]);
     }
 }
@@ -221,6 +222,7 @@ static void check_scheme(struct ruling *r, const json_t *storage, const char *ur
 {
     const struct storage_row *row = storage_row(storage);
     own(str_fini) char *scheme = uri_scheme(url);
+    own(str_fini) char *shown = uri_shown(url);
     own(buf_fini) struct buf expected = {0};
     for (size_t i = 0; row && i < COUNT(row->schemes) && row->schemes[i]; i++) {
         if (str_same(scheme, row->schemes[i]))
@@ -228,8 +230,8 @@ static void check_scheme(struct ruling *r, const json_t *storage, const char *ur
         buf_print(&expected, i ? " or %s:" : "%s:", row->schemes[i]);
     }
     if (expected.len)
-        rules_break(r, "wrong-scheme", at, "\"%s\" is no place of the type %s, expected %s...", url,
-                    type_short(row->type), expected.bytes);
+        rules_break(r, "wrong-scheme", at, "\"%s\" is no place of the type %s, expected %s...",
+                    shown, type_short(row->type), expected.bytes);
 }
 
 /* Where something is: of storage, and of what is to be run. */

@@ -2,6 +2,7 @@
 #include "model/rules.h"
 #include "text/size.h"
 #include "text/when.h"
+#include "text/write.h"
 
 struct finding *rules_break(struct ruling *r, const char *rule, const char *pointer,
                             const char *fmt, ...)
@@ -41,8 +42,8 @@ static void check_pair(struct ruling *r, const json_t *object, const char *point
     if (!low || !high || !exceeds(low, high))
         return;
     own(str_fini) char *at = str_print("%s/%s", pointer, min);
-    own(str_fini) char *less = json_dumps(low, JSON_ENCODE_ANY);
-    own(str_fini) char *more = json_dumps(high, JSON_ENCODE_ANY);
+    own(str_fini) char *less = write_string(low);
+    own(str_fini) char *more = write_string(high);
     rules_break(r, "min-exceeds-max", at, "%s is %s, must not exceed %s %s%s", min, less, max, more,
                 clause);
 }
@@ -73,7 +74,7 @@ static void check_amount(struct ruling *r, const json_t *object, const char *poi
     if (!v || (json_is_string(v) && !counts)) /* in a site's type the word may mean another thing */
         return;
     own(str_fini) char *at = str_print("%s/%s", pointer, key);
-    own(str_fini) char *said = json_dumps(v, JSON_ENCODE_ANY);
+    own(str_fini) char *said = write_string(v);
     if (!counts || parse(v, true, &up, &why) < 0)
         rules_break(r, "out-of-range", at, "%s is %s, more than can be counted", key, said);
     else if (is_max && down == 0)
