@@ -210,7 +210,7 @@ END
     local schema=$TOP_SRCDIR/schema/editor.json uri area where wheres='{
         "executable": "{executable: $t}", "authentication": "{authentication: [$t]}", "webservice": "{triggers: [$t]}",
         "compute": "{resources: {compute: [$t]}}", "extra": "{resources: {compute: [{spec: {extras: [$t]}}]}}",
-        "storage": "{resources: {storage: [$t + {name: \\"a\\"}]}}"}'
+        "storage": "{resources: {storage: [$t + {name: \"a\"}]}}"}'
     cat "$TOP_SRCDIR"/tests/corpus/good/*.want | grep -v '"phase":\|"offers":\|"driver":' >tasks
     [ "$(wc -l <tasks)" -ge 25 ]
     execdm-validate --schema="$schema" tasks >/dev/null
