@@ -13,9 +13,10 @@ setup() {
 
 # edit ARG...: $status and $output
 edit() {
-    require python3 node yaml-language-server bwrap
+    require python3 bwrap
+    require_npm
     run timeout 120 "$TOP_SRCDIR/tests/language-server" "$@" -- \
-        bwrap --dev-bind / / --unshare-net --die-with-parent yaml-language-server --stdio
+        bwrap --dev-bind / / --unshare-net --die-with-parent "$EXECDM_NPM/.bin/yaml-language-server" --stdio
     [ "$status" -le 1 ] || echo "$output"
 }
 

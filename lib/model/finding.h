@@ -8,13 +8,14 @@ enum severity { FINDING_ERROR, FINDING_WARNING, FINDING_NOTICE };
 
 struct finding {
     enum severity severity;
-    const char *rule;    /* static: the id of a row of rules */
-    char *pointer;       /* JSON pointer into the document as it was written */
-    char *text;          /* lower case, no full stop; says what was expected */
-    char *hint;          /* what to do, or NULL */
-    char *where;         /* file:line:column once located, or NULL */
-    char *schema;        /* where the schema says so: URI#/pointer/of/keyword, or NULL */
-    const char *keyword; /* static: the last part of schema, or NULL */
+    const char *rule;      /* static: the id of a row of rules */
+    char *pointer;         /* JSON pointer into the document as it was written */
+    char *text;            /* lower case, no full stop; says what was expected */
+    char *hint;            /* what to do, or NULL */
+    char *where;           /* file:line:column once located, or NULL */
+    unsigned line, column; /* the same as numbers, from 1, column in bytes; 0: not known */
+    char *schema;          /* where the schema says so: URI#/pointer/of/keyword, or NULL */
+    const char *keyword;   /* static: the last part of schema, or NULL */
 };
 
 struct findings {
