@@ -243,7 +243,7 @@ wrong_options() { # PROGRAM PAGE COMPLETION
     diff <(complete_words "$completion" execdm-status --wait = '') \
         <(sed -n 's/^ *\[PHASE_[A-Z]*\] = {"\([A-Z]*\)".*/\1/p' "$TOP_SRCDIR/lib/model/phase.c" | sort)
     diff <(complete_words "$completion" execdm-validate --as = '') \
-        <(sed -n 's/^ *\[KIND_[A-Z]*\] = {"\([a-z]*\)".*/\1/p' "$TOP_SRCDIR/lib/model/check.c" | sort)
+        <(sed -n 's/^ *\[KIND_[A-Z_]*\] = {"\([a-z-]*\)".*/\1/p' "$TOP_SRCDIR/lib/model/check.c" | sort)
     diff <(complete_words "$completion" execdm-phase x '') \
         <(sed -n '/query_verbs\[\] = {/,/}/p' "$TOP_SRCDIR/lib/job/query.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
     diff <(bash -c '. "$1"; complete -p' complete "$completion" | sed 's/.* //' | sort) <(programs | sort)

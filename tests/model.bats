@@ -193,6 +193,37 @@ END
     [[ $output == *nvidia-ad104* && $output == *door* && $output == *"/execdm/2/job.json"* && $output == *"without a clause"* ]]
 }
 
+@test "schemas: each is valid by the meta-schema of draft 2020-12" {
+    local meta=$TOP_SRCDIR/schema/vendor/json-schema-2020-12/schema.json file n=0
+    while read -r file; do
+        n=$((n + 1))
+        execdm-validate --schema="$meta" "$file" >/dev/null
+    done < <(find "$TOP_SRCDIR/schema" -name '*.json' ! -name types.json ! -path '*/vendor/*')
+    [ "$n" -ge 34 ]
+    echo '{"type": "strign"}' >wrong.json
+    run -1 execdm-validate --schema="$meta" wrong.json
+}
+
+@test "schemas: the one for editors takes every good task, and sees into the spec of every type" {
+    require jq
+    # shellcheck disable=SC2016 # $t is jq's
+    local schema=$TOP_SRCDIR/schema/editor.json uri area where wheres='{
+        "executable": "{executable: $t}", "authentication": "{authentication: [$t]}", "webservice": "{triggers: [$t]}",
+        "compute": "{resources: {compute: [$t]}}", "extra": "{resources: {compute: [{spec: {extras: [$t]}}]}}",
+        "storage": "{resources: {storage: [$t + {name: \"a\"}]}}"}'
+    cat "$TOP_SRCDIR"/tests/corpus/good/*.want | grep -v '"phase":\|"offers":\|"driver":' >tasks
+    [ "$(wc -l <tasks)" -ge 25 ]
+    execdm-validate --schema="$schema" tasks >/dev/null
+    while IFS=$'\t' read -r uri area; do
+        where=$(jq -r --arg area "$area" '.[$area]' <<<"$wheres")
+        jq -n --arg uri "$uri" "{type: \$uri, spec: {nonsense: 1}} as \$t | $where" >task.json
+        run execdm-validate --schema="$schema" task.json
+        if [ "${uri##*/}" = example ] || [ "${uri##*/}" = example-executable.md ]; then [ "$status" -eq 0 ]; else
+            [[ $status -eq 1 && $output == *nonsense* ]] || { echo "$uri: $status $output"; return 1; }
+        fi
+    done < <(jq -r '.types[] | .area as $area | (.uri, .aliases[]) | [., $area] | @tsv' "$TOP_SRCDIR/schema/types.json")
+}
+
 @test "types: every spelling that was published is one of a row" {
     local spec=$EXECDM_SHARED
     require jq

@@ -97,7 +97,7 @@ says() {
     echo '{"maximum": 3}' >there/c.json
     echo 4 >4.json
     exits 78 --schema=here/a.json 4.json
-    says 'there is no file for the schema https://example.org/s/b.json (nothing is fetched)'
+    says 'there is no file for the schema https://example.org/s/b.json: nothing is fetched, --map says where schemas are'
     exits 1 --schema=here/a.json --map=https://example.org/s/=there 4.json
     says 'document: expected at most 3, got 4'
     echo '{"$ref": "../there/c.json"}' >here/up.json

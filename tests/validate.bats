@@ -261,9 +261,9 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     grep -q 'the key "driver" is missing' err
     exits 1 --as=job t.json
     exits 1 --as=answer t.json
-    exits 64 --as=offer t.json
-    grep -q 'not "offer"' err
-    exits 64 --as=offer missing.json
+    exits 64 --as=offers t.json
+    grep -q 'job, platform, .* or report, not "offers"' err
+    exits 64 --as=offers missing.json
     printf 'name: lab\ndriver: local\noffers: {lifetime: 60}\n' >p.yaml
     exits 1 p.yaml
     grep -q ' /offers/lifetime: ' err

@@ -48,7 +48,9 @@ json_t *maps_read(void *context, const char *uri, struct err *err)
         if (path)
             return doc_file(path, &document, err) == 0 ? document : NULL;
     }
-    err_set(err, CODE_CONFIG, "there is no file for the schema %s (nothing is fetched)", uri);
+    err_set(err, CODE_CONFIG,
+            "there is no file for the schema %s: nothing is fetched, --map says where schemas are",
+            uri);
     return NULL;
 }
 
