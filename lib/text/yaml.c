@@ -206,7 +206,9 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
                                       "-.Inf", "-.INF", "+.inf", "+.Inf", "+.INF", NULL};
     const char *s = (const char *)e->data.scalar.value;
     char shown[BRIEF];
-    if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+    /* Only these begin what is no string. */
+    const bool special = strchr("~nNtTfF.+-0123456789", *s) != NULL; /* or there is nothing */
+    if (!special || e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
         *out = json_stringn(s, e->data.scalar.length);
     } else if (one_of(s, nulls)) {
         *out = json_null();
