@@ -6,6 +6,8 @@
 # tiny_image                prints the path of an OCI image of busybox, made once per run
 # once NAME CMD...          runs CMD... with one argument more, a path to make, once per run; prints that path
 # wait_until SECONDS CMD... tries CMD ten times a second until it succeeds
+# require_npm               skips without the npm packages of contrib/quickstart's list (EXECDM_NPM: their node_modules)
+# rules_in FILE.c...        the ids of rules that stand in calls of what makes findings
 # Tags: `# bats test_tags=real` (a part that is not ours is started), `root`, `user`: see tests/run.
 
 TOP_SRCDIR=${TOP_SRCDIR:-$(cd "$BATS_TEST_DIRNAME/.." && pwd)}
@@ -36,6 +38,18 @@ require() {
     done
 }
 
+require_npm() {
+    require node
+    if [ -d "${EXECDM_NPM-}" ]; then
+        export NODE_PATH=$EXECDM_NPM
+    elif [ "${EXECDM_REQUIRE_ALL-}" = 1 ]; then
+        echo "EXECDM_NPM names no directory, and EXECDM_REQUIRE_ALL is set" >&2
+        return 1
+    else
+        skip "the npm packages are not installed (EXECDM_NPM)"
+    fi
+}
+
 once() {
     local dir=${BATS_RUN_TMPDIR:-$BATS_TMPDIR}/shared name=$1
     shift
@@ -61,4 +75,11 @@ wait_until() {
         fi
         sleep 0.1
     done
+}
+
+rules_in() {
+    perl -0777 -ne '
+        s/json_text\([^()]*\)//g;
+        while (/(?<!void[ ])(?<!\*)\b(?:finding_add|complain|rules_break|refuse|answer_message|add_message)\s*\(
+                (?:[^;"]|"(?:\\.|[^"\\])*")*?"([a-z]+(?:-[a-z]+)*)"/gx) { print "$1\n" }' "$@" | sort -u
 }

@@ -78,29 +78,54 @@ type_of() { # AREA NAME
             failed=1
         fi
     done
-    [ "$n" -ge 100 ]
+    [ "$n" -ge 150 ]
     [ "$failed" -eq 0 ]
 }
 
-@test "corpus: every rule and keyword has a bad document" {
+@test "corpus: what cannot be read is told with its place, and is in the report" {
+    require jq
+    local want file n=0 failed=0
+    for want in "$TOP_SRCDIR"/tests/corpus/unreadable/*.want; do
+        n=$((n + 1))
+        file=${want%.want}
+        validate --report=json -q "$file"
+        jq -r '.documents[].findings[] | select(.rule == "unreadable") |
+            (if .line then "\(.line):\(.column): " else "" end) + .text' out >got
+        if [ "$code" -ne 65 ] || [ -s err ] || ! diff "$want" got; then
+            echo "^ $file (exit $code)"
+            failed=1
+        fi
+    done
+    [ "$n" -ge 60 ]
+    [ "$failed" -eq 0 ]
+    [ "$(find "$TOP_SRCDIR/tests/corpus/unreadable" -type f | wc -l)" -eq $((2 * n)) ]
+}
+
+@test "corpus: every rule about a document has a bad document" {
+    require perl
     local rule
-    for rule in unknown-key wrong-type bad-value bad-form missing-key out-of-range nul-character min-exceeds-max duplicate-name \
-        no-such-storage mount-overlap mount-reserved unknown-marker wrong-type-here; do
-        grep -q " $rule" "$TOP_SRCDIR"/tests/corpus/bad/*.want || {
+    execdm-validate --rules | awk -F '\t' '$2 == "error" { print $1 }' | sort >errors
+    (rules_in "$TOP_SRCDIR"/lib/model/*.c && echo duplicate-name && echo duplicate-type) | sort -u >told
+    comm -12 errors told >rules
+    [ "$(wc -l <rules)" -ge 25 ]
+    while read -r rule; do
+        case $rule in not-unique) continue ;; esac # no schema of ours asks for it
+        grep -qE " $rule( ;|$)" "$TOP_SRCDIR"/tests/corpus/bad/*.want || {
             echo "no bad document for $rule"
             return 1
         }
-    done
-    # What the sources know, less what only planners say, and what is a notice.
-    for rule in $(grep -ohE '(break_rule|complain|finding_add)\([^;]*"[a-z]+(-[a-z]+)+"' \
-        "$TOP_SRCDIR"/lib/model/rules.c "$TOP_SRCDIR"/lib/model/schema.c "$TOP_SRCDIR"/lib/model/check.c |
-        grep -oE '"[a-z]+(-[a-z]+)+"' | tr -d '"' | sort -u); do
-        case $rule in type-not-url | unknown-type | unused-storage | not-unique) continue ;; esac
-        grep -q " $rule" "$TOP_SRCDIR"/tests/corpus/bad/*.want || {
-            echo "no bad document for $rule"
-            return 1
-        }
-    done
+    done <rules
+}
+
+@test "corpus: a rule has one severity, that of the table" {
+    require jq
+    validate --report=json "$TOP_SRCDIR"/tests/corpus/bad/*.yaml "$TOP_SRCDIR"/tests/corpus/bad/*.json \
+        "$TOP_SRCDIR"/tests/corpus/good/*.yaml "$TOP_SRCDIR"/tests/corpus/unreadable/*.yaml
+    same 65 "$code"
+    jq -r '.documents[].findings[] | "\(.rule)\t\(.severity)"' out | sort -u >got
+    execdm-validate --rules | cut -f 1,2 | sort >table
+    [ "$(wc -l <got)" -ge 25 ]
+    same '' "$(comm -23 got table)"
 }
 
 @test "seed: every listing of the draft is read, and its canonical form is canonical" {
@@ -116,6 +141,17 @@ type_of() { # AREA NAME
         same 0 "$output"
     done
     [ "$n" -ge 19 ]
+}
+
+@test "seed: what is noticed about each listing" {
+    require jq
+    local seed=$EXECDM_SHARED/data/seed
+    [ -d "$seed" ] || skip "the draft's listings (../shared/data/seed) are not here"
+    (cd "$seed" && execdm-validate --report=json *.yaml) >out
+    jq -r '.documents[] | "\(.file) \(.kind)", (.findings[] |
+        "  \(.line):\(.column): \(.severity): \(.pointer): \(.text)" + (if .hint then "; " + .hint else "" end) +
+        " [\(.rule)]")' out >got
+    diff "$TOP_SRCDIR/tests/golden/seed-notices.txt" got
 }
 
 @test "seed: sloppy forms are noticed (EP-43, EP-69, EP-6B)" {
@@ -225,9 +261,9 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     grep -q 'the key "driver" is missing' err
     exits 1 --as=job t.json
     exits 1 --as=answer t.json
-    exits 64 --as=offer t.json
-    grep -q 'not "offer"' err
-    exits 64 --as=offer missing.json
+    exits 64 --as=offers t.json
+    grep -q 'job, platform, .* or finding, not "offers"' err
+    exits 64 --as=offers missing.json
     printf 'name: lab\ndriver: local\noffers: {lifetime: 60}\n' >p.yaml
     exits 1 p.yaml
     grep -q ' /offers/lifetime: ' err
@@ -237,8 +273,8 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     require jq
     printf 'name: ""\ndatetime: [{start: 2026-01-01}]\n' >t.yaml
     exits 1 --log=json t.yaml
-    same '{"severity":"notice","rule":"sloppy-form","pointer":"/datetime/0/start","text":"\"2026-01-01\" is read as 2026-01-01T00:00:00Z","where":"t.yaml:2:13"}
-{"severity":"error","rule":"out-of-range","pointer":"/name","text":"name: expected at least 1 characters, got 0","where":"t.yaml:1:1"}' \
+    same '{"severity":"error","rule":"out-of-range","pointer":"/name","text":"name: expected at least 1 character, got 0","where":"t.yaml:1:1","schema":"https://www.purl.org/ivoa.net/execdm/1/definitions.json#/$defs/name/minLength","keyword":"minLength"}
+{"severity":"notice","rule":"sloppy-form","pointer":"/datetime/0/start","text":"\"2026-01-01\" is read as 2026-01-01T00:00:00Z","where":"t.yaml:2:13"}' \
         "$(cat err)"
     exits 1 --log=json -q t.yaml
     same 1 "$(wc -l <err)"
@@ -369,4 +405,121 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     same '{
   "name": "a"
 }' "$(cat out)"
+}
+
+# --- reports
+
+documents() { # what the reports of the golden files are about
+    mkdir -p sub
+    printf 'name: \303\251\360\235\204\236\nresources: {compute: [{spec: {"\303\251\360\235\204\236": 1, maxcores: "{x}"}}]}\n' >sub/a.yaml
+    printf '{"name": "a", "description": null}\n{"name": 5}\n{"nmae": "c"\n' >"b c.json"
+    printf 'name: fine\n' >d.yaml
+    : >e.yaml
+}
+
+@test "--report=json: all documents, also what cannot be read, and nothing on standard error" {
+    require jq
+    documents
+    exits 65 --report=json sub/a.yaml "b c.json" d.yaml e.yaml
+    [ ! -s err ]
+    same 1 "$(wc -l <out)"
+    jq . out >got
+    diff "$TOP_SRCDIR/tests/golden/report.json" got
+    exits 65 -q --report=json sub/a.yaml "b c.json" d.yaml e.yaml
+    same 0 "$(jq .summary.notices out)"
+    same '' "$(jq -r '.documents[].findings[].severity' out | grep -v error || true)"
+}
+
+@test "--report: exit codes, standard input, and no report when the program fails" {
+    require jq
+    exits 0 --report=json <<<'name: a'
+    same '<stdin> true' "$(jq -r '.documents[] | "\(.file) \(.valid)"' out)"
+    exits 1 --report=sarif <<<'nmae: a'
+    same '%3Cstdin%3E 1' "$(jq -r '.runs[0] | "\(.results[0].locations[0].physicalLocation.artifactLocation.uri) \(.invocations[0].exitCode)"' out)"
+    exits 65 --report=sarif </dev/null
+    same 'unreadable' "$(jq -r '.runs[0].results[].ruleId' out)"
+    exits 66 --report=json nosuch.yaml
+    [ ! -s out ]
+    grep -q nosuch.yaml err
+    exits 64 --report=xml
+    exits 64 --report
+    printf 'name: a\n' >t.yaml
+    exits 0 --report=text t.yaml
+    same '{"name":"a"}' "$(cat out)"
+}
+
+@test "--report: one line of text for each finding of the report" {
+    require jq
+    documents
+    exits 65 --report=json sub/a.yaml "b c.json" d.yaml e.yaml
+    jq -r '.documents[] | .file as $file | .findings[] | $file + (if .line then ":\(.line):\(.column)" else "" end) +
+        ": \(.severity): " + (if .pointer != "" then .pointer + ": " else "" end) + .text +
+        (if .hint then "; " + .hint else "" end) + " [\(.rule)]"' out >lines
+    exits 65 sub/a.yaml "b c.json" d.yaml e.yaml
+    diff lines err
+}
+
+@test "--report=sarif: locations, levels, and rules of the one table" {
+    require jq
+    documents
+    exits 65 --report=sarif sub/a.yaml "./b c.json" "$PWD/d.yaml" sub/../e.yaml
+    [ ! -s err ]
+    jq 'del(.runs[].results[].ruleIndex, .runs[].tool.driver.rules, .runs[].tool.driver.semanticVersion)' out >got
+    diff "$TOP_SRCDIR/tests/golden/report.sarif" got
+    jq -e '.runs[0] | .tool.driver.rules as $rules | .results | all($rules[.ruleIndex].id == .ruleId)' out
+    diff <(jq -r '.runs[0].tool.driver.rules[] | "\(.id)\t\(.defaultConfiguration.level)\t\(.fullDescription.text)"' out) \
+        <(execdm-validate --rules | cut -f 1,2,4 | sed 's/\tnotice\t/\tnote\t/')
+    # outside the working directory: a URL
+    mkdir elsewhere
+    cd elsewhere
+    code=0
+    execdm-validate --report=sarif ../sub/a.yaml >out || code=$?
+    same "file://$(realpath ..)/sub/a.yaml" "$(jq -r '.runs[0].artifacts[].location.uri' out)"
+}
+
+# bats test_tags=real
+@test "--report: valid by schemas and validators of others" {
+    require_npm
+    local bad=$TOP_SRCDIR/tests/corpus/bad unreadable=$TOP_SRCDIR/tests/corpus/unreadable ajv=$TOP_SRCDIR/tests/ajv.cjs
+    documents
+    cd "$BATS_TEST_TMPDIR"
+    execdm-validate --report=sarif sub/a.yaml "b c.json" d.yaml e.yaml >few.sarif || [ $? -eq 65 ]
+    execdm-validate --report=sarif "$bad"/*.yaml "$bad"/*.json "$unreadable"/*.yaml >all.sarif || [ $? -eq 65 ]
+    execdm-validate --report=sarif d.yaml >none.sarif
+    node "$ajv" sarif few.sarif all.sarif none.sarif
+    sed 's/"level":"error"/"level":"fatal"/' few.sarif >wrong.sarif
+    run ! node "$ajv" sarif wrong.sarif
+    execdm-validate --report=json sub/a.yaml "b c.json" d.yaml e.yaml >few.json || [ $? -eq 65 ]
+    execdm-validate --report=json "$bad"/*.yaml "$bad"/*.json "$unreadable"/*.yaml >all.json || [ $? -eq 65 ]
+    node "$ajv" "$EXECDM_SCHEMA/report.json" few.json all.json
+    sed 's/"valid":false/"valid":"no"/' few.json >wrong.json
+    run ! node "$ajv" "$EXECDM_SCHEMA/report.json" wrong.json
+}
+
+# --- lists
+
+@test "--types: every type, its area, its schema, and its other spellings" {
+    require jq
+    exits 0 --types
+    diff out <(jq -r '.types[] | [.uri, .area, .schema, (.aliases | join(",") | if . == "" then "-" else . end)] | @tsv' \
+        "$EXECDM_SCHEMA/types.json")
+    exits 0 --types --report=json
+    diff <(jq -c '.types[]' out) <(jq -c '.types[] | {uri, area, schema, aliases}' "$EXECDM_SCHEMA/types.json")
+    while IFS=$'\t' read -r _ _ schema _; do [ -f "$EXECDM_SCHEMA/$schema" ]; done < <(execdm-validate --types)
+}
+
+@test "--rules and --types: in a table on a terminal, alone on the command line" {
+    require script jq
+    exits 0 --rules
+    same '' "$(awk -F '\t' 'NF != 4' out)"
+    exits 0 --rules --report=json
+    same "$(execdm-validate --rules | wc -l)" "$(jq '.rules | length' out)"
+    script -qec 'execdm-validate --rules' /dev/null </dev/null | tr -d '\r' >out
+    grep -q '^ID  *SEVERITY  *CLAUSE' out
+    run ! grep -q "$(printf '\t')" out
+    exits 64 --rules t.yaml
+    exits 64 --rules --types
+    exits 64 --types --report=sarif
+    EXECDM_SCHEMA=$PWD/nowhere exits 78 --types
+    EXECDM_SCHEMA=$PWD/nowhere exits 0 --rules
 }

@@ -41,8 +41,7 @@ void prog_say_json(const char *severity, const char *line, const json_t *object)
     }
 }
 
-/* A file's name, or a text cut off, need not be UTF-8, which JSON must be. */
-static char *utf8_of(const char *text)
+char *prog_utf8(const char *text)
 {
     char *copy = str_new(text);
     own(json_fini) json_t *valid = json_string(copy);
@@ -64,8 +63,8 @@ void prog_say(const char *severity, const char *where, const char *fmt, ...)
                         : str_begins(where, "<stdin>") ? standard /* a pipeline has many */
                                                        : where;
     own(str_fini) char *line = str_print("%s: %s: %s", place, severity, text);
-    own(str_fini) char *where_utf8 = utf8_of(place);
-    own(str_fini) char *text_utf8 = utf8_of(text);
+    own(str_fini) char *where_utf8 = prog_utf8(place);
+    own(str_fini) char *text_utf8 = prog_utf8(text);
     own(json_fini) json_t *object =
         json_pack("{s:s,s:s,s:s}", "severity", severity, "where", where_utf8, "text", text_utf8);
     prog_say_json(severity, line, object);

@@ -48,7 +48,10 @@ size_t prog_width(void);
 /* Messages on standard error: `where: severity: text`, or a JSON object a line with --log=json.
  * Notices and hints are kept back by -q. where may be NULL. */
 void prog_say(const char *severity, const char *where, const char *fmt, ...) PRINTF(3, 4);
-/* The same for a document of our own making (a finding): the object is printed with --log=json. */
+/* The text as UTF-8, which JSON must be: a file's name, or a text cut off, need not be. What is
+ * wrong becomes '?'. The caller frees. */
+char *prog_utf8(const char *text);
+/* prog_say for a document of our own making (a finding): the object is printed with --log=json. */
 void prog_say_json(const char *severity, const char *line, const json_t *object);
 
 #endif

@@ -1,14 +1,51 @@
-/* Findings for people, with the line and column they are about. */
+/* Findings for people, with the line and column they are about; and the report of a whole run, for
+ * tools: JSON of our own (schema/report.json) or SARIF 2.1.0. */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
 #include "model/finding.h"
+#include "text/buf.h"
 #include "text/doc.h"
+
+enum report_form { REPORT_TEXT, REPORT_JSON, REPORT_SARIF };
+
+/* Begins as {.form = ...}; ended by report_fini. As text each finding is said on standard error at
+ * once; the other forms are gathered and printed at the end. */
+struct report {
+    enum report_form form;
+    json_t *documents;                     /* JSON: one row each. SARIF: the artifacts */
+    json_t *results;                       /* SARIF */
+    size_t valid, invalid, unreadable;     /* documents */
+    size_t severities[FINDING_NOTICE + 1]; /* findings */
+};
+
+/* -1 when there is no such form; NULL is text. */
+int report_form_parse(const char *name, enum report_form *form);
+/* What was found in the index-th document of an input; kind as kind_name says it. With -q only
+ * errors are kept. */
+void report_document(struct report *r, const struct input *in, size_t index, const char *kind,
+                     struct findings *findings);
+/* An input that could not be opened or read on (CODE_DATA); in is {0} or as it then was. */
+void report_unreadable(struct report *r, const char *file, const struct input *in,
+                       const struct err *err);
+/* The exit code of the run: 65 when something was unreadable, 1 when invalid, else 0. */
+enum code report_code(const struct report *r);
+/* Appends the report; nothing as text. */
+void report_print(const struct report *r, struct buf *out);
+void report_fini(struct report *r);
 
 /* Says every finding about the index-th document of an input on standard error. */
 void report_findings(struct findings *findings, const struct input *in, size_t index);
 /* The directory relative paths in this input begin at: the file's own, or for standard input the
  * working directory. NULL when that cannot be known. The caller frees. */
 char *report_base(const char *path);
+
+/* sarif.c */
+
+/* What SARIF calls a result. in may be NULL where its bytes are not at hand. */
+json_t *sarif_result(const struct finding *f, const char *file, const struct input *in);
+json_t *sarif_artifact(const char *file);
+/* The whole log; borrows what it is given. */
+json_t *sarif_log(json_t *artifacts, json_t *results, enum code code);
 
 #endif

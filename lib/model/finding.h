@@ -8,13 +8,14 @@ enum severity { FINDING_ERROR, FINDING_WARNING, FINDING_NOTICE };
 
 struct finding {
     enum severity severity;
-    const char *rule;    /* static: the id of a row of rules */
-    char *pointer;       /* JSON pointer into the document as it was written */
-    char *text;          /* lower case, no full stop; says what was expected */
-    char *hint;          /* what to do, or NULL */
-    char *where;         /* file:line:column once located, or NULL */
-    char *schema;        /* where the schema says so: URI#/pointer/of/keyword, or NULL */
-    const char *keyword; /* static: the last part of schema, or NULL */
+    const char *rule;      /* static: the id of a row of rules */
+    char *pointer;         /* JSON pointer into the document as it was written */
+    char *text;            /* lower case, no full stop; says what was expected */
+    char *hint;            /* what to do, or NULL */
+    char *where;           /* file:line:column once located, or NULL */
+    unsigned line, column; /* the same as numbers, from 1, column in bytes; 0: not known */
+    char *schema;          /* where the schema says so: URI#/pointer/of/keyword, or NULL */
+    const char *keyword;   /* static: the last part of schema, or NULL */
 };
 
 struct findings {
@@ -27,6 +28,8 @@ struct findings {
 struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
                             const char *pointer, const char *fmt, ...) PRINTF(5, 6);
 void finding_hint(struct finding *f, const char *fmt, ...) PRINTF(2, 3);
+/* Appends all of `from`, which is empty afterwards. */
+void findings_move(struct findings *to, struct findings *from);
 void findings_fini(struct findings *f);
 
 const char *severity_name(enum severity s);

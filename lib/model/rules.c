@@ -1,19 +1,11 @@
 /* What no schema can say: values that must agree with each other (model.md, "Semantic rules"). */
-#include "model/check.h"
+#include "model/rules.h"
 #include "text/size.h"
 #include "text/when.h"
+#include "text/write.h"
 
-struct ruling {
-    const struct model *model;
-    json_t *doc;
-    struct findings *findings;
-};
-
-static struct finding *break_rule(struct ruling *r, const char *rule, const char *pointer,
-                                  const char *fmt, ...) PRINTF(4, 5);
-
-static struct finding *break_rule(struct ruling *r, const char *rule, const char *pointer,
-                                  const char *fmt, ...)
+struct finding *rules_break(struct ruling *r, const char *rule, const char *pointer,
+                            const char *fmt, ...)
 {
     char text[600];
     va_list ap;
@@ -23,181 +15,196 @@ static struct finding *break_rule(struct ruling *r, const char *rule, const char
     return finding_add(r->findings, FINDING_ERROR, rule, pointer, "%s", text);
 }
 
-/* Both values of a pair as comparable numbers; false when one is missing or not of that sort. */
-static bool pair_values(const char *sort, const json_t *min, const json_t *max, int64_t v[2])
+/* Is min above max? Numbers, sizes and durations compare; of whatever else nothing is said. */
+static bool exceeds(const json_t *min, const json_t *max)
 {
+    struct duration low, high;
+    int64_t a, b;
     const char *why;
-    if (!min || !max)
-        return false;
+    if (json_is_integer(min) && json_is_integer(max))
+        return json_integer_value(min) > json_integer_value(max);
+    if (json_is_number(min) && json_is_number(max))
+        return json_number_value(min) > json_number_value(max);
     /* Rounded the same way: 0.1 GiB, no whole number of bytes, does not exceed 0.1 GiB. */
-    if (str_same(sort, "cores"))
-        return cores_parse(min, true, &v[0], &why) == 0 && cores_parse(max, true, &v[1], &why) == 0;
-    if (str_same(sort, "size"))
-        return size_parse(min, true, &v[0], &why) == 0 && size_parse(max, true, &v[1], &why) == 0;
-    struct duration a, b;
+    if (size_parse(min, true, &a, &why) == 0 && size_parse(max, true, &b, &why) == 0)
+        return a > b;
     if (!json_is_string(min) || !json_is_string(max) ||
-        duration_parse(json_string_value(min), &a, NULL, &why) < 0 ||
-        duration_parse(json_string_value(max), &b, NULL, &why) < 0)
+        duration_parse(json_string_value(min), &low, NULL, &why) < 0 ||
+        duration_parse(json_string_value(max), &high, NULL, &why) < 0)
         return false;
-    v[0] = duration_seconds(a, (struct when){0});
-    v[1] = duration_seconds(b, (struct when){0});
-    return true;
+    return duration_seconds(low, (struct when){0}) > duration_seconds(high, (struct when){0});
 }
 
-static void check_pairs(struct ruling *r, const json_t *spec, const char *pointer)
+static void check_pair(struct ruling *r, const json_t *object, const char *pointer, const char *min,
+                       const char *max, const char *clause)
 {
-    static const struct {
-        const char *min, *max, *sort, *clause;
-    } pairs[] = {
-        {"mincores", "maxcores", "cores", "2.2.2"},
-        {"minmemory", "maxmemory", "size", "2.2.2"},
-        {"minsize", "maxsize", "size", "2.2.3"},
-        {"minlifetime", "maxlifetime", "duration", "2.2.3"},
-        {"minduration", "maxduration", "duration", "2.4"},
-    };
-    for (size_t i = 0; i < COUNT(pairs); i++) {
-        const json_t *min = json_object_get(spec, pairs[i].min);
-        const json_t *max = json_object_get(spec, pairs[i].max);
-        int64_t v[2];
-        if (!pair_values(pairs[i].sort, min, max, v) || v[0] <= v[1])
-            continue;
-        own(str_fini) char *at = str_print("%s/%s", pointer, pairs[i].min);
-        own(str_fini) char *low = json_dumps(min, JSON_ENCODE_ANY);
-        own(str_fini) char *high = json_dumps(max, JSON_ENCODE_ANY);
-        break_rule(r, "min-exceeds-max", at, "%s is %s, must not exceed %s %s (Planner %s)",
-                   pairs[i].min, low, pairs[i].max, high, pairs[i].clause);
+    const json_t *low = json_object_get(object, min), *high = json_object_get(object, max);
+    if (!low || !high || !exceeds(low, high))
+        return;
+    own(str_fini) char *at = str_print("%s/%s", pointer, min);
+    own(str_fini) char *less = write_string(low);
+    own(str_fini) char *more = write_string(high);
+    rules_break(r, "min-exceeds-max", at, "%s is %s, must not exceed %s %s%s", min, less, max, more,
+                clause);
+}
+
+/* Whatever is called minX has a maxX above it, also in the types of a site. */
+static void check_pairs(struct ruling *r, json_t *object, const char *pointer, const char *clause)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach (object, key, value) {
+        own(str_fini) char *max = str_print("max%s", strlen(key) > 3 ? key + 3 : "");
+        if (str_begins(key, "min"))
+            check_pair(r, object, pointer, key, max, clause);
     }
 }
 
-static void rule_min_max(struct ruling *r)
+/* The planner counts in thousandths of a core and in bytes, and takes none of them for "not given".
+ * What it cannot count is no amount either. */
+static void check_amount(struct ruling *r, const json_t *object, const char *pointer,
+                         const char *key, bool cores)
 {
-    static const char *const places[] = {"/resources/compute", "/resources/storage"};
+    int (*parse)(const json_t *, bool, int64_t *, const char **) = cores ? cores_parse : size_parse;
+    const json_t *v = json_object_get(object, key);
+    int64_t down = 0, up = 0;
+    const char *why;
+    bool is_max = !str_begins(key, "min") && !str_same(key, "size");
+    bool counts = v && parse(v, false, &down, &why) == 0;
+    if (!v || (json_is_string(v) && !counts)) /* in a site's type the word may mean another thing */
+        return;
+    own(str_fini) char *at = str_print("%s/%s", pointer, key);
+    own(str_fini) char *said = write_string(v);
+    if (!counts || parse(v, true, &up, &why) < 0)
+        rules_break(r, "out-of-range", at, "%s is %s, more than can be counted", key, said);
+    else if (is_max && down == 0)
+        rules_break(r, "too-small", at, "%s is %s, expected at least %s (Planner 2.2.2)", key, said,
+                    cores ? "a thousandth of a core" : "one byte");
+}
+
+static void check_amounts(struct ruling *r, const json_t *object, const char *pointer)
+{
+    static const char *const cores[] = {"mincores", "maxcores", "cores"};
+    static const char *const sizes[] = {"minmemory", "maxmemory", "minsize",
+                                        "maxsize",   "size",      "memory"};
+    for (size_t i = 0; i < COUNT(cores); i++)
+        check_amount(r, object, pointer, cores[i], true);
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        check_amount(r, object, pointer, sizes[i], false);
+}
+
+bool rules_known(const struct ruling *r, const json_t *item)
+{
+    const char *type = json_text(item, "type");
+    return type && type_uri(r->model, type);
+}
+
+static void visit_amounts(void *context, json_t *item, const char *area, struct pointer *at)
+{
+    struct ruling *r = context;
+    json_t *spec = json_object_get(item, "spec");
+    own(str_fini) char *pointer = str_print("%s/spec", at->text);
+    if (!rules_known(r, item))
+        return;
+    check_pairs(r, spec, pointer,
+                str_same(area, "storage") ? " (Planner 2.2.3)" : " (Planner 2.2.2)");
+    check_amounts(r, spec, pointer);
+}
+
+static void rule_amounts(struct ruling *r)
+{
     size_t i;
     json_t *item;
-    for (size_t k = 0; k < COUNT(places); k++)
-        json_array_foreach (pointer_find(r->doc, places[k]), i, item) {
-            own(str_fini) char *at = str_print("%s/%zu/spec", places[k], i);
-            check_pairs(r, json_object_get(item, "spec"), at);
-        }
+    typed_each(r->model, r->doc, visit_amounts, r);
     json_array_foreach (json_object_get(r->doc, "datetime"), i, item) {
         own(str_fini) char *at = str_print("/datetime/%zu", i);
-        check_pairs(r, item, at);
+        check_pairs(r, item, at, " (Planner 2.4)");
     }
+}
+
+/* No two items of a list have the same value at a key. */
+static void check_unique(struct ruling *r, const json_t *list, const char *pointer, const char *key,
+                         const char *rule, const char *fault)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_text(json_array_get(list, i), key);
+        for (size_t j = 0; name && j < i; j++) {
+            if (!str_same(name, json_text(json_array_get(list, j), key)))
+                continue;
+            own(str_fini) char *at = str_print("%s/%zu/%s", pointer, i, key);
+            rules_break(r, rule, at, "the %s \"%s\" is given twice, %s", key, name, fault);
+            break;
+        }
+    }
+}
+
+static void check_names(struct ruling *r, const json_t *list, const char *pointer)
+{
+    check_unique(r, list, pointer, "name", "duplicate-name", "names are unique in a section");
 }
 
 static void rule_names(struct ruling *r)
 {
     static const char *const sections[] = {"/resources/compute", "/resources/storage",
-                                           "/authentication",    "/triggers",
-                                           "/callouts",          "/resources/compute/0/volumes"};
-    for (size_t k = 0; k < COUNT(sections); k++) {
-        json_t *list = pointer_find(r->doc, sections[k]);
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            const char *name = json_text(json_array_get(list, i), "name");
-            for (size_t j = 0; name && j < i; j++) {
-                if (!str_same(name, json_text(json_array_get(list, j), "name")))
-                    continue;
-                own(str_fini) char *at = str_print("%s/%zu/name", sections[k], i);
-                break_rule(r, "duplicate-name", at,
-                           "the name \"%s\" is used twice, names are "
-                           "unique in a section",
-                           name);
-            }
-        }
+                                           "/authentication", "/triggers", "/callouts"};
+    size_t i;
+    json_t *item;
+    for (size_t k = 0; k < COUNT(sections); k++)
+        check_names(r, pointer_find(r->doc, sections[k]), sections[k]);
+    json_array_foreach (pointer_find(r->doc, "/resources/compute"), i, item) {
+        own(str_fini) char *volumes = str_print("/resources/compute/%zu/volumes", i);
+        own(str_fini) char *extras = str_print("/resources/compute/%zu/spec/extras", i);
+        check_names(r, json_object_get(item, "volumes"), volumes);
+        if (rules_known(r, item))
+            check_names(r, pointer_find(r->doc, extras), extras);
     }
 }
 
-static const json_t *storage_called(struct ruling *r, const char *name)
+/* One value of a trigger, like COMPLETED, either starts or cancels. */
+static bool share_value(const char *a, const char *b, char **value)
+{
+    for (const char *p = a; *p; p += *p == ',') {
+        size_t n = strcspn(p, ",");
+        for (const char *q = b; *q; q += *q == ',') {
+            size_t m = strcspn(q, ",");
+            if (n == m && strncmp(p, q, n) == 0) {
+                *value = str_print("%.*s", (int)n, p);
+                return true;
+            }
+            q += m;
+        }
+        p += n;
+    }
+    return false;
+}
+
+static void check_conditions(struct ruling *r, const json_t *list, const char *pointer)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        for (size_t j = 0; j < i; j++) {
+            const json_t *a = json_array_get(list, i), *b = json_array_get(list, j);
+            own(str_fini) char *value = NULL;
+            if (!str_same(json_text(a, "name"), json_text(b, "name")) ||
+                str_same(json_text(a, "action"), json_text(b, "action")) ||
+                !share_value(json_text(a, "value"), json_text(b, "value"), &value))
+                continue;
+            own(str_fini) char *at = str_print("%s/%zu/value", pointer, i);
+            rules_break(r, "contradicting-conditions", at,
+                        "%s: %s both starts and cancels the job, expected one of them (Planner "
+                        "2.5.1)",
+                        json_text(a, "name"), value);
+        }
+}
+
+static void rule_conditions(struct ruling *r)
 {
     size_t i;
     json_t *item;
-    json_array_foreach (pointer_find(r->doc, "/resources/storage"), i, item)
-        if (str_same(json_text(item, "name"), name))
-            return item;
-    return NULL;
-}
-
-static void rule_volume_storage(struct ruling *r)
-{
-    size_t c, i;
-    json_t *compute, *volume;
-    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
-        json_array_foreach (json_object_get(compute, "volumes"), i, volume) {
-            const char *name = json_text(volume, "resource");
-            if (!name) {
-                own(str_fini) char *here = str_print("/resources/compute/%zu/volumes/%zu", c, i);
-                break_rule(
-                    r, "no-such-storage", here,
-                    "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
-            }
-            if (!name || storage_called(r, name))
-                continue;
-            own(str_fini) char *at = str_print("/resources/compute/%zu/volumes/%zu/resource", c, i);
-            const char *names[64] = {NULL};
-            size_t k, n = 0;
-            json_t *item;
-            json_array_foreach (pointer_find(r->doc, "/resources/storage"), k, item)
-                if (n < COUNT(names) - 1 && json_text(item, "name"))
-                    names[n++] = json_text(item, "name");
-            struct finding *f =
-                break_rule(r, "no-such-storage", at,
-                           "there is no storage called \"%s\" (Planner 2.2.3)", name);
-            const char *near = near_miss(name, names);
-            if (near)
-                finding_hint(f, "did you mean \"%s\"?", near);
-        }
-}
-
-/* Is `inner` the same path as `outer` or below it? */
-static bool lies_in(const char *inner, const char *outer)
-{
-    size_t n = strlen(outer);
-    while (n > 1 && outer[n - 1] == '/')
-        n--;
-    return strncmp(inner, outer, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
-}
-
-static bool is_writable(const json_t *volume)
-{
-    return str_same(json_text(volume, "mode"), "rw");
-}
-
-static void rule_mounts(struct ruling *r)
-{
-    json_t *volumes = pointer_find(r->doc, "/resources/compute/0/volumes");
-    for (size_t i = 0; i < json_array_size(volumes); i++) {
-        const json_t *a = json_array_get(volumes, i);
-        for (size_t j = 0; j < i; j++) {
-            const json_t *b = json_array_get(volumes, j);
-            const char *pa = json_text(a, "path"), *pb = json_text(b, "path");
-            bool same = lies_in(pa, pb) && lies_in(pb, pa);
-            bool nested = lies_in(pa, pb) || lies_in(pb, pa);
-            if (!same && (!nested || is_writable(a) == is_writable(b)))
-                continue;
-            own(str_fini) char *at = str_print("/resources/compute/0/volumes/%zu/path", i);
-            break_rule(r, "mount-overlap", at,
-                       same ? "%s and %s are the same place, each volume needs its own"
-                            : "%s and %s lie inside each other with different modes",
-                       pa, pb);
-        }
+    json_array_foreach (json_object_get(r->doc, "triggers"), i, item) {
+        own(str_fini) char *at = str_print("/triggers/%zu/spec/conditions", i);
+        if (rules_known(r, item))
+            check_conditions(r, pointer_find(r->doc, at), at);
     }
-}
-
-/* Mounts that would hide what every job has. */
-static void rule_mount_place(struct ruling *r)
-{
-    static const char *const kept[] = {"/proc", "/dev", "/execdm"};
-    size_t i;
-    json_t *volume;
-    json_array_foreach (pointer_find(r->doc, "/resources/compute/0/volumes"), i, volume)
-        for (size_t k = 0; k < COUNT(kept); k++) {
-            if (!lies_in(json_text(volume, "path"), kept[k]))
-                continue;
-            own(str_fini) char *at = str_print("/resources/compute/0/volumes/%zu/path", i);
-            struct finding *f =
-                break_rule(r, "mount-reserved", at, "%s is kept for the system", kept[k]);
-            finding_hint(f, "mount it below /inputs or /outputs");
-        }
 }
 
 static void rule_markers(struct ruling *r)
@@ -207,7 +214,8 @@ static void rule_markers(struct ruling *r)
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(r->doc, "callouts"), i, item) {
-        const char *s = json_text(json_object_get(item, "spec"), "content");
+        const char *s =
+            rules_known(r, item) ? json_text(json_object_get(item, "spec"), "content") : NULL;
         while (s && (s = strstr(s, "{{"))) {
             s += 2;
             const char *end = strstr(s, "}}");
@@ -220,8 +228,8 @@ static void rule_markers(struct ruling *r)
                 continue;
             own(str_fini) char *at = str_print("/callouts/%zu/spec/content", i);
             struct finding *f =
-                break_rule(r, "unknown-marker", at, "{{%s%s is no marker%s (Planner 2.5.2)", marker,
-                           end ? "}}" : "", end ? "" : ", expected }} at its end");
+                rules_break(r, "unknown-marker", at, "{{%s%s is no marker%s (Planner 2.5.2)",
+                            marker, end ? "}}" : "", end ? "" : ", expected }} at its end");
             const char *near = end ? near_miss(marker, known) : NULL;
             if (near)
                 finding_hint(f, "did you mean {{%s}}?", near);
@@ -239,66 +247,54 @@ static void rule_type_form(struct ruling *r)
 }
 
 /* A job that may run for no time does nothing. */
-static void rule_durations(struct ruling *r)
+static void check_length(struct ruling *r, const json_t *object, const char *pointer,
+                         const char *key, const char *clause)
 {
-    static const char *const keys[] = {"minduration", "maxduration"};
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(r->doc, "datetime"), i, item)
-        for (size_t k = 0; k < COUNT(keys); k++) {
-            struct duration d;
-            const char *text = json_text(item, keys[k]), *why;
-            if (!text || duration_parse(text, &d, NULL, &why) < 0 || d.months || d.sec || d.nsec)
-                continue;
-            own(str_fini) char *at = str_print("/datetime/%zu/%s", i, keys[k]);
-            break_rule(r, "zero-duration", at, "%s is no time at all, expected more (Planner 2.4)",
-                       keys[k]);
-        }
+    struct duration d;
+    const char *text = json_text(object, key), *why;
+    if (!text || duration_parse(text, &d, NULL, &why) < 0 || d.months || d.sec || d.nsec)
+        return;
+    own(str_fini) char *at = str_print("%s/%s", pointer, key);
+    rules_break(r, "zero-duration", at, "%s is no time at all, expected more%s", key, clause);
 }
 
-/* What no volume mounts, the program cannot see. */
-static void rule_unused_storage(struct ruling *r)
+static void rule_durations(struct ruling *r)
 {
-    size_t i, c, k;
-    json_t *storage, *compute, *volume;
-    json_array_foreach (pointer_find(r->doc, "/resources/storage"), i, storage) {
-        bool used = false;
-        json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
-            json_array_foreach (json_object_get(compute, "volumes"), k, volume)
-                used |= str_same(json_text(volume, "resource"), json_text(storage, "name"));
-        if (used)
-            continue;
-        own(str_fini) char *at = str_print("/resources/storage/%zu", i);
-        finding_add(r->findings, FINDING_NOTICE, "unused-storage", at,
-                    "no volume mounts \"%s\", the program will not see it (Planner 2.2.3)",
-                    json_text(storage, "name"));
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(r->doc, "datetime"), i, item) {
+        own(str_fini) char *at = str_print("/datetime/%zu", i);
+        check_length(r, item, at, "minduration", " (Planner 2.4)");
+        check_length(r, item, at, "maxduration", " (Planner 2.4)");
     }
 }
 
 void rules_task(const struct model *m, json_t *doc, struct findings *findings)
 {
     static void (*const rules[])(struct ruling *) = {
-        rule_min_max,     rule_names,     rule_volume_storage, rule_mounts,    rule_markers,
-        rule_mount_place, rule_durations, rule_unused_storage, rule_type_form,
+        rule_amounts,    rule_names,     rules_places,   rule_markers,
+        rule_conditions, rule_durations, rule_type_form,
     };
     struct ruling r = {m, doc, findings};
     for (size_t i = 0; i < COUNT(rules); i++)
         rules[i](&r);
 }
 
-void rules_platform(json_t *doc, struct findings *findings)
+void rules_platform(const struct model *m, json_t *doc, struct findings *findings)
 {
-    struct ruling r = {NULL, doc, findings};
-    static const char *const pairs[][2] = {{"maxcores", "cores"}, {"maxmemory", "memory"}};
-    const json_t *compute = json_object_get(doc, "compute");
-    for (size_t i = 0; i < COUNT(pairs); i++) {
-        const json_t *one = json_object_get(compute, pairs[i][0]);
-        const json_t *all = json_object_get(compute, pairs[i][1]);
-        int64_t v[2];
-        if (!pair_values(i ? "size" : "cores", one, all, v) || v[0] <= v[1])
-            continue;
-        own(str_fini) char *at = str_print("/compute/%s", pairs[i][0]);
-        break_rule(&r, "min-exceeds-max", at, "%s of one job must not exceed %s of all",
-                   pairs[i][0], pairs[i][1]);
-    }
+    static const char *const pairs[][3] = {{"/compute", "maxcores", "cores"},
+                                           {"/compute", "maxmemory", "memory"},
+                                           {"/datetime", "duration", "maxduration"}};
+    static const char *const typed[] = {"/executables", "/storage"};
+    struct ruling r = {m, doc, findings};
+    for (size_t i = 0; i < COUNT(pairs); i++)
+        check_pair(&r, pointer_find(doc, pairs[i][0]), pairs[i][0], pairs[i][1], pairs[i][2], "");
+    check_amounts(&r, json_object_get(doc, "compute"), "/compute");
+    for (size_t i = 0; i < COUNT(typed); i++)
+        check_unique(&r, pointer_find(doc, typed[i]), typed[i], "type", "duplicate-type",
+                     "only one of them would count");
+    check_length(&r, json_object_get(doc, "datetime"), "/datetime", "duration", "");
+    check_length(&r, json_object_get(doc, "datetime"), "/datetime", "maxduration", "");
+    check_length(&r, json_object_get(doc, "datetime"), "/datetime", "horizon", "");
+    check_length(&r, json_object_get(doc, "offers"), "/offers", "lifetime", "");
 }

@@ -93,6 +93,36 @@ static int fail(struct yaml_reader *r, yaml_mark_t mark, struct err *err, const 
     return fail_at(r, byte_of(r, mark), err, text);
 }
 
+/* libyaml says what its grammar wanted; a person wants to know what to mend. */
+static const char *in_words(const char *problem)
+{
+    static const char *const rows[][2] = {
+        {"mapping values are not allowed in this context",
+         "a second \": \" in one value; put the value in quotes, or mind the indentation"},
+        {"did not find expected key",
+         "expected a key like those before; mind the indentation, and text behind quotes"},
+        {"could not find expected ':'", "expected \": \" behind the key in the line before"},
+        {"did not find expected '-' indicator",
+         "expected \"- \" like the items before; mind the indentation"},
+        {"did not find expected ',' or ']'", "expected , or ] in the list that [ began"},
+        {"did not find expected ',' or '}'", "expected , or } in the mapping that { began"},
+        {"found unexpected end of stream", "the text ends inside quotes"},
+        {"found character that cannot start any token",
+         "no value begins with this character; put the value in quotes"},
+        {"found unknown escape character",
+         "there is no such escape; write \\\\ for a backslash, or use single quotes"},
+        {"found invalid Unicode character escape code", "there is no character of this number"},
+        {"did not find expected node content", "expected a value"},
+        {"did not find expected <document start>",
+         "expected nothing more, or --- and another document"},
+        {"found incompatible YAML document", "expected YAML 1.1 or 1.2"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (str_same(problem, rows[i][0]))
+            return rows[i][1];
+    return NULL;
+}
+
 #define BRIEF 64
 /* A text of the document's as a message shows it: not all of it, and no half characters. */
 static char *brief(const char *s, char out[BRIEF])
@@ -118,7 +148,7 @@ static bool stands(const struct yaml_reader *r, size_t at, const char *s)
 static int parser_failed(struct yaml_reader *r, struct err *err)
 {
     const yaml_parser_t *p = &r->parser;
-    const char *problem = p->problem ? p->problem : "not YAML";
+    const char *problem = p->problem ? p->problem : "not YAML", *words = in_words(problem);
     if (p->error == YAML_READER_ERROR)
         return fail_at(r, p->problem_offset, err, problem);
     const size_t at = byte_of(r, p->problem_mark);
@@ -126,9 +156,12 @@ static int parser_failed(struct yaml_reader *r, struct err *err)
         (stands(r, at - 1, "ud") || stands(r, at - 1, "uD")))
         return fail_at(r, at, err,
                        "half of a surrogate pair, expected both halves like \\ud83d\\ude00");
-    const char *hint = at < r->len && r->bytes[at] == '\t' ? "; indent with blanks, not tabs" : "";
-    return fail(r, p->problem_mark, err, "%s%s%s%s", problem, p->context ? " " : "",
-                p->context ? p->context : "", hint);
+    if (at < r->len && r->bytes[at] == '\t')
+        return fail_at(r, at, err, "a tab cannot stand here; indent with blanks, not tabs");
+    if (words)
+        return fail_at(r, at, err, words);
+    return fail(r, p->problem_mark, err, "%s%s%s", problem, p->context ? " " : "",
+                p->context ? p->context : "");
 }
 
 static int next_event(struct yaml_reader *r, yaml_event_t *e, struct err *err)

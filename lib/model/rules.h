@@ -1,0 +1,22 @@
+/* What rules.c and places.c share; everybody else calls check_document. */
+#ifndef MODEL_RULES_H
+#define MODEL_RULES_H
+
+#include "model/check.h"
+
+/* One document under its rules: canonical, and what its schemas say of it holds. */
+struct ruling {
+    const struct model *model;
+    json_t *doc;
+    struct findings *findings;
+};
+
+/* Adds an error. */
+struct finding *rules_break(struct ruling *r, const char *rule, const char *pointer,
+                            const char *fmt, ...) PRINTF(4, 5);
+/* Is the item's type known here? One that is not is carried untouched, whatever it says (EP-07). */
+bool rules_known(const struct ruling *r, const json_t *item);
+/* places.c */
+void rules_places(struct ruling *r);
+
+#endif

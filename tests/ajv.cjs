@@ -1,0 +1,24 @@
+// node ajv.cjs sarif FILE...    is each a SARIF 2.1.0 log, by the schema that @microsoft/jest-sarif carries?
+// node ajv.cjs SCHEMA FILE...   is each valid by a JSON Schema 2020-12 of ours?
+// NODE_PATH says where npm installed them. Exit 1 with what is wrong.
+const fs = require('fs'), path = require('path');
+const read = (file) => JSON.parse(fs.readFileSync(file, 'utf8'));
+const [which, ...files] = process.argv.slice(2);
+let validate;
+
+if (which === 'sarif') {
+    // its schema is of draft-04, which the ajv it brings reads with that draft's meta-schema
+    const home = path.dirname(require.resolve('@microsoft/jest-sarif/package.json'));
+    const own = (name) => require(require.resolve(name, {paths: [home]}));
+    const ajv = new (own('ajv'))({schemaId: 'auto', meta: false, allErrors: true});
+    ajv.addMetaSchema(own('ajv/lib/refs/json-schema-draft-04.json'));
+    validate = ajv.compile(require('@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json'));
+} else {
+    const Ajv = require('ajv/dist/2020');
+    validate = new Ajv({allErrors: true, strict: false, validateFormats: false}).compile(read(which));
+}
+for (const file of files)
+    if (!validate(read(file))) {
+        console.log(file, JSON.stringify(validate.errors, null, 1));
+        process.exitCode = 1;
+    }

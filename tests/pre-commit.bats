@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# contrib/pre-commit and contrib/ci: in real git repositories a wrong task is refused, a right one is not, and the
+# commands of the CI examples are typed as they stand there.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup() {
+    require git
+    private_state
+    export GIT_CONFIG_GLOBAL=$HOME/gitconfig GIT_CONFIG_NOSYSTEM=1
+    git config --global user.name tester
+    git config --global user.email tester@example.org
+    git config --global init.defaultBranch main
+    mkdir "$BATS_TEST_TMPDIR/repo"
+    cd "$BATS_TEST_TMPDIR/repo" || return
+    git init -q
+}
+
+hooked() {
+    ln -s "$TOP_SRCDIR/contrib/pre-commit/hook" .git/hooks/pre-commit
+}
+
+@test "hook: the first commit, with a task in it" {
+    hooked
+    echo 'name: a' >task.yaml
+    git add .
+    git commit -q -m good
+    [ "$(git rev-list --count HEAD)" -eq 1 ]
+}
+
+@test "hook: a wrong task is refused, with its place" {
+    hooked
+    mkdir -p sky/maps
+    printf 'name: a\nresorces: {}\n' >sky/maps/all.task.yaml
+    git add .
+    run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    [[ $output == *'sky/maps/all.task.yaml:2:1: error: /resorces: unknown key "resorces"; did you mean "resources"?'* ]]
+    run git rev-parse --verify -q HEAD
+    [ "$status" -ne 0 ]
+    # git's way round
+    git commit -q --no-verify -m bad
+}
+
+@test "hook: what is staged counts, not what lies in the tree" {
+    hooked
+    echo 'nmae: a' >task.yaml
+    git add .
+    echo 'name: a' >task.yaml
+    run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    git add .
+    echo 'nmae: b' >task.yaml
+    git commit -q -m good
+    # from below the top, and a commit of one file only
+    mkdir below
+    cd below
+    echo 'nmae: c' >c.task.yaml
+    git add .
+    run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    echo 'name: a' >../other.task.yaml
+    git add ../other.task.yaml
+    git commit -q -m good ../other.task.yaml
+    [ "$(git show --name-only --format= HEAD)" = other.task.yaml ]
+}
+
+@test "hook: names with blanks, line ends and quotes; deleted, renamed and linked files" {
+    hooked
+    local odd=$'a "b"\n\'c\' d.task.yaml'
+    echo 'name: a' >"$odd"
+    echo 'name: b' >'-q.task.yaml'
+    echo 'nmae: a' >none.yaml
+    ln -s none.yaml link.task.yaml
+    git add .
+    git commit -q -m good
+    echo 'nmae: a' >"$odd"
+    git add .
+    run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    git rm -q -f "$odd" -- '-q.task.yaml'
+    git commit -q -m deleted
+    git mv none.yaml now.task.yaml
+    run git commit -q -m renamed
+    [ "$status" -ne 0 ]
+}
+
+@test "hook: the repository says which files are tasks" {
+    hooked
+    mkdir 'my jobs'
+    git config --add execdm.tasks ':(glob)my jobs/*.yaml'
+    git config --add execdm.tasks '*.job'
+    echo 'nmae: a' >'my jobs/a.yaml'
+    git add .
+    run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    [[ $output == *'my jobs/a.yaml:1:1: error'* ]]
+    echo 'nmae: a' >other.task.yaml
+    echo 'name: a' >'my jobs/a.yaml'
+    echo 'nmae: a' >b.job
+    git add .
+    run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    [[ $output == *b.job:1:1* && $output != *other.task.yaml* ]]
+    echo 'name: b' >b.job
+    git add .
+    git commit -q -m good
+}
+
+@test "hook: what cannot be looked up is refused, and nothing is left behind" {
+    hooked
+    mkdir ../tmp
+    git config --add execdm.tasks ':(nonsense)*.job'
+    echo 'name: a' >task.yaml
+    git add .
+    TMPDIR=$BATS_TEST_TMPDIR/tmp run git commit -q -m bad
+    [ "$status" -ne 0 ]
+    [[ $output == *nonsense* ]]
+    git config --unset-all execdm.tasks
+    TMPDIR=$BATS_TEST_TMPDIR/tmp git commit -q -m good
+    [ -z "$(ls ../tmp)" ]
+}
+
+@test "hook: nothing staged that is a task, and no execdm-validate" {
+    hooked
+    echo hello >README
+    git add .
+    git commit -q -m good
+    echo 'name: a' >task.yaml
+    git add .
+    local path=$PATH
+    PATH=/usr/bin:/bin run git commit -q -m good
+    PATH=$path
+    [ "$status" -ne 0 ]
+    [[ $output == *'execdm-validate is not on the PATH'* ]]
+}
+
+# bats test_tags=real
+@test "pre-commit: the hook of .pre-commit-hooks.yaml is found and run" {
+    require pre-commit
+    mkdir -p ../hooks/contrib/pre-commit
+    cp "$TOP_SRCDIR/.pre-commit-hooks.yaml" ../hooks/
+    cp "$TOP_SRCDIR/contrib/pre-commit/hook" ../hooks/contrib/pre-commit/
+    git init -q ../hooks
+    git -C ../hooks add .
+    git -C ../hooks commit -q -m hooks
+    pre-commit validate-manifest "$TOP_SRCDIR/.pre-commit-hooks.yaml"
+    echo 'name: a' >'a b.task.yaml'
+    echo 'nmae: a' >none.yaml
+    git add .
+    pre-commit try-repo ../hooks execdm-validate --all-files >out
+    grep -q 'execdm-validate.*Passed' out
+    mkdir sub
+    echo 'nmae: a' >sub/task.yml
+    git add .
+    run pre-commit try-repo ../hooks execdm-validate --all-files
+    [ "$status" -eq 1 ]
+    [[ $output == *'sub/task.yml:1:1: error: /nmae: unknown key "nmae"; did you mean "name"?'* ]]
+    [[ $output != *none.yaml* ]]
+}
+
+# The lines of an example that check, typed in a repository with one wrong task.
+ci_command() { # FILE
+    sed -n "s/^ *\(- \)\{0,1\}\(git ls-files .*\)/\2/p" "$TOP_SRCDIR/contrib/ci/$1"
+}
+
+@test "ci: the examples are YAML, and what they run checks the tasks of a repository" {
+    require jq
+    local file
+    for file in github gitlab; do
+        run execdm-validate "$TOP_SRCDIR/contrib/ci/$file.yaml"
+        [ "$status" -eq 1 ] # read, but no task
+    done
+    mkdir sky
+    printf 'name: a\nresorces: {}\n' >'sky/a b.task.yaml'
+    echo 'name: a' >task.yaml
+    git add .
+    ci_command github.yaml >typed
+    [ -s typed ]
+    run bash -e -o pipefail typed
+    [ "$status" -ne 0 ]
+    jq -e '.version == "2.1.0" and (.runs[0].results | length == 1)
+        and .runs[0].results[0].locations[0].physicalLocation.region.startLine == 2' execdm.sarif
+    ci_command gitlab.yaml >typed
+    bash -e -o pipefail typed
+    jq -f "$TOP_SRCDIR/contrib/ci/codequality.jq" report.json >codequality.json
+    jq -e 'length == 1 and .[0].severity == "major" and .[0].check_name == "unknown-key" and
+        .[0].location == {path: "sky/a b.task.yaml", lines: {begin: 2}} and (.[0].fingerprint | length > 10)' codequality.json
+}
