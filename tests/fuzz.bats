@@ -27,6 +27,10 @@ replay() {
     replay json 100
 }
 
+@test "the kept corpus of schemas and instances is checked as promised" {
+    replay schema 100
+}
+
 @test "the kept corpus of instants, durations, windows and sizes is read as promised" {
     replay when 100
 }

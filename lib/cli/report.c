@@ -2,16 +2,25 @@
 #include "cli/prog.h"
 #include "cli/report.h"
 
+/* All by one walk over the document: there may be thousands. */
 static void locate(struct findings *findings, const struct input *in, size_t index)
 {
+    if (findings->n == 0)
+        return;
+    struct place *places = mem_new(findings->n * sizeof(*places));
+    for (size_t i = 0; i < findings->n; i++)
+        places[i].pointer = findings->list[i].pointer;
+    input_places(in, index, places, findings->n);
     for (size_t i = 0; i < findings->n; i++) {
         struct finding *f = &findings->list[i];
         if (f->where)
             continue;
-        input_locate(in, index, f->pointer, &f->line, &f->column);
+        f->line = places[i].line;
+        f->column = places[i].column;
         f->where =
             f->line ? str_print("%s:%u:%u", in->name, f->line, f->column) : str_new(in->name);
     }
+    free(places);
 }
 
 static void say(const struct finding *f)

@@ -115,7 +115,7 @@ static const char *in_words(const char *problem)
         {"did not find expected node content", "expected a value"},
         {"did not find expected <document start>",
          "expected nothing more, or --- and another document"},
-        {"found incompatible YAML document", "expected YAML 1.1 or 1.2"},
+        {"found incompatible YAML document", "expected YAML 1.2; remove the %YAML directive"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         if (str_same(problem, rows[i][0]))
