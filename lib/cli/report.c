@@ -14,24 +14,26 @@ static int by_place(const void *left, const void *right)
     return order ? order : strcmp(a->text, b->text);
 }
 
+/* All by one walk over the document: there may be thousands. */
 static void locate(struct findings *findings, const struct input *in, size_t index)
 {
-    struct place *places = mem_new((findings->n + 1) * sizeof(*places));
+    if (findings->n == 0)
+        return;
+    struct place *places = mem_new(findings->n * sizeof(*places));
     for (size_t i = 0; i < findings->n; i++)
         places[i].pointer = findings->list[i].pointer;
-    if (findings->n)
-        input_places(in, index, places, findings->n);
+    input_places(in, index, places, findings->n);
     for (size_t i = 0; i < findings->n; i++) {
         struct finding *f = &findings->list[i];
+        if (f->where)
+            continue;
         f->line = places[i].line;
         f->column = places[i].column;
-        free(f->where);
         f->where =
             f->line ? str_print("%s:%u:%u", in->name, f->line, f->column) : str_new(in->name);
     }
     free(places);
-    if (findings->n)
-        qsort(findings->list, findings->n, sizeof(*findings->list), by_place);
+    qsort(findings->list, findings->n, sizeof(*findings->list), by_place);
 }
 
 static void say(const struct finding *f)

@@ -316,7 +316,7 @@ static void test_errors(void)
         /* directives */
         {"%YAML 1.1\n---\na: no\n", "x:1:1", "expected YAML 1.2, not 1.1"},
         {"a: 1\n...\n%YAML 1.1\n---\nb: 1\n", "x:3:1", "expected YAML 1.2, not 1.1"},
-        {"%YAML 2.0\n---\na: no\n", "x:1:1", "expected YAML 1.1 or 1.2"},
+        {"%YAML 2.0\n---\na: no\n", "x:1:1", "expected YAML 1.2"},
         {"%TAG ! tag:x,2000:\n---\na: 1\n", "x:1:1", "%TAG"},
         {"%OTHER x\n---\na: 1\n", "x:1:7", "unknown directive"},
         /* the same key, however it is written */
