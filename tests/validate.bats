@@ -262,7 +262,7 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     exits 1 --as=job t.json
     exits 1 --as=answer t.json
     exits 64 --as=offers t.json
-    grep -q 'job, platform, .* or finding, not "offers"' err
+    grep -q 'job, platform, .* or report, not "offers"' err
     exits 64 --as=offers missing.json
     printf 'name: lab\ndriver: local\noffers: {lifetime: 60}\n' >p.yaml
     exits 1 p.yaml
