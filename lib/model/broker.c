@@ -831,7 +831,7 @@ bool broker_import(enum kind kind, json_t *doc, struct moves *moves, struct find
     const size_t errors = findings->errors;
     if (kind != KIND_TASK || is_answer(doc)) {
         struct finding *f =
-            finding_add(findings, FINDING_ERROR, "wrong-type-here", "",
+            finding_add(findings, FINDING_ERROR, "not-a-request", "",
                         "this is what an ExecutionBroker answered, expected a request for one");
         finding_hint(f, "accept its offers there; what was asked can be read here");
         return false;
