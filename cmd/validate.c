@@ -8,25 +8,58 @@
 #include "model/rule.h"
 #include "text/doc.h"
 
-static const char *as_kind, *form_name;
-static bool wants_rules, wants_types;
+static const char *as_kind, *form_name, *schema_file;
+static struct strs maps;
+static bool wants_rules, wants_types, assert_format;
 
 static const struct opt options[] = {
     {.name = "as",
      .arg = "KIND",
      .text = &as_kind,
-     .help = "what the documents are: task, answer, job or platform"},
+     .help = "what the documents are: task, offer, answer, job, platform..."},
     {.name = "report",
      .arg = "text|json|sarif",
      .text = &form_name,
      .help = "write a report instead of the documents"},
+    {.name = "schema",
+     .arg = "FILE",
+     .text = &schema_file,
+     .help = "validate any document with this JSON Schema instead"},
+    {.name = "map",
+     .arg = "PREFIX=DIR",
+     .list = &maps,
+     .help = "with --schema: schemas whose URI begins with PREFIX are files in DIR"},
+    {.name = "assert-format",
+     .flag = &assert_format,
+     .help = "with --schema: strings must have the form that format says"},
     {.name = "rules", .flag = &wants_rules, .help = "list the rules"},
     {.name = "types", .flag = &wants_types, .help = "list the known types"},
     {0},
 };
 
+/* What documents are held against: the model, or with --schema a schema of others. */
+struct yardstick {
+    struct model model;
+    struct foreign foreign;
+};
+
+static int check(struct yardstick *y, json_t *doc, const char *base, const char **kind,
+                 struct findings *findings, struct err *err)
+{
+    struct pointer at = {0};
+    enum kind known = kind_of(doc);
+    if (y->foreign.schema) {
+        *kind = "document";
+        return schema_check(y->foreign.schema, doc, &at, findings, NULL, err);
+    }
+    if (as_kind)
+        kind_parse(as_kind, &known);
+    *kind = kind_name(known);
+    return check_document(&y->model, known, doc, base, findings, err);
+}
+
 /* One input, to its end or to what cannot be read; the next one may be better. */
-static int validate_documents(struct model *m, struct input *in, const char *base,
+static int validate_documents(struct yardstick *y, struct input *in, const char *base,
                               struct report *report, struct buf *out, struct err *err)
 {
     for (;;) {
@@ -35,12 +68,10 @@ static int validate_documents(struct model *m, struct input *in, const char *bas
         int rc = input_next(in, &doc, err);
         if (rc <= 0)
             return rc;
-        enum kind kind = kind_of(doc);
-        if (as_kind)
-            kind_parse(as_kind, &kind);
-        if (check_document(m, kind, doc, base, &findings, err) < 0)
+        const char *kind = NULL;
+        if (check(y, doc, base, &kind, &findings, err) < 0)
             return -1;
-        report_document(report, in, in->docs - 1, kind_name(kind), &findings);
+        report_document(report, in, in->docs - 1, kind, &findings);
         if (report->form == REPORT_TEXT && !findings.errors)
             prog_document(out, doc);
         if (prog_flush(out, err) < 0) /* all or nothing holds per document */
@@ -48,14 +79,14 @@ static int validate_documents(struct model *m, struct input *in, const char *bas
     }
 }
 
-static int validate_input(struct model *m, const char *path, struct report *report, struct buf *out,
-                          struct err *err)
+static int validate_input(struct yardstick *y, const char *path, struct report *report,
+                          struct buf *out, struct err *err)
 {
     own(input_close) struct input in = {0};
     own(str_fini) char *base = report_base(path);
     int rc = input_open(&in, path, err);
     if (rc == 0)
-        rc = validate_documents(m, &in, base, report, out, err);
+        rc = validate_documents(y, &in, base, report, out, err);
     if (rc == 0 || err->code != CODE_DATA)
         return rc;
     report_unreadable(report, !path || str_same(path, "-") ? "<stdin>" : path, &in, err);
@@ -141,24 +172,56 @@ static int list(char **operands, enum report_form form, struct buf *out, struct 
     return CODE_OK;
 }
 
+/* A schema that breaks the meta-schema is reported as the document it is. */
+static int open_foreign(struct yardstick *y, struct report *report, struct err *err)
+{
+    own(findings_fini) struct findings findings = {0};
+    own(input_close) struct input in = {0};
+    if (foreign_open(&y->foreign, &y->model, schema_file, maps.list, assert_format, &findings,
+                     err) < 0)
+        return -1;
+    if (y->foreign.schema)
+        return 0;
+    if (input_open(&in, schema_file, err) < 0)
+        return -1;
+    report_document(report, &in, 0, "schema", &findings);
+    return err_set(err, CODE_CONFIG, "%s is no schema of draft 2020-12", schema_file);
+}
+
+static void yardstick_fini(struct yardstick *y)
+{
+    foreign_close(&y->foreign);
+    model_close(&y->model);
+}
+
+static int unknown_kind(struct err *err)
+{
+    own(str_fini) char *kinds = kind_list();
+    return err_set(err, CODE_USAGE, "--as is %s, not \"%s\"", kinds, as_kind);
+}
+
 static int run(char **operands, struct buf *out, struct err *err)
 {
-    own(model_close) struct model model = {0};
+    own(yardstick_fini) struct yardstick yardstick = {0};
     own(report_fini) struct report report = {0};
     enum kind kind;
     if (as_kind && kind_parse(as_kind, &kind) < 0)
-        return err_set(err, CODE_USAGE, "--as is task, answer, job or platform, not \"%s\"",
-                       as_kind);
+        return unknown_kind(err);
     if (report_form_parse(form_name, &report.form) < 0)
         return err_set(err, CODE_USAGE, "--report is text, json or sarif, not \"%s\"", form_name);
+    if (!schema_file && (maps.n || assert_format))
+        return err_set(err, CODE_USAGE, "--map and --assert-format go with --schema");
+    if (schema_file && as_kind)
+        return err_set(err, CODE_USAGE, "--as and --schema exclude each other");
     if (wants_rules || wants_types)
         return list(operands, report.form, out, err);
-    if (model_open(&model, NULL, err) < 0)
+    if (model_open(&yardstick.model, NULL, err) < 0 ||
+        (schema_file && open_foreign(&yardstick, &report, err) < 0))
         return -1;
-    if (!*operands && validate_input(&model, NULL, &report, out, err) < 0)
+    if (!*operands && validate_input(&yardstick, NULL, &report, out, err) < 0)
         return -1;
     for (; *operands; operands++)
-        if (validate_input(&model, *operands, &report, out, err) < 0)
+        if (validate_input(&yardstick, *operands, &report, out, err) < 0)
             return -1;
     report_print(&report, out);
     return (int)report_code(&report);

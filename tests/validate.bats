@@ -261,9 +261,9 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     grep -q 'the key "driver" is missing' err
     exits 1 --as=job t.json
     exits 1 --as=answer t.json
-    exits 64 --as=offer t.json
-    grep -q 'not "offer"' err
-    exits 64 --as=offer missing.json
+    exits 64 --as=offers t.json
+    grep -q 'job, platform, .* or finding, not "offers"' err
+    exits 64 --as=offers missing.json
     printf 'name: lab\ndriver: local\noffers: {lifetime: 60}\n' >p.yaml
     exits 1 p.yaml
     grep -q ' /offers/lifetime: ' err
@@ -273,8 +273,8 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     require jq
     printf 'name: ""\ndatetime: [{start: 2026-01-01}]\n' >t.yaml
     exits 1 --log=json t.yaml
-    same '{"severity":"notice","rule":"sloppy-form","pointer":"/datetime/0/start","text":"\"2026-01-01\" is read as 2026-01-01T00:00:00Z","where":"t.yaml:2:13"}
-{"severity":"error","rule":"out-of-range","pointer":"/name","text":"name: expected at least 1 characters, got 0","where":"t.yaml:1:1"}' \
+    same '{"severity":"error","rule":"out-of-range","pointer":"/name","text":"name: expected at least 1 character, got 0","where":"t.yaml:1:1","schema":"https://www.purl.org/ivoa.net/execdm/1/definitions.json#/$defs/name/minLength","keyword":"minLength"}
+{"severity":"notice","rule":"sloppy-form","pointer":"/datetime/0/start","text":"\"2026-01-01\" is read as 2026-01-01T00:00:00Z","where":"t.yaml:2:13"}' \
         "$(cat err)"
     exits 1 --log=json -q t.yaml
     same 1 "$(wc -l <err)"

@@ -222,8 +222,7 @@ static void canon_alias(void *context, json_t *item, const char *area, struct po
     json_object_set_new(item, "type", json_string(uri));
 }
 
-void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
-                     struct findings *findings)
+void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings)
 {
     struct pointer at = {0};
     struct alias_context context = {m, findings};
@@ -233,38 +232,45 @@ void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
     typed_each(m, doc, canon_alias, &context);
 }
 
-void canon_answer(const struct model *m, json_t *doc, struct findings *findings)
+static void one_offer(const struct model *m, json_t *offer, struct pointer *at,
+                      struct findings *findings)
 {
     static const char *const parts[] = {"executable",     "resources", "datetime",
                                         "authentication", "triggers",  "callouts"};
-    size_t i;
-    json_t *offer;
-    json_array_foreach (json_object_get(doc, "offers"), i, offer) {
-        struct pointer at = {0};
-        pointer_key(&at, "offers");
-        pointer_index(&at, i);
-        for (size_t k = 0; k < COUNT(parts); k++) {
-            json_t *part = json_object_get(offer, parts[k]);
-            size_t up = pointer_key(&at, parts[k]);
-            if (json_is_null(part)) {
-                notice(findings, at.text, "%s: null is read as not given", parts[k]);
-                json_object_del(offer, parts[k]);
-            } else {
-                drop_nulls(m, part, &at, findings);
-            }
-            pointer_up(&at, up);
+    for (size_t k = 0; k < COUNT(parts); k++) {
+        json_t *part = json_object_get(offer, parts[k]);
+        const size_t up = pointer_key(at, parts[k]);
+        if (json_is_null(part)) {
+            notice(findings, at->text, "%s: null is read as not given", parts[k]);
+            json_object_del(offer, parts[k]);
+        } else {
+            drop_nulls(m, part, at, findings);
         }
+        pointer_up(at, up);
     }
 }
 
-/* Formats: a string with a format known here is rewritten the canonical way. NULL: left alone. */
-struct formats {
-    struct model *model;
-    const char *base;
-    struct pointer *at;
-    struct findings *findings;
-    struct err *err;
-};
+void canon_offer(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings)
+{
+    struct pointer at = {0};
+    (void)moves;
+    one_offer(m, doc, &at, findings);
+}
+
+void canon_answer(const struct model *m, json_t *doc, struct moves *moves,
+                  struct findings *findings)
+{
+    struct pointer at = {0};
+    size_t i;
+    json_t *offer;
+    (void)moves;
+    pointer_key(&at, "offers");
+    json_array_foreach (json_object_get(doc, "offers"), i, offer) {
+        const size_t up = pointer_index(&at, i);
+        one_offer(m, offer, &at, findings);
+        pointer_up(&at, up);
+    }
+}
 
 static char *canon_instant(const char *s, bool *sloppy)
 {
@@ -314,7 +320,7 @@ static char *absolute(const char *base, const char *path)
     return buf_take(&b);
 }
 
-static char *relative(struct formats *f, const char *path)
+static char *relative(struct canon *f, const char *path)
 {
     if (*path == '~' || *path == '$') {
         finding_hint(finding_add(f->findings, FINDING_ERROR, "relative-path", f->at->text,
@@ -330,7 +336,7 @@ static char *relative(struct formats *f, const char *path)
 }
 
 /* location: a URI, or a path that becomes a file: URL. */
-static char *canon_location(struct formats *f, const char *s)
+static char *canon_location(struct canon *f, const char *s)
 {
     own(str_fini) char *scheme = uri_scheme(s);
     if (scheme || *s == '\0')
@@ -341,7 +347,7 @@ static char *canon_location(struct formats *f, const char *s)
 
 /* image: oci:DIR[:TAG] and oci-archive:FILE[:TAG] get an absolute path; other names are of
  * registries. */
-static char *canon_image(struct formats *f, const char *s)
+static char *canon_image(struct canon *f, const char *s)
 {
     static const char *const prefixes[] = {"oci:", "oci-archive:"};
     for (size_t i = 0; i < COUNT(prefixes); i++) {
@@ -354,7 +360,7 @@ static char *canon_image(struct formats *f, const char *s)
 }
 
 /* P1M is a month, which who meant a minute should hear (EP-69). */
-static void notice_months(struct formats *f, const char *s)
+static void notice_months(struct canon *f, const char *s)
 {
     struct duration d;
     const char *why;
@@ -364,17 +370,20 @@ static void notice_months(struct formats *f, const char *s)
                     d.months, d.months % 12);
 }
 
-static json_t *canon_value(struct formats *f, const char *format, const char *s)
+void canon_format(void *context, const char *format, json_t *string, struct pointer *at)
 {
     static const struct {
         const char *format;
         char *(*time)(const char *s, bool *sloppy);
-        char *(*path)(struct formats *f, const char *s);
+        char *(*path)(struct canon *f, const char *s);
     } rows[] = {
         {"date-time", canon_instant, NULL},   {"duration", canon_duration, NULL},
         {"start-window", canon_window, NULL}, {"location", NULL, canon_location},
         {"image", NULL, canon_image},
     };
+    struct canon *f = context;
+    const char *s = json_string_value(string);
+    f->at = at;
     for (size_t i = 0; i < COUNT(rows); i++) {
         if (!str_same(rows[i].format, format))
             continue;
@@ -383,49 +392,10 @@ static json_t *canon_value(struct formats *f, const char *format, const char *s)
             notice_months(f, s);
         own(str_fini) char *text = rows[i].time ? rows[i].time(s, &sloppy) : rows[i].path(f, s);
         if (!text || str_same(text, s))
-            return NULL;
+            return;
         if (sloppy)
-            notice(f->findings, f->at->text, "\"%s\" is read as %s", s, text);
-        return json_string(text);
+            notice(f->findings, at->text, "\"%s\" is read as %s", s, text);
+        json_string_set(string, text);
+        return;
     }
-    return NULL;
-}
-
-/* The canonical value of v by this schema, a new reference, or NULL when v stays (its parts may
- * change in place). */
-static json_t *walk(struct formats *f, json_t *root, json_t *schema, json_t *v)
-{
-    size_t i;
-    const char *key;
-    json_t *item, *sub, *better;
-    schema = schema_deref(&f->model->source, &root, schema, f->err);
-    if (!schema || !json_is_object(schema))
-        return NULL;
-    const char *format = json_text(schema, "format");
-    if (format && json_is_string(v))
-        return canon_value(f, format, json_string_value(v));
-    json_object_foreach (json_object_get(schema, "properties"), key, sub) {
-        size_t up = pointer_key(f->at, key);
-        item = json_object_get(v, key);
-        if (item && (better = walk(f, root, sub, item)))
-            json_object_set_new(v, key, better);
-        pointer_up(f->at, up);
-    }
-    sub = json_object_get(schema, "items");
-    json_array_foreach (v, i, item) {
-        size_t up = pointer_index(f->at, i);
-        if (sub && (better = walk(f, root, sub, item)))
-            json_array_set_new(v, i, better);
-        pointer_up(f->at, up);
-    }
-    return NULL;
-}
-
-int canon_formats(struct model *m, json_t *root, json_t *schema, json_t *doc, const char *base,
-                  struct pointer *at, struct findings *findings, struct err *err)
-{
-    struct formats f = {m, base, at, findings, err};
-    err->code = CODE_OK;
-    json_decref(walk(&f, root, schema, doc));
-    return err->code == CODE_OK ? 0 : -1;
 }

@@ -1,13 +1,25 @@
 #include "model/check.h"
 #include "model/broker.h"
+#include "text/buf.h"
 
 static const struct {
-    const char *name, *schema, *key; /* a document with this key is of this kind */
+    const char *name, *schema;
+    const char *key; /* a document with this key is of this kind */
+    void (*canon)(const struct model *m, json_t *doc, struct moves *moves,
+                  struct findings *findings);
+    void (*rules)(const struct model *m, json_t *doc, struct findings *findings);
 } kinds[] = {
-    [KIND_TASK] = {"task", "task.json", NULL},
-    [KIND_ANSWER] = {"answer", "answer.json", "offers"},
-    [KIND_JOB] = {"job", "job.json", "phase"},
-    [KIND_PLATFORM] = {"platform", "platform.json", "driver"},
+    [KIND_TASK] = {"task", "task.json", NULL, canon_task, rules_task},
+    [KIND_OFFER] = {"offer", "offer.json", NULL, canon_offer, NULL},
+    [KIND_ANSWER] = {"answer", "answer.json", "offers", canon_answer, NULL},
+    [KIND_JOB] = {"job", "job.json", "phase", NULL, NULL},
+    [KIND_PLATFORM] = {"platform", "platform.json", "driver", NULL, rules_platform},
+    [KIND_CONFIGURATION] = {"configuration", "configuration.json", "execdm", NULL, NULL},
+    [KIND_LOCATOR] = {"data-locator", "data-locator.json", NULL, NULL, NULL},
+    [KIND_MANIFEST] = {"manifest", "manifest.json", NULL, NULL, NULL},
+    [KIND_STAGE_REPORT] = {"stage-report", "stage-report.json", NULL, NULL, NULL},
+    [KIND_DRIVER] = {"driver", "driver.json", NULL, NULL, NULL},
+    [KIND_FINDING] = {"finding", "finding.json", NULL, NULL, NULL},
 };
 
 enum kind kind_of(const json_t *doc)
@@ -35,6 +47,14 @@ const char *kind_name(enum kind kind)
     return kinds[kind].name;
 }
 
+char *kind_list(void)
+{
+    struct buf b = {0};
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        buf_print(&b, "%s%s", i == 0 ? "" : i + 1 == COUNT(kinds) ? " or " : ", ", kinds[i].name);
+    return buf_take(&b);
+}
+
 static void visit_list(const struct model *m, json_t *list, const char *area, struct pointer *at,
                        typed_visit *visit, void *context)
 {
@@ -44,7 +64,7 @@ static void visit_list(const struct model *m, json_t *list, const char *area, st
         size_t up = pointer_index(at, i);
         visit(context, item, area, at);
         json_t *extras = json_object_get(json_object_get(item, "spec"), "extras");
-        if (str_same(area, "resource") && extras && type_uri(m, json_text(item, "type"))) {
+        if (str_same(area, "compute") && extras && type_uri(m, json_text(item, "type"))) {
             pointer_key(at, "spec");
             pointer_key(at, "extras");
             visit_list(m, extras, "extra", at, visit, context);
@@ -58,7 +78,7 @@ void typed_each(const struct model *m, json_t *doc, typed_visit *visit, void *co
     static const struct {
         const char *section, *key, *area;
     } places[] = {
-        {"resources", "compute", "resource"},       {"resources", "storage", "storage"},
+        {"resources", "compute", "compute"},        {"resources", "storage", "storage"},
         {NULL, "authentication", "authentication"}, {NULL, "triggers", "webservice"},
         {NULL, "callouts", "webservice"},
     };
@@ -80,13 +100,23 @@ void typed_each(const struct model *m, json_t *doc, typed_visit *visit, void *co
     }
 }
 
+/* What a check of one document goes along with. */
 struct check_context {
     struct model *model;
-    const char *base;
+    struct canon canon;
     struct findings *findings;
     struct err *err;
     bool failed;
 };
+
+/* Applies a schema, and the canonical form of what has a format. */
+static void apply(struct check_context *c, const struct schema *schema, json_t *v,
+                  struct pointer *at)
+{
+    const struct schema_hook hook = {canon_format, &c->canon};
+    if (!schema || schema_check(schema, v, at, c->findings, &hook, c->err) < 0)
+        c->failed = true;
+}
 
 /* The spec of a known type goes by that type's own schema, so that a finding speaks of it. */
 static void check_type(void *context, json_t *item, const char *area, struct pointer *at)
@@ -107,25 +137,15 @@ static void check_type(void *context, json_t *item, const char *area, struct poi
         return;
     }
     const char *belongs = type_area(c->model, type);
-    if (!str_same(belongs, area) && !(str_same(area, "extra") && str_same(belongs, "resource"))) {
+    if (!str_same(belongs, area)) {
         finding_add(c->findings, FINDING_ERROR, "wrong-type-here", at->text,
                     "the type \"%s\" is one of %s, expected one of %s", type_short(type), belongs,
                     area);
         return;
     }
-    json_t *schema = type_schema(c->model, type, c->err);
-    if (!schema) {
-        c->failed = true;
-        return;
-    }
     own(json_fini) json_t *empty = json_object();
-    size_t up = pointer_key(at, "spec");
-    if (spec)
-        c->failed =
-            canon_formats(c->model, schema, schema, spec, c->base, at, c->findings, c->err) < 0;
-    if (!c->failed)
-        c->failed = schema_check(&c->model->source, schema, schema, spec ? spec : empty, at,
-                                 c->findings, c->err) < 0;
+    const size_t up = pointer_key(at, "spec");
+    apply(c, type_schema(c->model, type, c->err), spec ? spec : empty, at);
     pointer_up(at, up);
 }
 
@@ -170,34 +190,28 @@ static void find_nul(json_t *v, struct pointer *at, struct findings *findings)
 static int check_body(struct check_context *c, enum kind kind, json_t *doc)
 {
     struct pointer at = {0};
-    json_t *schema = model_schema(c->model, kinds[kind].schema, c->err);
     find_nul(doc, &at, c->findings);
-    if (!schema ||
-        canon_formats(c->model, schema, schema, doc, c->base, &at, c->findings, c->err) < 0 ||
-        schema_check(&c->model->source, schema, schema, doc, &at, c->findings, c->err) < 0)
+    apply(c, model_schema(c->model, kinds[kind].schema, c->err), doc, &at);
+    if (c->failed)
         return -1;
     if (kind == KIND_TASK)
         typed_each(c->model, doc, check_type, c);
     if (c->failed)
         return -1;
     /* The rules read what the schemas have promised. */
-    if (c->findings->errors == 0 && kind == KIND_TASK)
-        rules_task(c->model, doc, c->findings);
-    if (c->findings->errors == 0 && kind == KIND_PLATFORM)
-        rules_platform(doc, c->findings);
+    if (c->findings->errors == 0 && kinds[kind].rules)
+        kinds[kind].rules(c->model, doc, c->findings);
     return 0;
 }
 
 int check_document(struct model *m, enum kind kind, json_t *doc, const char *base,
                    struct findings *findings, struct err *err)
 {
-    struct check_context c = {m, base, findings, err, false};
+    struct check_context c = {m, {base, findings, NULL}, findings, err, false};
     struct moves moves = {0};
     bool readable = !broker_is(doc) || broker_import(kind, doc, &moves, findings);
-    if (kind == KIND_TASK && readable)
-        canon_structure(m, doc, &moves, findings);
-    if (kind == KIND_ANSWER && readable)
-        canon_answer(m, doc, findings);
+    if (readable && kinds[kind].canon)
+        kinds[kind].canon(m, doc, &moves, findings);
     int rc = readable ? check_body(&c, kind, doc) : 0;
     original_pointers(findings, &moves);
     for (size_t i = 0; i < moves.n; i++) {

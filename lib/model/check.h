@@ -4,13 +4,27 @@
 
 #include "model/load.h"
 
-enum kind { KIND_TASK, KIND_ANSWER, KIND_JOB, KIND_PLATFORM };
+enum kind {
+    KIND_TASK,
+    KIND_OFFER,
+    KIND_ANSWER,
+    KIND_JOB,
+    KIND_PLATFORM,
+    KIND_CONFIGURATION,
+    KIND_LOCATOR,
+    KIND_MANIFEST,     /* a line of one: what the stager is asked */
+    KIND_STAGE_REPORT, /* a line of what the stager answers */
+    KIND_DRIVER,       /* a line to or from a driver */
+    KIND_FINDING,
+};
 
 /* By its keys (decisions.md, "Document kind"). */
 enum kind kind_of(const json_t *doc);
 /* -1 when there is no such kind. */
 int kind_parse(const char *name, enum kind *kind);
 const char *kind_name(enum kind kind);
+/* "task, offer, ... or finding", for messages; the caller frees. */
+char *kind_list(void);
 
 /* Brings doc into canonical form, in place, and says with notices which sloppy forms it read; then
  * checks it against the schemas of its kind and of every known type in it, and against the rules.
@@ -31,14 +45,22 @@ struct moves {
     size_t n;
 };
 void moves_add(struct moves *moves, const char *to, const char *from);
-void canon_structure(const struct model *m, json_t *doc, struct moves *moves,
-                     struct findings *findings);
-/* Of an answer: null is "not given" in what an offer says of its task (the draft's offer-002). */
-void canon_answer(const struct model *m, json_t *doc, struct findings *findings);
-int canon_formats(struct model *m, json_t *root, json_t *schema, json_t *doc, const char *base,
-                  struct pointer *at, struct findings *findings, struct err *err);
+void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings);
+/* Of offers: null is "not given" in what an offer says of its task (the draft's offer-002). */
+void canon_offer(const struct model *m, json_t *doc, struct moves *moves,
+                 struct findings *findings);
+void canon_answer(const struct model *m, json_t *doc, struct moves *moves,
+                  struct findings *findings);
+/* A hook of schema_check; context is a struct canon. Rewrites a time, duration, window, location or
+ * image the canonical way, in place. */
+struct canon {
+    const char *base; /* as of check_document */
+    struct findings *findings;
+    struct pointer *at;
+};
+void canon_format(void *context, const char *format, json_t *string, struct pointer *at);
 void rules_task(const struct model *m, json_t *doc, struct findings *findings);
-void rules_platform(json_t *doc, struct findings *findings);
+void rules_platform(const struct model *m, json_t *doc, struct findings *findings);
 
 /* Every place of a document where {type, spec} may stand: calls visit with the item and its
  * pointer, and the area of types that belongs there ("executable", "storage"...). What is inside

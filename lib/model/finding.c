@@ -46,6 +46,17 @@ void finding_hint(struct finding *f, const char *fmt, ...)
     f->hint = str_new(text);
 }
 
+void findings_move(struct findings *to, struct findings *from)
+{
+    to->list = mem_grow(to->list, to->n + from->n + 1, sizeof(*to->list));
+    if (from->n)
+        memcpy(to->list + to->n, from->list, from->n * sizeof(*from->list));
+    to->n += from->n;
+    to->errors += from->errors;
+    free(from->list);
+    *from = (struct findings){0};
+}
+
 void findings_fini(struct findings *f)
 {
     for (size_t i = 0; i < f->n; i++) {

@@ -28,6 +28,8 @@ struct findings {
 struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
                             const char *pointer, const char *fmt, ...) PRINTF(5, 6);
 void finding_hint(struct finding *f, const char *fmt, ...) PRINTF(2, 3);
+/* Appends all of `from`, which is empty afterwards. */
+void findings_move(struct findings *to, struct findings *from);
 void findings_fini(struct findings *f);
 
 const char *severity_name(enum severity s);

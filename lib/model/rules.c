@@ -280,13 +280,13 @@ void rules_task(const struct model *m, json_t *doc, struct findings *findings)
         rules[i](&r);
 }
 
-void rules_platform(json_t *doc, struct findings *findings)
+void rules_platform(const struct model *m, json_t *doc, struct findings *findings)
 {
     static const char *const pairs[][3] = {{"/compute", "maxcores", "cores"},
                                            {"/compute", "maxmemory", "memory"},
                                            {"/datetime", "duration", "maxduration"}};
     static const char *const typed[] = {"/executables", "/storage"};
-    struct ruling r = {NULL, doc, findings};
+    struct ruling r = {m, doc, findings};
     for (size_t i = 0; i < COUNT(pairs); i++)
         check_pair(&r, pointer_find(doc, pairs[i][0]), pairs[i][0], pairs[i][1], pairs[i][2], "");
     check_amounts(&r, json_object_get(doc, "compute"), "/compute");

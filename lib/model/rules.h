@@ -6,7 +6,7 @@
 
 /* One document under its rules: canonical, and what its schemas say of it holds. */
 struct ruling {
-    const struct model *model; /* NULL for a platform */
+    const struct model *model;
     json_t *doc;
     struct findings *findings;
 };

@@ -1,527 +1,557 @@
-#include <math.h>
+/* Sets of schemas: reading, identifiers, references; each schema compiled into its steps. */
 #include "model/schema.h"
-#include "text/buf.h"
-#include "text/write.h"
+#include <search.h>
+#include "model/keyword.h"
+#include "text/uri.h"
 
-struct run {
-    struct schema_source *source;
-    json_t *root;              /* of the schema being applied */
-    struct pointer *at;        /* in the instance */
-    struct findings *findings; /* NULL while only asking */
-    size_t failed;
-    int depth;
-    bool broken; /* the schema is wrong; err says how */
+struct document {
+    char *uri; /* where it was read, or the base it was given */
+    json_t *json;
+    const struct schema *root; /* NULL: read, not compiled (a meta-schema) */
+};
+
+struct schema_set {
+    struct schema_reading reading;
+    struct document *documents;
+    struct resource **resources;
+    struct schema **schemas;
+    struct step **references; /* not followed yet */
+    size_t ndocuments, nresources, nschemas, nreferences;
+    void *by_json; /* tsearch: every schema that is a mapping, by its json_t */
+};
+
+/* The usual dialect: `format` tells and does not assert. */
+static const unsigned usual = VOCABULARY_CORE | VOCABULARY_APPLICATOR | VOCABULARY_UNEVALUATED |
+                              VOCABULARY_VALIDATION | VOCABULARY_METADATA | VOCABULARY_FORMAT |
+                              VOCABULARY_CONTENT;
+
+static const struct {
+    const char *uri;
+    unsigned bit;
+} vocabularies[] = {
+    {"https://json-schema.org/draft/2020-12/vocab/core", VOCABULARY_CORE},
+    {"https://json-schema.org/draft/2020-12/vocab/applicator", VOCABULARY_APPLICATOR},
+    {"https://json-schema.org/draft/2020-12/vocab/unevaluated", VOCABULARY_UNEVALUATED},
+    {"https://json-schema.org/draft/2020-12/vocab/validation", VOCABULARY_VALIDATION},
+    {"https://json-schema.org/draft/2020-12/vocab/meta-data", VOCABULARY_METADATA},
+    {"https://json-schema.org/draft/2020-12/vocab/format-annotation", VOCABULARY_FORMAT},
+    {"https://json-schema.org/draft/2020-12/vocab/format-assertion",
+     VOCABULARY_FORMAT | VOCABULARY_FORMAT_ASSERTION},
+    {"https://json-schema.org/draft/2020-12/vocab/content", VOCABULARY_CONTENT},
+};
+
+/* What is being compiled. */
+struct compiling {
+    struct schema_set *set;
+    struct resource *resource; /* NULL before the document's root */
+    const char *base;          /* the document's URI */
     struct err *err;
 };
 
-static void check(struct run *r, json_t *schema, json_t *instance);
-
-static struct finding *complain(struct run *r, const char *rule, const char *fmt, ...) PRINTF(3, 4);
-
-static struct finding *complain(struct run *r, const char *rule, const char *fmt, ...)
+static int by_address(const void *a, const void *b)
 {
-    static struct finding nobody;
-    char text[800];
-    va_list ap;
-    r->failed++;
-    if (!r->findings)
-        return &nobody;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    return finding_add(r->findings, FINDING_ERROR, rule, r->at->text, "%s", text);
+    const uintptr_t x = (uintptr_t)((const struct schema *)a)->json;
+    const uintptr_t y = (uintptr_t)((const struct schema *)b)->json;
+    return (x > y) - (x < y);
 }
 
-static void broken(struct run *r, const char *fmt, ...) PRINTF(2, 3);
-
-static void broken(struct run *r, const char *fmt, ...)
+static const struct schema *schema_of(const struct schema_set *set, json_t *json)
 {
-    char text[400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    if (!r->broken)
-        err_set(r->err, CODE_CONFIG, "schema: %s", text);
-    r->broken = true;
+    const struct schema key = {.json = json};
+    void *node = tfind(&key, (void *const *)&set->by_json, by_address);
+    return node ? *(const struct schema **)node : NULL;
 }
 
-/* The last name of the pointer, to begin a sentence with. */
-static const char *name_of(const struct run *r)
+struct schema_set *schema_set_new(const struct schema_reading *reading)
 {
-    const char *slash = strrchr(r->at->text, '/');
-    return slash ? slash + 1 : "document";
+    struct schema_set *set = mem_new(sizeof(*set));
+    set->reading = *reading;
+    return set;
 }
 
-/* "the string \"eight\"", shortened. */
-static char *shown(const json_t *v)
+static void schema_free(struct schema *s)
 {
-    static const char *const names[] = {"the mapping", "the list",  "the string", "the number",
-                                        "the number",  "the value", "the value",  "the value"};
-    if (json_is_object(v) || json_is_array(v))
-        return str_print("a %s", names[json_typeof(v)] + 4);
-    own(str_fini) char *text = write_string(v);
-    bool cut = strlen(text) > 60;
-    int n = 60;
-    while (cut && (text[n] & 0xc0) == 0x80) /* between characters */
-        n--;
-    return str_print("%s %.*s%s", names[json_typeof(v)], n, text, cut ? "..." : "");
-}
-
-/* Equal as JSON Schema says: 1 is 1.0. */
-static bool same_value(const json_t *a, const json_t *b)
-{
-    const char *key;
-    json_t *v;
-    size_t i;
-    if (json_is_number(a) && json_is_number(b) && json_typeof(a) != json_typeof(b))
-        return json_number_value(a) == json_number_value(b);
-    if (!json_is_object(a) && !json_is_array(a))
-        return json_equal(a, b);
-    if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b) ||
-        json_array_size(a) != json_array_size(b))
-        return false;
-    json_object_foreach ((json_t *)a, key, v) {
-        const json_t *other = json_object_get(b, key);
-        if (!other || !same_value(v, other))
-            return false;
+    for (size_t i = 0; i < s->n; i++) {
+        struct step *step = &s->steps[i];
+        for (size_t k = 0; k < step->n; k++)
+            pattern_free(step->branches[k].pattern);
+        pattern_free(step->pattern);
+        free(step->branches);
     }
-    json_array_foreach (a, i, v)
-        if (!same_value(v, json_array_get(b, i)))
-            return false;
-    return true;
+    free(s->steps);
+    free(s->location);
+    free(s);
 }
 
-static bool has_type(const json_t *v, const char *type)
+static void leave_be(void *node)
 {
-    if (str_same(type, "number"))
-        return json_is_number(v);
-    if (str_same(type, "integer"))
-        return json_is_integer(v) ||
-               (json_is_real(v) && trunc(json_real_value(v)) == json_real_value(v));
-    if (str_same(type, "string"))
-        return json_is_string(v);
-    if (str_same(type, "object"))
-        return json_is_object(v);
-    if (str_same(type, "array"))
-        return json_is_array(v);
-    if (str_same(type, "boolean"))
-        return json_is_boolean(v);
-    return str_same(type, "null") && json_is_null(v);
+    (void)node;
 }
 
-static const char *type_word(const char *type)
+void schema_set_free(struct schema_set *set)
 {
-    static const char *const words[][2] = {
-        {"number", "a number"},  {"integer", "a whole number"}, {"string", "a string"},
-        {"object", "a mapping"}, {"array", "a list"},           {"boolean", "true or false"},
-    };
-    for (size_t i = 0; i < COUNT(words); i++)
-        if (str_same(type, words[i][0]))
-            return words[i][1];
-    return type;
-}
-
-static void kw_type(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    own(buf_fini) struct buf expected = {0};
-    if (json_is_string(value)) {
-        if (has_type(instance, json_string_value(value)))
-            return;
-        buf_str(&expected, type_word(json_string_value(value)));
-    }
-    size_t i;
-    json_t *type;
-    json_array_foreach (value, i, type) {
-        if (has_type(instance, json_string_value(type)))
-            return;
-        buf_print(&expected, "%s%s", i ? " or " : "", type_word(json_string_value(type)));
-    }
-    own(str_fini) char *got = shown(instance);
-    complain(r, "wrong-type", "%s: expected %s, got %s", name_of(r), expected.bytes, got);
-}
-
-static void kw_enum(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    own(buf_fini) struct buf expected = {0};
-    size_t i;
-    json_t *v;
-    json_array_foreach (value, i, v) {
-        if (same_value(v, instance))
-            return;
-        if (i)
-            buf_str(&expected, ", ");
-        write_json(&expected, v, 0);
-    }
-    own(str_fini) char *got = shown(instance);
-    complain(r, "bad-value", "%s: expected one of %s, got %s", name_of(r), expected.bytes, got);
-}
-
-static void kw_const(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    if (same_value(value, instance))
+    if (!set)
         return;
-    own(str_fini) char *want = write_string(value);
-    complain(r, "bad-value", "%s: expected %s", name_of(r), want);
-}
-
-static void kw_required(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    size_t i;
-    json_t *key;
-    if (!json_is_object(instance))
-        return;
-    json_array_foreach (value, i, key)
-        if (!json_object_get(instance, json_string_value(key)))
-            complain(r, "missing-key", "%s: the key \"%s\" is missing", name_of(r),
-                     json_string_value(key));
-}
-
-static void kw_properties(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    const char *key;
-    json_t *sub;
-    json_object_foreach (value, key, sub) {
-        json_t *v = json_object_get(instance, key);
-        if (!v)
-            continue;
-        size_t up = pointer_key(r->at, key);
-        check(r, sub, v);
-        pointer_up(r->at, up);
+    tdestroy(set->by_json, leave_be);
+    for (size_t i = 0; i < set->nschemas; i++)
+        schema_free(set->schemas[i]);
+    for (size_t i = 0; i < set->nresources; i++) {
+        free(set->resources[i]->anchors);
+        free(set->resources[i]->uri);
+        free(set->resources[i]);
     }
-}
-
-static bool key_matches(struct run *r, json_t *patterns, const char *key)
-{
-    const char *pattern;
-    json_t *sub;
-    json_object_foreach (patterns, pattern, sub) {
-        int rc = pattern_match(pattern, key, strlen(key), r->err);
-        r->broken |= rc < 0;
-        if (rc != 0)
-            return true;
+    for (size_t i = 0; i < set->ndocuments; i++) {
+        json_decref(set->documents[i].json);
+        free(set->documents[i].uri);
     }
-    return false;
+    free(set->schemas);
+    free(set->resources);
+    free(set->documents);
+    free(set->references);
+    free(set);
 }
 
-static void kw_pattern_properties(struct run *r, json_t *value, json_t *schema, json_t *instance)
+void schema_set_fini(struct schema_set **set)
 {
-    (void)schema;
-    const char *pattern, *key;
-    json_t *sub, *v;
-    json_object_foreach (value, pattern, sub)
-        json_object_foreach (instance, key, v) {
-            int rc = pattern_match(pattern, key, strlen(key), r->err);
-            r->broken |= rc < 0;
-            if (rc <= 0)
-                continue;
-            size_t up = pointer_key(r->at, key);
-            check(r, sub, v);
-            pointer_up(r->at, up);
-        }
+    schema_set_free(*set);
+    *set = NULL;
 }
 
-static void unknown_key(struct run *r, json_t *properties, const char *key)
+const struct schema_reading *schema_set_reading(const struct schema_set *set)
 {
-    own(strs_fini) struct strs names = {0};
-    const char *name;
-    json_t *sub;
-    json_object_foreach (properties, name, sub)
-        strs_add(&names, name);
-    struct finding *f = complain(r, "unknown-key", "unknown key \"%s\"", key);
-    const char *near = names.n ? near_miss(key, (const char *const *)names.list) : NULL;
-    if (near && r->findings)
-        finding_hint(f, "did you mean \"%s\"?", near);
+    return &set->reading;
 }
 
-static void kw_additional(struct run *r, json_t *value, json_t *schema, json_t *instance)
+const struct anchor *anchor_find(const struct resource *resource, const char *name)
 {
-    json_t *properties = json_object_get(schema, "properties");
-    json_t *patterns = json_object_get(schema, "patternProperties");
-    const char *key;
-    json_t *v;
-    json_object_foreach (instance, key, v) {
-        if (json_object_get(properties, key) || key_matches(r, patterns, key))
-            continue;
-        size_t up = pointer_key(r->at, key);
-        if (json_is_false(value))
-            unknown_key(r, properties, key);
-        else
-            check(r, value, v);
-        pointer_up(r->at, up);
-    }
-}
-
-static void kw_items(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    size_t i;
-    json_t *v;
-    json_array_foreach (instance, i, v) {
-        size_t up = pointer_index(r->at, i);
-        check(r, value, v);
-        pointer_up(r->at, up);
-    }
-}
-
-static size_t characters(const json_t *string)
-{
-    const char *s = json_string_value(string);
-    size_t n = 0;
-    for (size_t i = 0; i < json_string_length(string); i++)
-        n += (s[i] & 0xc0) != 0x80;
-    return n;
-}
-
-static void kw_count(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    bool list = value == json_object_get(schema, "minItems") ||
-                value == json_object_get(schema, "maxItems");
-    size_t n = list ? json_array_size(instance) : characters(instance);
-    const char *what = list ? "items" : "characters";
-    json_int_t limit = json_integer_value(value);
-    bool maximum = value == json_object_get(schema, list ? "maxItems" : "maxLength");
-    if (list ? !json_is_array(instance) : !json_is_string(instance))
-        return;
-    if (maximum ? (json_int_t)n > limit : (json_int_t)n < limit)
-        complain(r, "out-of-range", "%s: expected %s %lld %s, got %zu", name_of(r),
-                 maximum ? "at most" : "at least", (long long)limit, what, n);
-}
-
-static void kw_range(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    static const struct {
-        const char *name, *words;
-        int sign;
-        bool open;
-    } rows[] = {{"minimum", "at least", 1, false},
-                {"maximum", "at most", -1, false},
-                {"exclusiveMinimum", "more than", 1, true},
-                {"exclusiveMaximum", "less than", -1, true}};
-    if (!json_is_number(instance))
-        return;
-    double d = json_number_value(instance) - json_number_value(value);
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        if (json_object_get(schema, rows[i].name) != value)
-            continue;
-        if (rows[i].open ? d * rows[i].sign > 0 : d * rows[i].sign >= 0)
-            return;
-        own(str_fini) char *limit = write_string(value);
-        own(str_fini) char *got = write_string(instance);
-        complain(r, "out-of-range", "%s: expected %s %s, got %s", name_of(r), rows[i].words, limit,
-                 got);
-    }
-}
-
-static void kw_pattern(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    if (!json_is_string(instance))
-        return;
-    int rc = pattern_match(json_string_value(value), json_string_value(instance),
-                           json_string_length(instance), r->err);
-    r->broken |= rc < 0;
-    if (rc != 0)
-        return;
-    own(str_fini) char *got = shown(instance);
-    const char *about = json_text(schema, "description");
-    complain(r, "bad-form", "%s: expected %s, got %s", name_of(r),
-             about ? about : json_string_value(value), got);
-}
-
-static void kw_format(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    const char *why = "";
-    int rc = format_check(json_string_value(value), instance, &why);
-    if (rc < 0)
-        broken(r, "unknown format \"%s\"", json_string_value(value));
-    if (rc != 0)
-        return;
-    own(str_fini) char *got = shown(instance);
-    complain(r, "bad-form", "%s: %s, got %s", name_of(r), why, got);
-}
-
-static void kw_unique(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    if (!json_is_true(value) || !json_is_array(instance))
-        return;
-    for (size_t i = 0; i < json_array_size(instance); i++)
-        for (size_t k = 0; k < i; k++)
-            if (same_value(json_array_get(instance, i), json_array_get(instance, k)))
-                complain(r, "not-unique", "%s: items %zu and %zu are the same", name_of(r), k, i);
-}
-
-/* Would it pass? Says nothing. */
-static bool passes(struct run *r, json_t *schema, json_t *instance)
-{
-    struct run ask = *r;
-    ask.findings = NULL;
-    ask.failed = 0;
-    check(&ask, schema, instance);
-    r->broken |= ask.broken;
-    return ask.failed == 0;
-}
-
-static void kw_any_of(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    size_t i;
-    json_t *sub;
-    json_array_foreach (value, i, sub)
-        if (passes(r, sub, instance))
-            return;
-    own(buf_fini) struct buf titles = {0};
-    json_array_foreach (value, i, sub) {
-        const char *title = json_text(sub, "title");
-        buf_print(&titles, "%s%s", i ? " or " : "", title ? title : "another form");
-    }
-    complain(r, "bad-value", "%s: expected %s", name_of(r), titles.bytes);
-}
-
-static void kw_all_of(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    size_t i;
-    json_t *sub;
-    json_array_foreach (value, i, sub)
-        check(r, sub, instance);
-}
-
-static void kw_not(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    if (passes(r, value, instance))
-        complain(r, "bad-value", "%s: this form is not allowed", name_of(r));
-}
-
-static void kw_if(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    json_t *branch = json_object_get(schema, passes(r, value, instance) ? "then" : "else");
-    if (branch)
-        check(r, branch, instance);
-}
-
-/* What one reference names. */
-static json_t *follow(struct schema_source *source, json_t **root, const char *ref, struct err *err)
-{
-    const char *hash = ref ? strchr(ref, '#') : NULL;
-    if (ref && hash != ref) {
-        own(str_fini) char *name = hash ? str_print("%.*s", (int)(hash - ref), ref) : str_new(ref);
-        *root = source->find(source, name, err);
-        if (!*root)
-            return NULL;
-    }
-    json_t *schema = !ref ? NULL : hash ? pointer_find(*root, hash + 1) : *root;
-    if (!schema)
-        err_set(err, CODE_CONFIG, "schema: nothing at \"%s\"", ref ? ref : "");
-    return schema;
-}
-
-static void kw_ref(struct run *r, json_t *value, json_t *schema, json_t *instance)
-{
-    (void)schema;
-    json_t *before = r->root;
-    json_t *target = follow(r->source, &r->root, json_string_value(value), r->err);
-    if (target)
-        check(r, target, instance);
-    else
-        r->broken = true;
-    r->root = before;
-}
-
-static const struct {
-    const char *name;
-    void (*apply)(struct run *r, json_t *value, json_t *schema, json_t *instance);
-} keywords[] = {
-    {"$ref", kw_ref},
-    {"type", kw_type},
-    {"enum", kw_enum},
-    {"const", kw_const},
-    {"required", kw_required},
-    {"properties", kw_properties},
-    {"patternProperties", kw_pattern_properties},
-    {"additionalProperties", kw_additional},
-    {"items", kw_items},
-    {"minItems", kw_count},
-    {"maxItems", kw_count},
-    {"minLength", kw_count},
-    {"maxLength", kw_count},
-    {"minimum", kw_range},
-    {"maximum", kw_range},
-    {"exclusiveMinimum", kw_range},
-    {"exclusiveMaximum", kw_range},
-    {"pattern", kw_pattern},
-    {"format", kw_format},
-    {"uniqueItems", kw_unique},
-    {"anyOf", kw_any_of},
-    {"allOf", kw_all_of},
-    {"not", kw_not},
-    {"if", kw_if},
-    /* read by others, or only told to people */
-    {"then", NULL},
-    {"else", NULL},
-    {"$schema", NULL},
-    {"$id", NULL},
-    {"$defs", NULL},
-    {"$comment", NULL},
-    {"title", NULL},
-    {"description", NULL},
-    {"default", NULL},
-    {"examples", NULL},
-};
-
-static void check(struct run *r, json_t *schema, json_t *instance)
-{
-    const char *key;
-    json_t *value;
-    if (json_is_true(schema) || r->broken)
-        return;
-    if (json_is_false(schema)) {
-        complain(r, "bad-value", "%s: not allowed here", name_of(r));
-        return;
-    }
-    if (!json_is_object(schema) || r->depth > 200) {
-        broken(r, "expected a mapping at most 200 references deep");
-        return;
-    }
-    r->depth++;
-    json_object_foreach (schema, key, value) {
-        size_t i = 0;
-        while (i < COUNT(keywords) && strcmp(keywords[i].name, key) != 0)
-            i++;
-        if (i == COUNT(keywords))
-            broken(r, "keyword \"%s\" is not supported", key);
-        else if (keywords[i].apply)
-            keywords[i].apply(r, value, schema, instance);
-    }
-    r->depth--;
-}
-
-json_t *schema_deref(struct schema_source *source, json_t **root, json_t *schema, struct err *err)
-{
-    for (int hops = 0; hops < 50; hops++) {
-        const char *ref = json_text(schema, "$ref");
-        if (!ref)
-            return schema;
-        schema = follow(source, root, ref, err);
-        if (!schema)
-            return NULL;
-    }
-    err_set(err, CODE_CONFIG, "schema: references run in a circle");
+    for (size_t i = 0; i < resource->n; i++)
+        if (strcmp(resource->anchors[i].name, name) == 0)
+            return &resource->anchors[i];
     return NULL;
 }
 
-int schema_check(struct schema_source *source, json_t *root, json_t *schema, json_t *instance,
-                 struct pointer *at, struct findings *findings, struct err *err)
+/* ---- documents --------------------------------------------------------------------------- */
+
+static struct document *document_find(struct schema_set *set, const char *uri)
 {
-    struct run r = {.source = source, .root = root, .at = at, .findings = findings, .err = err};
-    check(&r, schema, instance);
-    return r.broken ? -1 : 0;
+    for (size_t i = 0; i < set->ndocuments; i++)
+        if (strcmp(set->documents[i].uri, uri) == 0)
+            return &set->documents[i];
+    return NULL;
+}
+
+static struct document *document_keep(struct schema_set *set, const char *uri, json_t *json)
+{
+    set->documents = mem_grow(set->documents, set->ndocuments + 1, sizeof(*set->documents));
+    struct document *d = &set->documents[set->ndocuments++];
+    *d = (struct document){str_new(uri), json_incref(json), NULL};
+    return d;
+}
+
+static struct document *document_read(struct schema_set *set, const char *uri, struct err *err)
+{
+    struct document *d = document_find(set, uri);
+    if (d)
+        return d;
+    own(json_fini) json_t *json = set->reading.read(set->reading.context, uri, err);
+    return json ? document_keep(set, uri, json) : NULL;
+}
+
+/* Which vocabularies a schema's $schema chooses; 0 with err. */
+static unsigned dialect_of(struct schema_set *set, const char *dialect, struct err *err)
+{
+    unsigned bits = VOCABULARY_CORE;
+    const char *uri;
+    json_t *needed;
+    if (str_same(dialect, SCHEMA_DIALECT) || str_same(dialect, SCHEMA_DIALECT "#"))
+        return usual;
+    if (strstr(dialect, "json-schema.org/draft")) {
+        err_set(err, CODE_CONFIG, "the dialect %s is not understood, expected %s", dialect,
+                SCHEMA_DIALECT);
+        return 0;
+    }
+    const struct document *meta = document_read(set, dialect, err);
+    if (!meta) {
+        err_wrap(err, "the dialect of the schema");
+        return 0;
+    }
+    json_t *list = json_object_get(meta->json, "$vocabulary");
+    json_object_foreach (list, uri, needed) {
+        size_t i = 0;
+        while (i < COUNT(vocabularies) && !str_same(vocabularies[i].uri, uri))
+            i++;
+        if (i < COUNT(vocabularies)) {
+            bits |= vocabularies[i].bit;
+        } else if (json_is_true(needed)) {
+            err_set(err, CODE_CONFIG,
+                    "the dialect %s needs the vocabulary %s, nobody here knows it", dialect, uri);
+            return 0;
+        }
+    }
+    return list ? bits : usual;
+}
+
+/* ---- compiling --------------------------------------------------------------------------- */
+
+static struct schema *compile(struct compiling *c, json_t *json, const char *location);
+
+/* A URI without "#", which is the same. */
+static char *without_fragment(const char *uri)
+{
+    return str_print("%.*s", (int)strcspn(uri, "#"), uri);
+}
+
+/* The schema opens a resource: the document itself, or what has an $id. */
+static int open_resource(struct compiling *c, struct schema *s)
+{
+    const char *id = json_text(s->json, "$id"), *dialect = json_text(s->json, "$schema");
+    if (c->resource && !id)
+        return 0;
+    own(str_fini) char *full = uri_resolve(c->resource ? c->resource->uri : c->base, id ? id : "");
+    const char *fragment = strchr(full, '#');
+    if (fragment && fragment[1])
+        return err_set(c->err, CODE_CONFIG, "%s: the $id \"%s\" must not have a fragment",
+                       s->location, id);
+    unsigned bits = !dialect && c->resource ? c->resource->vocabulary : usual;
+    if (dialect && !(bits = dialect_of(c->set, dialect, c->err)))
+        return -1;
+    struct schema_set *set = c->set;
+    struct resource *r = mem_new(sizeof(*r));
+    set->resources = mem_grow(set->resources, set->nresources + 1, sizeof(*set->resources));
+    set->resources[set->nresources++] = r;
+    r->uri = without_fragment(full);
+    r->root = s;
+    r->vocabulary = bits;
+    free(s->location);
+    s->location = str_print("%s#", r->uri);
+    c->resource = r;
+    return 0;
+}
+
+static void note_anchors(struct resource *r, const struct schema *s)
+{
+    static const char *const keys[] = {"$anchor", "$dynamicAnchor"};
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const char *name = json_text(s->json, keys[i]);
+        if (!name)
+            continue;
+        r->anchors = mem_grow(r->anchors, r->n + 1, sizeof(*r->anchors));
+        r->anchors[r->n++] = (struct anchor){name, i == 1, s};
+    }
+}
+
+static bool is_name_list(const json_t *v)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach (v, i, name)
+        if (!json_is_string(name))
+            return false;
+    return json_is_array(v);
+}
+
+static bool is_names_map(json_t *v)
+{
+    const char *key;
+    json_t *names;
+    json_object_foreach (v, key, names)
+        if (!is_name_list(names))
+            return false;
+    return json_is_object(v);
+}
+
+static bool is_type(const json_t *v)
+{
+    static const char *const names[] = {"null",   "boolean", "object", "array",
+                                        "number", "string",  "integer"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_same(names[i], json_string_value(v)))
+            return true;
+    return false;
+}
+
+static bool is_types(const json_t *v)
+{
+    size_t i;
+    json_t *type;
+    json_array_foreach (v, i, type)
+        if (!is_type(type))
+            return false;
+    return json_is_array(v) || is_type(v);
+}
+
+/* What is expected at the keyword when it is not there; NULL when all is well. */
+static const char *misfit(enum operand operand, json_t *v)
+{
+    switch (operand) {
+    case OPERAND_ANY:
+    case OPERAND_SCHEMA: /* compile says so */
+        return NULL;
+    case OPERAND_STRING:
+    case OPERAND_PATTERN:
+    case OPERAND_REFERENCE:
+        return json_is_string(v) ? NULL : "a string";
+    case OPERAND_BOOLEAN:
+        return json_is_boolean(v) ? NULL : "true or false";
+    case OPERAND_NUMBER:
+        return json_is_number(v) ? NULL : "a number";
+    case OPERAND_STEP:
+        return json_number_value(v) > 0 ? NULL : "a number above 0";
+    case OPERAND_COUNT:
+        return json_is_number(v) && json_number_value(v) >= 0 ? NULL : "a number from 0 on";
+    case OPERAND_LIST:
+        return json_is_array(v) ? NULL : "a list";
+    case OPERAND_NAMES:
+        return is_name_list(v) ? NULL : "a list of strings";
+    case OPERAND_NAMES_MAP:
+        return is_names_map(v) ? NULL : "a mapping of lists of strings";
+    case OPERAND_TYPES:
+        return is_types(v) ? NULL : "null, boolean, object, array, number, string, integer";
+    case OPERAND_SCHEMAS:
+        return json_array_size(v) ? NULL : "a list of schemas";
+    case OPERAND_MAPPING:
+    case OPERAND_SCHEMA_MAP:
+    case OPERAND_PATTERN_MAP:
+        return json_is_object(v) ? NULL : "a mapping";
+    }
+    return NULL;
+}
+
+static struct branch *add_branch(struct step *step, const char *key)
+{
+    step->branches = mem_grow(step->branches, step->n + 1, sizeof(*step->branches));
+    step->branches[step->n] = (struct branch){.key = key};
+    return &step->branches[step->n++];
+}
+
+static int compile_below(struct compiling *c, struct branch *branch, json_t *json,
+                         const char *location, const char *token)
+{
+    struct pointer p = {0};
+    if (token)
+        pointer_key(&p, token);
+    own(str_fini) char *below = str_print("%s%s", location, p.text);
+    branch->schema = compile(c, json, below);
+    return branch->schema ? 0 : -1;
+}
+
+/* The schemas at a keyword. */
+static int compile_branches(struct compiling *c, struct step *step, const char *location)
+{
+    const char *key;
+    json_t *sub;
+    size_t i;
+    const enum operand operand = step->keyword->operand;
+    if (operand == OPERAND_SCHEMA)
+        return compile_below(c, add_branch(step, NULL), step->value, location, NULL);
+    if (operand == OPERAND_SCHEMAS)
+        json_array_foreach (step->value, i, sub) {
+            char number[24];
+            snprintf(number, sizeof(number), "%zu", i);
+            if (compile_below(c, add_branch(step, NULL), sub, location, number) < 0)
+                return -1;
+        }
+    if (operand == OPERAND_SCHEMA_MAP || operand == OPERAND_PATTERN_MAP)
+        json_object_foreach (step->value, key, sub) {
+            struct branch *branch = add_branch(step, key);
+            if (operand == OPERAND_PATTERN_MAP && !(branch->pattern = pattern_new(key, c->err)))
+                return err_wrap(c->err, "%s", location);
+            if (compile_below(c, branch, sub, location, key) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+static int compile_step(struct compiling *c, struct step *step, const struct schema *s)
+{
+    const struct keyword *k = step->keyword;
+    own(str_fini) char *location = str_print("%s/%s", s->location, k->name);
+    const char *expected = misfit(k->operand, step->value);
+    if (expected)
+        return err_set(c->err, CODE_CONFIG, "%s: expected %s", location, expected);
+    if (k->operand == OPERAND_PATTERN &&
+        !(step->pattern = pattern_new(json_string_value(step->value), c->err)))
+        return err_wrap(c->err, "%s", location);
+    if (k->operand == OPERAND_REFERENCE) {
+        struct schema_set *set = c->set;
+        set->references = mem_grow(set->references, set->nreferences + 1, sizeof(*set->references));
+        set->references[set->nreferences++] = step;
+    }
+    return compile_branches(c, step, location);
+}
+
+static int unknown_keyword(struct compiling *c, const struct schema *s, const char *key)
+{
+    size_t n;
+    const struct keyword *rows = keyword_rows(&n);
+    const char *names[100] = {NULL};
+    if (!c->set->reading.own || str_begins(key, "x-"))
+        return 0;
+    for (size_t i = 0; i < n && i < COUNT(names) - 1; i++)
+        names[i] = rows[i].name;
+    const char *near = near_miss(key, names);
+    return err_set(c->err, CODE_CONFIG, "%s: unknown keyword \"%s\"%s%s%s", s->location, key,
+                   near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* Every keyword becomes a step; what looks back comes last. */
+static int compile_steps(struct compiling *c, struct schema *s)
+{
+    const char *key;
+    json_t *value;
+    s->steps = mem_new(json_object_size(s->json) * sizeof(*s->steps) + 1);
+    for (int last = 0; last < 2; last++)
+        json_object_foreach (s->json, key, value) {
+            const struct keyword *k = keyword_find(key);
+            if (!k && !last && unknown_keyword(c, s, key) < 0)
+                return -1;
+            if (!k || k->looks_back != last || !(k->vocabulary & s->resource->vocabulary))
+                continue;
+            struct step *step = &s->steps[s->n++];
+            *step = (struct step){.keyword = k, .schema = s, .value = value};
+            s->looks_back |= k->looks_back;
+            if (compile_step(c, step, s) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+static struct schema *compile(struct compiling *c, json_t *json, const char *location)
+{
+    struct schema_set *set = c->set;
+    if (!json_is_object(json) && !json_is_boolean(json)) {
+        err_set(c->err, CODE_CONFIG, "%s: expected a schema: a mapping, true or false", location);
+        return NULL;
+    }
+    struct schema *s = mem_new(sizeof(*s));
+    set->schemas = mem_grow(set->schemas, set->nschemas + 1, sizeof(*set->schemas));
+    set->schemas[set->nschemas++] = s;
+    s->json = json;
+    s->set = set;
+    s->location = str_new(location);
+    struct resource *outer = c->resource;
+    if (open_resource(c, s) < 0)
+        return NULL;
+    s->resource = c->resource;
+    if (json_is_object(json)) {
+        tsearch(s, &set->by_json, by_address);
+        note_anchors(c->resource, s);
+        if (compile_steps(c, s) < 0)
+            return NULL;
+    }
+    if (outer)
+        c->resource = outer;
+    return s;
+}
+
+/* ---- references -------------------------------------------------------------------------- */
+
+static const struct resource *resource_find(const struct schema_set *set, const char *uri)
+{
+    for (size_t i = 0; i < set->nresources; i++)
+        if (strcmp(set->resources[i]->uri, uri) == 0)
+            return set->resources[i];
+    return NULL;
+}
+
+static const struct schema *compile_document(struct schema_set *set, const char *uri, json_t *json,
+                                             struct err *err)
+{
+    struct compiling c = {.set = set, .base = uri, .err = err};
+    own(str_fini) char *location = str_print("%s#", uri);
+    return compile(&c, json, location);
+}
+
+/* What a JSON pointer names below a resource. A place where no keyword puts a schema may be meant
+ * as one all the same. */
+static const struct schema *schema_at(struct schema_set *set, const struct resource *resource,
+                                      const char *pointer, struct err *err)
+{
+    json_t *json = pointer_find(resource->root->json, pointer);
+    const struct schema *s = json ? schema_of(set, json) : NULL;
+    if (s)
+        return s;
+    if (!json) {
+        err_set(err, CODE_CONFIG, "there is nothing at %s#%s", resource->uri, pointer);
+        return NULL;
+    }
+    struct compiling c = {set, (struct resource *)resource, resource->uri, err};
+    own(str_fini) char *location = str_print("%s#%s", resource->uri, pointer);
+    return compile(&c, json, location);
+}
+
+/* The schema an absolute URI names, read if need be. */
+static const struct schema *locate(struct schema_set *set, const char *uri, struct err *err)
+{
+    own(str_fini) char *base = without_fragment(uri);
+    const char *hash = strchr(uri, '#');
+    own(str_fini) char *fragment = uri_decode(hash ? hash + 1 : "");
+    const struct resource *resource = resource_find(set, base);
+    if (!resource) {
+        struct document *d = document_read(set, base, err);
+        if (!d)
+            return NULL;
+        if (!d->root) {
+            const size_t index = (size_t)(d - set->documents);
+            const struct schema *root = compile_document(set, base, d->json, err);
+            if (!root)
+                return NULL;
+            d = &set->documents[index]; /* they may have moved */
+            d->root = root;
+        }
+        resource = d->root->resource;
+    }
+    if (fragment && (*fragment == '\0' || *fragment == '/'))
+        return schema_at(set, resource, fragment, err);
+    const struct anchor *anchor = fragment ? anchor_find(resource, fragment) : NULL;
+    if (!anchor) {
+        err_set(err, CODE_CONFIG, "there is no anchor \"%s\" in %s", hash + 1, base);
+        return NULL;
+    }
+    return anchor->schema;
+}
+
+/* $ref and $dynamicRef of all that was compiled; what they name may bring in more. */
+static int follow_references(struct schema_set *set, struct err *err)
+{
+    while (set->nreferences > 0) {
+        struct step *step = set->references[--set->nreferences];
+        const struct resource *from = step->schema->resource;
+        own(str_fini) char *uri = uri_resolve(from->uri, json_string_value(step->value));
+        const struct schema *target = locate(set, uri, err);
+        if (!target)
+            return err_wrap(err, "%s/%s", step->schema->location, step->keyword->name);
+        add_branch(step, NULL)->schema = target;
+        const char *hash = strchr(uri, '#');
+        const struct anchor *anchor = hash ? anchor_find(target->resource, hash + 1) : NULL;
+        if (str_same(step->keyword->name, "$dynamicRef") && anchor && anchor->dynamic &&
+            anchor->schema == target)
+            step->dynamic = anchor->name;
+    }
+    return 0;
+}
+
+/* A mistake in a schema is one of the configuration, whatever it was when it was found. */
+static const struct schema *finished(struct schema_set *set, const struct schema *s,
+                                     struct err *err)
+{
+    if (s && follow_references(set, err) == 0)
+        return s;
+    set->nreferences = 0;
+    err->code = CODE_CONFIG;
+    return NULL;
+}
+
+const struct schema *schema_load(struct schema_set *set, const char *uri, struct err *err)
+{
+    return finished(set, locate(set, uri, err), err);
+}
+
+const struct schema *schema_add(struct schema_set *set, const char *uri, json_t *document,
+                                struct err *err)
+{
+    const size_t index = (size_t)(document_keep(set, uri, document) - set->documents);
+    const struct schema *root = compile_document(set, uri, document, err);
+    set->documents[index].root = root;
+    return finished(set, root, err);
 }

@@ -1,5 +1,4 @@
 #include <dirent.h>
-#include <pwd.h>
 #include "host/clock.h"
 #include "host/driver.h"
 #include "host/path.h"
@@ -8,21 +7,6 @@
 #include "text/doc.h"
 
 #define PROBE_S 20
-
-char *config_dir(void)
-{
-    const char *site = getenv("EXECDM_CONFIG"), *home = getenv("HOME");
-    if (site && *site)
-        return str_new(site);
-    if (!home || *home != '/') {
-        const struct passwd *pw = getpwuid(geteuid());
-        home = pw ? pw->pw_dir : "";
-    }
-    own(str_fini) char *mine = str_print("%s/.config/execdm", home);
-    if (path_exists(mine))
-        return move(mine);
-    return path_exists("/etc/execdm") ? str_new("/etc/execdm") : NULL;
-}
 
 static char *platforms_dir(void)
 {

@@ -12,8 +12,4 @@
 int ask_platforms(struct answer *a, struct model *model, struct store *store,
                   const struct task *task, char *const *names, struct err *err);
 
-/* $EXECDM_CONFIG, else ~/.config/execdm, else /etc/execdm: the first that exists, NULL when none
- * does. The caller frees. */
-char *config_dir(void);
-
 #endif

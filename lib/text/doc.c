@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include "text/doc.h"
 #include "text/buf.h"
-#include "text/pointer.h"
 
 static bool is_blank(char c)
 {
@@ -32,16 +31,23 @@ static size_t utf8_length(const unsigned char *s, size_t room)
     return 0;
 }
 
-void doc_line(const char *bytes, size_t at, unsigned *line, unsigned *column)
+void line_move(struct text_line *line, const char *bytes, size_t at)
 {
-    *line = *column = 1;
-    for (size_t i = 0; i < at; i++) {
-        (*column)++;
-        if (bytes[i] == '\n') {
-            (*line)++;
-            *column = 1;
+    for (; line->seen < at; line->seen++) {
+        const char *c = bytes + line->seen;
+        if (*c == '\n' || (*c == '\r' && c[1] != '\n')) {
+            line->number++;
+            line->from = line->seen + 1;
         }
     }
+}
+
+void doc_line(const char *bytes, size_t at, unsigned *line, unsigned *column)
+{
+    struct text_line l = {.number = 1};
+    line_move(&l, bytes, at);
+    *line = l.number;
+    *column = (unsigned)(at - l.from + 1);
 }
 
 static int err_byte(struct err *err, const struct input *in, size_t at, const char *text)
@@ -52,8 +58,29 @@ static int err_byte(struct err *err, const struct input *in, size_t at, const ch
     return err_at(err, in->name, line, column);
 }
 
+/* Text of another encoding often says so by its first bytes. */
+static int check_mark(struct input *in, struct err *err)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *text;
+    } marks[] = {
+        {"\xff\xfe\0\0", 4, "this is UTF-32, expected UTF-8; save the file as UTF-8"},
+        {"\0\0\xfe\xff", 4, "this is UTF-32, expected UTF-8; save the file as UTF-8"},
+        {"\xff\xfe", 2, "this is UTF-16, expected UTF-8; save the file as UTF-8"},
+        {"\xfe\xff", 2, "this is UTF-16, expected UTF-8; save the file as UTF-8"},
+    };
+    for (size_t i = 0; i < COUNT(marks); i++)
+        if (in->len >= marks[i].len && memcmp(in->bytes, marks[i].bytes, marks[i].len) == 0)
+            return err_byte(err, in, 0, marks[i].text);
+    return 0;
+}
+
 static int check_encoding(struct input *in, struct err *err)
 {
+    if (check_mark(in, err) < 0)
+        return -1;
     for (size_t i = 0; i < in->len;) {
         if (in->bytes[i] == '\0')
             return err_byte(err, in, i, "a NUL byte is not text, expected UTF-8");
@@ -73,6 +100,7 @@ static int input_begin(struct input *in, struct err *err)
         memmove(in->bytes, in->bytes + 3, in->len - 3 + 1);
         in->len -= 3;
     }
+    in->line = (struct text_line){.number = 1};
     size_t i = 0;
     while (i < in->len && is_blank(in->bytes[i]))
         i++;
@@ -179,7 +207,7 @@ static void skip_blanks(struct input *in)
         in->at++;
 }
 
-static int json_next(struct input *in, json_t **doc, struct err *err)
+static int json_next(struct input *in, json_t **doc, struct span *span, struct err *err)
 {
     skip_blanks(in);
     const size_t begin = in->at, rest = in->len - begin;
@@ -200,14 +228,17 @@ static int json_next(struct input *in, json_t **doc, struct err *err)
         return PASSED;
     }
     if (!j) {
+        /* jansson shows what it has read so far, which may end within a character. */
         char *near = strstr(e.text, " near '");
-        if (near && strlen(near) > 60)
+        own(json_fini) json_t *whole = json_string(e.text);
+        if (near && (strlen(near) > 60 || !whole))
             *near = '\0';
         return err_byte(err, in, begin + (read ? read - 1 : 0), e.text);
     }
     if (check_limits(in, begin, begin + read, err) < 0)
         return PASSED;
     in->at = begin + read;
+    *span = (struct span){begin, in->at};
     skip_blanks(in);
     if (json_is_string(j) && in->at < in->len && in->bytes[in->at] == ':')
         return err_byte(err, in, in->at, "a string is followed by ':'"); /* a key: YAML */
@@ -215,29 +246,29 @@ static int json_next(struct input *in, json_t **doc, struct err *err)
     return 1;
 }
 
-static int yaml_first_or_next(struct input *in, json_t **doc, struct err *err)
+static int yaml_first_or_next(struct input *in, json_t **doc, struct span *span, struct err *err)
 {
     if (!in->reader)
         in->reader = yaml_open(in->bytes, in->len);
-    return yaml_next(in->reader, in->name, doc, err);
+    return yaml_next(in->reader, in->name, doc, span, err);
 }
 
 /* `{a: b}` begins like JSON and is YAML, and so does JSON with a comment or `---` behind it. A text
  * with a quoted key was meant as JSON, and the JSON reader's complaint is then the one that helps.
  */
-static int json_or_yaml(struct input *in, json_t **doc, struct err *err)
+static int json_or_yaml(struct input *in, json_t **doc, struct span *span, struct err *err)
 {
     size_t start = in->at;
-    int rc = json_next(in, doc, err);
+    int rc = json_next(in, doc, span, err);
     if (rc >= 0 || rc == PASSED || in->docs > 1)
         return rc;
     struct err other = {0};
     own(json_fini) json_t *found = NULL;
     struct yaml_reader *r = yaml_open(in->bytes, in->len);
-    rc = yaml_next(r, in->name, &found, &other);
+    rc = yaml_next(r, in->name, &found, span, &other);
     if (rc > 0 && in->docs == 1) { /* had already as JSON */
         json_fini(&found);
-        rc = yaml_next(r, in->name, &found, &other);
+        rc = yaml_next(r, in->name, &found, span, &other);
     }
     if (rc >= 0) {
         in->yaml = true;
@@ -256,16 +287,20 @@ static int json_or_yaml(struct input *in, json_t **doc, struct err *err)
 
 int input_next(struct input *in, json_t **doc, struct err *err)
 {
-    if (in->failed)
+    if (in->ended)
         return 0;
-    int rc = in->yaml ? yaml_first_or_next(in, doc, err) : json_or_yaml(in, doc, err);
-    if (rc > 0)
+    struct span span;
+    int rc = in->yaml ? yaml_first_or_next(in, doc, &span, err) : json_or_yaml(in, doc, &span, err);
+    if (rc > 0) {
         in->docs++;
+        in->last = span;
+        line_move(&in->line, in->bytes, span.from);
+    }
     if (rc == 0 && in->docs == 0) {
         rc = err_set(err, CODE_DATA, "empty input, expected a YAML or JSON document");
         err_at(err, in->name, 0, 0);
     }
-    in->failed = rc < 0;
+    in->ended = rc <= 0;
     return rc < 0 ? -1 : rc;
 }
 
@@ -300,97 +335,4 @@ int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, str
     if (input_bytes(&in, name, bytes, len, err) < 0)
         return -1;
     return only_document(&in, doc, err);
-}
-
-/* A walk over JSON text known to be valid, looking for one pointer. */
-struct walk {
-    const char *bytes;
-    size_t at, len;
-    size_t found; /* where the deepest step of the pointer stands */
-};
-
-static void skip_between(struct walk *w)
-{
-    while (w->at < w->len && (is_blank(w->bytes[w->at]) || strchr(",:", w->bytes[w->at])))
-        w->at++;
-}
-
-static void skip_string(struct walk *w)
-{
-    for (w->at++; w->at < w->len && w->bytes[w->at] != '"'; w->at++)
-        if (w->bytes[w->at] == '\\')
-            w->at++;
-    w->at++;
-}
-
-/* pointer_step for a key as it is written, in quotes and perhaps with escapes. */
-static size_t key_step(const char *pointer, const char *quoted, size_t len)
-{
-    if (!memchr(quoted, '\\', len))
-        return pointer_step(pointer, quoted + 1, len - 2);
-    own(json_fini) json_t *key = json_loadb(quoted, len, JSON_DECODE_ANY, NULL);
-    return key ? pointer_step(pointer, json_string_value(key), json_string_length(key)) : 0;
-}
-
-/* rest is what remains of the pointer, NULL off its path. */
-static void walk_value(struct walk *w, const char *rest)
-{
-    skip_between(w);
-    if (w->at >= w->len)
-        return;
-    char c = w->bytes[w->at];
-    if (c == '"') {
-        skip_string(w);
-        return;
-    }
-    if (c != '{' && c != '[') {
-        while (w->at < w->len && !strchr(",]} \t\r\n", w->bytes[w->at]))
-            w->at++;
-        return;
-    }
-    w->at++;
-    for (size_t index = 0;; index++) {
-        skip_between(w);
-        if (w->at >= w->len || w->bytes[w->at] == '}' || w->bytes[w->at] == ']') {
-            w->at++;
-            return;
-        }
-        const size_t from = w->at;
-        size_t step = 0;
-        if (c == '{') {
-            skip_string(w);
-            step = rest ? key_step(rest, w->bytes + from, w->at - from) : 0;
-        } else if (rest) {
-            char number[24];
-            int n = snprintf(number, sizeof(number), "%zu", index);
-            step = pointer_step(rest, number, (size_t)n);
-        }
-        if (step)
-            w->found = from;
-        walk_value(w, step ? rest + step : NULL);
-    }
-}
-
-static bool json_locate(const struct input *in, size_t index, const char *pointer, size_t *at)
-{
-    struct walk w = {.bytes = in->bytes, .len = in->len};
-    for (size_t i = 0; i < index; i++)
-        walk_value(&w, NULL);
-    skip_between(&w);
-    if (w.at >= w.len)
-        return false;
-    w.found = w.at;
-    walk_value(&w, pointer);
-    *at = w.found;
-    return true;
-}
-
-void input_locate(const struct input *in, size_t index, const char *pointer, unsigned *line,
-                  unsigned *column)
-{
-    size_t at;
-    *line = *column = 0;
-    if (in->yaml ? yaml_locate(in->bytes, in->len, index, pointer, &at)
-                 : json_locate(in, index, pointer, &at))
-        doc_line(in->bytes, at, line, column);
 }

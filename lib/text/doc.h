@@ -14,14 +14,28 @@
 #define DOC_DEPTH_MAX 64
 #define DOC_NODES_MAX 1000000 /* of one document, after aliases are followed */
 
+/* A line of a text: its number from 1, and where it begins. LF, CR LF and CR alone end one. */
+struct text_line {
+    unsigned number;
+    size_t from;
+    size_t seen; /* so far no other line was found */
+};
+
+/* The bytes of a text from one up to another. */
+struct span {
+    size_t from, to;
+};
+
 /* One input. Opened by input_open or input_bytes, closed by input_close. */
 struct input {
     char *name; /* as shown in messages: the path, or "<stdin>" */
     char *bytes;
     size_t len;
-    size_t at;   /* JSON: where the next document begins */
-    size_t docs; /* how many were read */
-    bool yaml, failed;
+    size_t at;        /* JSON: where the next document begins */
+    size_t docs;      /* how many were read */
+    struct span last; /* the last of them, and the line it begins in */
+    struct text_line line;
+    bool yaml, ended;
     struct yaml_reader *reader; /* YAML: state kept between documents */
 };
 
@@ -37,8 +51,14 @@ void input_close(struct input *in);
 
 /* Where a JSON pointer stands in the index-th document (from 0) of an input (a member: its key):
  * line and column count from 1, column in bytes. A pointer that is not there gives its nearest
- * ancestor; 0:0 when nothing is known. Scans the bytes again, so ask only when there is something
- * to say. */
+ * ancestor; 0:0 when nothing is known. Reads the document again, so ask only when there is
+ * something to say, and about all of it at once. The document read last is found without reading
+ * those before it. */
+struct place {
+    const char *pointer;
+    unsigned line, column; /* the answer */
+};
+void input_places(const struct input *in, size_t index, struct place *places, size_t n);
 void input_locate(const struct input *in, size_t index, const char *pointer, unsigned *line,
                   unsigned *column);
 
@@ -46,13 +66,14 @@ void input_locate(const struct input *in, size_t index, const char *pointer, uns
 int doc_file(const char *path, json_t **doc, struct err *err);
 int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, struct err *err);
 
-/* yaml.c, the one file that knows libyaml */
+/* yaml.c, the one file that knows libyaml. yaml_next tells also where the document stands. */
 struct yaml_reader *yaml_open(const char *bytes, size_t len);
-int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct err *err);
+int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
+              struct err *err);
 void yaml_close(struct yaml_reader *r);
-/* The offset in bytes of the pointer or its nearest ancestor; false when nothing is known. */
-bool yaml_locate(const char *bytes, size_t len, size_t index, const char *pointer, size_t *at);
 /* doc.c: line and column, from 1, of a byte. */
 void doc_line(const char *bytes, size_t at, unsigned *line, unsigned *column);
+/* Moves on to the line of a byte at or behind line->seen; begins as {.number = 1}. */
+void line_move(struct text_line *line, const char *bytes, size_t at);
 
 #endif

@@ -1,5 +1,4 @@
 #include "text/pointer.h"
-#include "text/buf.h"
 
 size_t pointer_key(struct pointer *p, const char *key)
 {
@@ -45,34 +44,27 @@ static json_t *item_at(const json_t *array, const char *token)
     return *token ? json_array_get(array, strtoul(token, NULL, 10)) : NULL;
 }
 
-json_t *pointer_find(json_t *doc, const char *pointer)
+bool pointer_token(const char **pointer, struct buf *token)
 {
-    while (doc && *pointer == '/') {
-        own(buf_fini) struct buf token = {0};
-        for (pointer++; *pointer && *pointer != '/'; pointer++) {
-            if (*pointer == '~' && (pointer[1] == '0' || pointer[1] == '1'))
-                buf_char(&token, *++pointer == '0' ? '~' : '/');
-            else
-                buf_char(&token, *pointer);
-        }
-        const char *text = token.bytes ? token.bytes : "";
-        doc = json_is_array(doc) ? item_at(doc, text) : json_object_get(doc, text);
+    const char *p = *pointer;
+    token->len = 0;
+    buf_add(token, "", 0);
+    if (*p != '/')
+        return false;
+    for (p++; *p && *p != '/'; p++) {
+        if (*p == '~' && (p[1] == '0' || p[1] == '1'))
+            buf_char(token, *++p == '0' ? '~' : '/');
+        else
+            buf_char(token, *p);
     }
-    return *pointer ? NULL : doc;
+    *pointer = p;
+    return true;
 }
 
-size_t pointer_step(const char *pointer, const char *token, size_t len)
+json_t *pointer_find(json_t *doc, const char *pointer)
 {
-    const char *p = pointer;
-    if (*p++ != '/')
-        return 0;
-    for (size_t i = 0; i < len; i++, p++) {
-        if (token[i] == '~' || token[i] == '/') {
-            if (*p++ != '~' || *p != (token[i] == '~' ? '0' : '1'))
-                return 0;
-        } else if (*p != token[i]) {
-            return 0;
-        }
-    }
-    return *p == '\0' || *p == '/' ? (size_t)(p - pointer) : 0;
+    own(buf_fini) struct buf token = {0};
+    while (doc && pointer_token(&pointer, &token))
+        doc = json_is_array(doc) ? item_at(doc, token.bytes) : json_object_get(doc, token.bytes);
+    return *pointer ? NULL : doc;
 }

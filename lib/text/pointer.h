@@ -2,6 +2,7 @@
 #ifndef TEXT_POINTER_H
 #define TEXT_POINTER_H
 
+#include "text/buf.h"
 #include "text/json.h"
 
 struct pointer {
@@ -15,8 +16,8 @@ size_t pointer_index(struct pointer *p, size_t index);
 void pointer_up(struct pointer *p, size_t len);
 /* What stands there, borrowed, or NULL. "" is the document itself. */
 json_t *pointer_find(json_t *doc, const char *pointer);
-/* Does the pointer begin with a step to this key or index (`len` bytes, unescaped)? Then the number
- * of the pointer's bytes the step takes, else 0. */
-size_t pointer_step(const char *pointer, const char *token, size_t len);
+/* The next step of a pointer, unescaped, which it then is moved behind; false, and nothing moved,
+ * where none begins. */
+bool pointer_token(const char **pointer, struct buf *token);
 
 #endif

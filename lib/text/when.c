@@ -68,8 +68,32 @@ static int fraction(const char **s, int32_t *nsec)
     return n ? 0 : -1;
 }
 
-/* hh:mm[:ss[.fff]] and a zone. */
-static int time_parse(const char **s, int64_t *sec, int32_t *nsec, bool *sloppy, const char **why)
+/* Z, or an offset: +02:00, +0200, +02. In seconds. */
+static int zone_parse(const char **s, int64_t *zone, const char **why)
+{
+    *zone = 0;
+    if (**s == 'Z') {
+        (*s)++;
+        return 0;
+    }
+    if (**s == '+' || **s == '-') {
+        const int sign = *(*s)++ == '-' ? -1 : 1;
+        const int hours = digits(s, 2);
+        const bool colon = **s == ':';
+        *s += colon;
+        const int minutes = colon || (**s >= '0' && **s <= '9') ? digits(s, 2) : 0;
+        if (hours >= 0 && hours <= 23 && minutes >= 0 && minutes <= 59) {
+            *zone = sign * (hours * 3600 + minutes * 60);
+            return 0;
+        }
+    }
+    *why = "expected a time zone: Z or an offset like +02:00";
+    return -1;
+}
+
+/* hh:mm[:ss[.fff]] and a zone; the seconds of the day there. */
+static int time_parse(const char **s, int64_t *sec, int32_t *nsec, int64_t *zone, bool *sloppy,
+                      const char **why)
 {
     int second = 0;
     int hour = digits(s, 2);
@@ -98,27 +122,15 @@ static int time_parse(const char **s, int64_t *sec, int32_t *nsec, bool *sloppy,
         return -1;
     }
     *sec = hour * 3600 + minute * 60 + second;
-    if (**s == 'Z') {
-        (*s)++;
-        return 0;
-    }
-    if (**s == '+' || **s == '-') {
-        int sign = *(*s)++ == '-' ? -1 : 1;
-        int zh = digits(s, 2);
-        if (**s == ':')
-            (*s)++;
-        int zm = digits(s, 2);
-        if (zh >= 0 && zh <= 23 && zm >= 0 && zm <= 59) {
-            *sec -= sign * (zh * 3600 + zm * 60);
-            return 0;
-        }
-    }
-    *why = "expected a time zone: Z or an offset like +02:00";
-    return -1;
+    return zone_parse(s, zone, why);
 }
 
-/* *day_begin is the second the date in the text begins with, were it UTC. */
-static int when_scan(const char **s, struct when *out, int64_t *day_begin, bool *sloppy,
+/* The day as it is written, which is another one in UTC perhaps. */
+struct local {
+    int64_t day, zone; /* seconds */
+};
+
+static int when_scan(const char **s, struct when *out, struct local *local, bool *sloppy,
                      const char **why)
 {
     int year = digits(s, 4);
@@ -132,17 +144,17 @@ static int when_scan(const char **s, struct when *out, int64_t *day_begin, bool 
         *why = "there is no such date";
         return -1;
     }
-    *day_begin = days_of(year, month, day) * 86400;
-    *out = (struct when){*day_begin, 0};
+    *local = (struct local){days_of(year, month, day) * 86400, 0};
+    *out = (struct when){local->day, 0};
     if (**s != 'T') {
         *sloppy = true;
         return 0;
     }
     (*s)++;
     int64_t sec;
-    if (time_parse(s, &sec, &out->nsec, sloppy, why) < 0)
+    if (time_parse(s, &sec, &out->nsec, &local->zone, sloppy, why) < 0)
         return -1;
-    out->sec += sec;
+    out->sec += sec - local->zone;
     return 0;
 }
 
@@ -172,9 +184,9 @@ static void tell(bool *sloppy, bool rough)
 int when_parse(const char *text, struct when *out, bool *sloppy, const char **why)
 {
     struct when w;
-    int64_t day;
+    struct local local;
     bool rough = false;
-    if (when_scan(&text, &w, &day, &rough, why) < 0 || at_end(text, why) < 0 ||
+    if (when_scan(&text, &w, &local, &rough, why) < 0 || at_end(text, why) < 0 ||
         in_range(w, why) < 0)
         return -1;
     *out = w;
@@ -272,33 +284,44 @@ int duration_parse(const char *text, struct duration *out, bool *sloppy, const c
     return 0;
 }
 
-/* What stands behind the slash: a time on the day of the start, a duration, or an instant. */
-static int window_end(const char *text, int64_t day, struct window *w, bool *sloppy,
+/* What stands behind the slash: a time on the day of the start, a duration, or an instant. Months
+ * and years are those of the start's own zone: 1 March and P1M is 1 April there. */
+static int window_end(const char *text, struct local local, struct window *w, bool *sloppy,
                       const char **why)
 {
     if (*text == 'T') {
-        int64_t sec;
+        int64_t sec, zone;
         *sloppy = true;
         text++;
-        if (time_parse(&text, &sec, &w->to.nsec, sloppy, why) < 0)
+        if (time_parse(&text, &sec, &w->to.nsec, &zone, sloppy, why) < 0)
             return -1;
-        w->to.sec = day + sec;
+        w->to.sec = local.day + sec - zone;
     } else if (*text == 'P' || !strchr(text, '-')) {
         struct duration d;
         if (duration_scan(text, &d, sloppy, why) < 0)
             return -1;
-        w->to = when_add(w->from, d);
+        w->to = w->from;
+        w->to.sec += local.zone;
+        w->to = when_add(w->to, d);
+        w->to.sec -= local.zone;
         return 0;
-    } else if (when_scan(&text, &w->to, &day, sloppy, why) < 0) {
+    } else if (when_scan(&text, &w->to, &local, sloppy, why) < 0) {
         return -1;
     }
     return at_end(text, why);
 }
 
+/* As when_print gives it. A window that has no length in print would not be read again. */
+static struct when printed(struct when w)
+{
+    w.nsec -= w.nsec % 1000000;
+    return w;
+}
+
 int window_parse(const char *text, struct window *out, bool *sloppy, const char **why)
 {
     struct window w = {0};
-    int64_t day;
+    struct local local;
     bool rough = false;
     if (*text == 'R') {
         *why = "repeating intervals are not allowed (Planner 2.4)";
@@ -308,13 +331,13 @@ int window_parse(const char *text, struct window *out, bool *sloppy, const char 
         *why = "expected start/end or start/duration, the start first (Planner 2.4)";
         return -1;
     }
-    if (when_scan(&text, &w.from, &day, &rough, why) < 0)
+    if (when_scan(&text, &w.from, &local, &rough, why) < 0)
         return -1;
     w.instant = *text != '/';
     w.to = w.from;
-    if (w.instant ? at_end(text, why) < 0 : window_end(text + 1, day, &w, &rough, why) < 0)
+    if (w.instant ? at_end(text, why) < 0 : window_end(text + 1, local, &w, &rough, why) < 0)
         return -1;
-    if (!w.instant && when_compare(w.to, w.from) <= 0) {
+    if (!w.instant && when_compare(printed(w.to), printed(w.from)) <= 0) {
         *why = "the end must be after the start";
         return -1;
     }

@@ -2,12 +2,32 @@
 #include <math.h>
 #include "text/write.h"
 
+/* Characters that JSON may hold as they are and YAML may not, or that end a line in YAML 1.1: what
+ * is printed must read the same by any YAML reader. The code point and its length, or 0. */
+static unsigned special(const unsigned char *s, size_t *len)
+{
+    const unsigned two = (s[0] & 0x1fU) << 6 | (s[1] & 0x3fU);
+    *len = 2;
+    if (s[0] == 0xc2)
+        return two < 0xa0 ? two : 0;
+    if (s[0] != 0xe2 && s[0] != 0xef)
+        return 0;
+    const unsigned three = (s[0] & 0x0fU) << 12 | (s[1] & 0x3fU) << 6 | (s[2] & 0x3fU);
+    *len = 3;
+    return three == 0x2028 || three == 0x2029 || three == 0xfeff || three >= 0xfffe ? three : 0;
+}
+
 static void write_text(struct buf *b, const char *s, size_t len)
 {
     buf_char(b, '"');
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\')
+        size_t n;
+        const unsigned code = c >= 0x80 ? special((const unsigned char *)s + i, &n) : 0;
+        if (code) {
+            buf_print(b, "\\u%04x", code);
+            i += n - 1;
+        } else if (c == '"' || c == '\\')
             buf_print(b, "\\%c", c);
         else if (c == '\n')
             buf_str(b, "\\n");

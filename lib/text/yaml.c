@@ -1,16 +1,20 @@
 /* The one file that knows libyaml: YAML 1.2 core schema scalars, no tags, no merge keys. */
 #include <yaml.h>
 #include "text/doc.h"
-#include "text/pointer.h"
+#include "text/locate.h"
+#include "text/mask.h"
 
 struct yaml_reader {
     yaml_parser_t parser;
+    struct masks masks;
     const char *bytes;
     size_t len;
-    size_t chars, at; /* libyaml counts characters: so many end at this byte */
-    size_t began;     /* offset of the document being read */
-    json_t *anchors;  /* of this document, by name */
-    size_t nodes;
+    size_t ended;            /* of the document being read, so far */
+    size_t chars, at;        /* libyaml counts characters: so many end at this byte */
+    size_t began;            /* offset of the document being read */
+    json_t *anchors;         /* of this document, by name */
+    json_t *open;            /* what an anchor names until its node has ended */
+    size_t values, expanded; /* of this document; bytes that came by aliases */
     const char *name;
 };
 
@@ -19,10 +23,12 @@ struct yaml_reader *yaml_open(const char *bytes, size_t len)
     struct yaml_reader *r = mem_new(sizeof(*r));
     if (!yaml_parser_initialize(&r->parser))
         abort();
-    r->bytes = bytes;
+    masks_init(&r->masks, bytes, len);
+    r->bytes = r->masks.text ? r->masks.text : bytes;
     r->len = len;
     r->anchors = json_object();
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)bytes, len);
+    r->open = json_object();
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->bytes, len);
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
     return r;
 }
@@ -32,8 +38,22 @@ void yaml_close(struct yaml_reader *r)
     if (!r)
         return;
     json_decref(r->anchors);
+    json_decref(r->open);
     yaml_parser_delete(&r->parser);
+    masks_fini(&r->masks);
     free(r);
+}
+
+/* The next event, with what was masked as it was written. */
+static bool parse(struct yaml_reader *r, yaml_event_t *e)
+{
+    if (!yaml_parser_parse(&r->parser, e))
+        return false;
+    if (r->masks.text && e->type == YAML_SCALAR_EVENT)
+        e->data.scalar.length =
+            masks_undo(&r->masks, (char *)e->data.scalar.value, e->data.scalar.length,
+                       e->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+    return true;
 }
 
 /* The byte a mark stands at. Marks come nearly in order, so this goes on from the last one. */
@@ -103,6 +123,28 @@ static const char *in_words(const char *problem)
     return NULL;
 }
 
+#define BRIEF 64
+/* A text of the document's as a message shows it: not all of it, and no half characters. */
+static char *brief(const char *s, char out[BRIEF])
+{
+    size_t n = strlen(s);
+    if (n >= BRIEF) {
+        n = BRIEF - 4;
+        while (n > 0 && (s[n] & 0xc0) == 0x80)
+            n--;
+        snprintf(out, BRIEF, "%.*s...", (int)n, s);
+        return out;
+    }
+    memcpy(out, s, n + 1);
+    return out;
+}
+
+/* Does s stand at this byte? */
+static bool stands(const struct yaml_reader *r, size_t at, const char *s)
+{
+    return at + strlen(s) <= r->len && memcmp(r->bytes + at, s, strlen(s)) == 0;
+}
+
 static int parser_failed(struct yaml_reader *r, struct err *err)
 {
     const yaml_parser_t *p = &r->parser;
@@ -110,6 +152,10 @@ static int parser_failed(struct yaml_reader *r, struct err *err)
     if (p->error == YAML_READER_ERROR)
         return fail_at(r, p->problem_offset, err, problem);
     const size_t at = byte_of(r, p->problem_mark);
+    if (strcmp(problem, "found invalid Unicode character escape code") == 0 &&
+        (stands(r, at - 1, "ud") || stands(r, at - 1, "uD")))
+        return fail_at(r, at, err,
+                       "half of a surrogate pair, expected both halves like \\ud83d\\ude00");
     if (at < r->len && r->bytes[at] == '\t')
         return fail_at(r, at, err, "a tab cannot stand here; indent with blanks, not tabs");
     if (words)
@@ -120,11 +166,14 @@ static int parser_failed(struct yaml_reader *r, struct err *err)
 
 static int next_event(struct yaml_reader *r, yaml_event_t *e, struct err *err)
 {
-    if (!yaml_parser_parse(&r->parser, e))
+    if (!parse(r, e))
         return parser_failed(r, err);
     if (e->type == YAML_DOCUMENT_START_EVENT)
         r->began = byte_of(r, e->start_mark);
-    if (e->type < YAML_ALIAS_EVENT || byte_of(r, e->end_mark) <= r->began + DOC_BYTES_MAX)
+    if (e->type < YAML_ALIAS_EVENT)
+        return 0;
+    r->ended = byte_of(r, e->end_mark);
+    if (r->ended <= r->began + DOC_BYTES_MAX)
         return 0;
     fail(r, e->start_mark, err, "document is larger than %d MiB", DOC_BYTES_MAX / 1024 / 1024);
     yaml_event_delete(e);
@@ -189,6 +238,7 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
     static const char *const odd[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF", "-.inf",
                                       "-.Inf", "-.INF", "+.inf", "+.Inf", "+.INF", NULL};
     const char *s = (const char *)e->data.scalar.value;
+    char shown[BRIEF];
     if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
         *out = json_stringn(s, e->data.scalar.length);
     } else if (one_of(s, nulls)) {
@@ -202,13 +252,13 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
         errno = 0;
         long long v = strtoll(radix ? s + 2 : s, NULL, !radix ? 10 : s[1] == 'o' ? 8 : 16);
         if (errno)
-            return fail(r, e->start_mark, err, "%s is too large a number", s);
+            return fail(r, e->start_mark, err, "%s is too large a number", brief(s, shown));
         *out = json_integer(v);
     } else if (is_float(s)) {
         errno = 0;
         double v = strtod(s, NULL);
         if (errno == ERANGE && (v > 1 || v < -1))
-            return fail(r, e->start_mark, err, "%s is too large a number", s);
+            return fail(r, e->start_mark, err, "%s is too large a number", brief(s, shown));
         *out = json_real(v);
     } else {
         *out = json_string(s);
@@ -219,42 +269,70 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
 static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, json_t **out,
                      struct err *err);
 
-/* How many values j is, and in how many levels of lists and mappings. */
-static size_t measure(const json_t *j, int *levels)
+/* What copying a value costs. */
+struct extent {
+    size_t values, bytes; /* of strings and keys */
+    int levels;           /* of lists and mappings */
+};
+
+static struct extent measure(const json_t *j)
 {
-    size_t n = 1, i;
+    struct extent all = {.values = 1, .bytes = json_string_length(j)};
+    size_t i;
     const char *key;
     json_t *v;
-    int below = 0, deepest = 0;
-    if (json_is_object(j)) {
-        json_object_foreach ((json_t *)j, key, v) {
-            n += measure(v, &below);
-            deepest = below > deepest ? below : deepest;
-        }
-    } else {
-        json_array_foreach (j, i, v) {
-            n += measure(v, &below);
-            deepest = below > deepest ? below : deepest;
-        }
+    const bool object = json_is_object(j), array = json_is_array(j);
+    void *step = object ? json_object_iter((json_t *)j) : NULL;
+    for (i = 0; object ? step != NULL : i < json_array_size(j); i++) {
+        v = object ? json_object_iter_value(step) : json_array_get(j, i);
+        key = object ? json_object_iter_key(step) : "";
+        const struct extent one = measure(v);
+        all.values += one.values;
+        all.bytes += one.bytes + strlen(key);
+        all.levels = one.levels > all.levels ? one.levels : all.levels;
+        step = object ? json_object_iter_next((json_t *)j, step) : NULL;
     }
-    *levels = deepest + (json_is_object(j) || json_is_array(j));
-    return n;
+    all.levels += object || array;
+    return all;
 }
 
+/* An alias is a copy, as later steps change values in place. Its strings count as well as its
+ * values: 100,000 aliases of one long string are no more than a few bytes to write. */
 static int read_alias(struct yaml_reader *r, const yaml_event_t *e, int depth, json_t **out,
                       struct err *err)
 {
-    const char *name = (const char *)e->data.alias.anchor;
-    const json_t *value = json_object_get(r->anchors, name);
-    int levels;
+    const char *anchor = (const char *)e->data.alias.anchor;
+    const json_t *value = json_object_get(r->anchors, anchor);
+    char name[BRIEF];
+    brief(anchor, name);
     if (!value)
         return fail(r, e->start_mark, err, "alias *%s has no anchor &%s before it", name, name);
-    r->nodes += measure(value, &levels);
-    if (r->nodes > DOC_NODES_MAX)
+    if (value == r->open)
+        return fail(r, e->start_mark, err, "alias *%s stands inside what it is an alias of", name);
+    const struct extent more = measure(value);
+    r->values += more.values;
+    r->expanded += more.bytes;
+    if (r->values > DOC_NODES_MAX)
         return fail(r, e->start_mark, err, "aliases expand to more than %d values", DOC_NODES_MAX);
-    if (depth + levels - 1 > DOC_DEPTH_MAX)
+    if (r->expanded > DOC_BYTES_MAX)
+        return fail(r, e->start_mark, err, "aliases expand to more than %d MiB",
+                    DOC_BYTES_MAX / 1024 / 1024);
+    if (depth + more.levels - 1 > DOC_DEPTH_MAX)
         return fail(r, e->start_mark, err, "nested deeper than %d levels", DOC_DEPTH_MAX);
     *out = json_deep_copy(value);
+    return 0;
+}
+
+/* A key may be an anchor's node, too. */
+static int keep_key(struct yaml_reader *r, const yaml_event_t *e, struct err *err)
+{
+    const char *anchor = (const char *)e->data.scalar.anchor;
+    json_t *value;
+    if (!anchor)
+        return 0;
+    if (read_scalar(r, e, &value, err) < 0)
+        return -1;
+    json_object_set_new(r->anchors, anchor, value);
     return 0;
 }
 
@@ -263,16 +341,18 @@ static int read_key(struct yaml_reader *r, const yaml_event_t *e, json_t *object
     if (e->type != YAML_SCALAR_EVENT)
         return fail(r, e->start_mark, err, "a key must be a plain word, not a list or mapping");
     const char *key = (const char *)e->data.scalar.value;
+    const char *tag = (const char *)e->data.scalar.tag;
+    char shown[BRIEF];
     if (strcmp(key, "<<") == 0 && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
         return fail(r, e->start_mark, err,
                     "merge keys (<<) are not part of YAML 1.2; write the keys out");
-    if (e->data.scalar.tag)
-        return fail(r, e->start_mark, err, "tags (%s) are not JSON", e->data.scalar.tag);
+    if (tag)
+        return fail(r, e->start_mark, err, "tags (%s) are not JSON", brief(tag, shown));
     if (strlen(key) != e->data.scalar.length)
         return fail(r, e->start_mark, err, "a key must not hold a NUL character");
     if (json_object_get(object, key))
-        return fail(r, e->start_mark, err, "the key \"%s\" is given twice", key);
-    return 0;
+        return fail(r, e->start_mark, err, "the key \"%s\" is given twice", brief(key, shown));
+    return keep_key(r, e, err);
 }
 
 static int read_mapping(struct yaml_reader *r, int depth, json_t **out, struct err *err)
@@ -328,7 +408,8 @@ static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, js
                      struct err *err)
 {
     const unsigned char *anchor = NULL, *tag = NULL;
-    if (++r->nodes > DOC_NODES_MAX)
+    char shown[BRIEF];
+    if (++r->values > DOC_NODES_MAX)
         return fail(r, e->start_mark, err, "more than %d values", DOC_NODES_MAX);
     switch (e->type) {
     case YAML_ALIAS_EVENT:
@@ -349,15 +430,32 @@ static int read_node(struct yaml_reader *r, const yaml_event_t *e, int depth, js
         return fail(r, e->start_mark, err, "unexpected YAML construct");
     }
     if (tag)
-        return fail(r, e->start_mark, err, "tags (%s) are not JSON", tag);
+        return fail(r, e->start_mark, err, "tags (%s) are not JSON",
+                    brief((const char *)tag, shown));
     if (e->type != YAML_SCALAR_EVENT && depth > DOC_DEPTH_MAX)
         return fail(r, e->start_mark, err, "nested deeper than %d levels", DOC_DEPTH_MAX);
+    if (anchor)
+        json_object_set(r->anchors, (const char *)anchor, r->open);
     int rc = e->type == YAML_SCALAR_EVENT           ? read_scalar(r, e, out, err)
              : e->type == YAML_SEQUENCE_START_EVENT ? read_sequence(r, depth, out, err)
                                                     : read_mapping(r, depth, out, err);
     if (rc == 0 && anchor)
         json_object_set(r->anchors, (const char *)anchor, *out);
     return rc;
+}
+
+/* A document that says it is YAML 1.1 means other things by no, 012 and 1:30; and %TAG only serves
+ * tags. */
+static int check_directives(struct yaml_reader *r, const yaml_event_t *e, struct err *err)
+{
+    const yaml_version_directive_t *v = e->data.document_start.version_directive;
+    if (v && (v->major != 1 || v->minor != 2))
+        return fail(r, e->start_mark, err,
+                    "expected YAML 1.2, not %d.%d; remove the %%YAML directive", v->major,
+                    v->minor);
+    if (e->data.document_start.tag_directives.start != e->data.document_start.tag_directives.end)
+        return fail(r, e->start_mark, err, "tags are not JSON; remove the %%TAG directive");
+    return 0;
 }
 
 /* The root of the next document: 1 with *e to be deleted, 0 at the end. */
@@ -367,12 +465,13 @@ static int next_root(struct yaml_reader *r, yaml_event_t *e, struct err *err)
         if (next_event(r, e, err) < 0)
             return -1;
         yaml_event_type_t type = e->type;
+        int rc = type == YAML_DOCUMENT_START_EVENT ? check_directives(r, e, err) : 0;
         if (type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_START_EVENT &&
             type != YAML_DOCUMENT_END_EVENT && type != YAML_STREAM_END_EVENT)
             return 1;
         yaml_event_delete(e);
-        if (type == YAML_STREAM_END_EVENT)
-            return 0;
+        if (rc < 0 || type == YAML_STREAM_END_EVENT)
+            return rc;
     }
 }
 
@@ -393,7 +492,17 @@ static int next_content(struct yaml_reader *r, yaml_event_t *e, struct err *err)
     return rc;
 }
 
-int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct err *err)
+/* A reader that begins at this line finds the document as this one did: the content of one without
+ * `---` may be indented. */
+static size_t line_of(const struct yaml_reader *r, size_t at)
+{
+    while (at > 0 && r->bytes[at - 1] != '\n' && r->bytes[at - 1] != '\r')
+        at--;
+    return at;
+}
+
+int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
+              struct err *err)
 {
     yaml_event_t e;
     r->name = name;
@@ -403,34 +512,35 @@ int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct err 
     rc = read_node(r, &e, 1, doc, err);
     yaml_event_delete(&e);
     json_object_clear(r->anchors);
-    r->nodes = 0;
-    return rc < 0 ? -1 : 1;
+    r->values = r->expanded = 0;
+    if (rc < 0)
+        return -1;
+    *span = (struct span){line_of(r, r->began), r->ended};
+    return 1;
 }
 
-/* Walks one document. rest is what remains of the pointer, NULL off its path; *at is where its
- * deepest step stands. */
-static bool locate_node(struct yaml_reader *r, const yaml_event_t *e, const char *rest, size_t *at)
+/* Walks one node, which the step leads to, or NOWHERE. */
+static bool locate_node(struct yaml_reader *r, const yaml_event_t *e, struct steps *steps,
+                        size_t step)
 {
-    bool mapping = e->type == YAML_MAPPING_START_EVENT;
+    const bool mapping = e->type == YAML_MAPPING_START_EVENT;
     if (!mapping && e->type != YAML_SEQUENCE_START_EVENT)
         return true;
     for (size_t index = 0;; index++) {
         yaml_event_t item, value;
-        if (!yaml_parser_parse(&r->parser, &item))
+        if (!parse(r, &item))
             return false;
         if (item.type == YAML_MAPPING_END_EVENT || item.type == YAML_SEQUENCE_END_EVENT) {
             yaml_event_delete(&item);
             return true;
         }
-        char number[24];
-        snprintf(number, sizeof(number), "%zu", index);
-        const char *token = mapping ? (const char *)item.data.scalar.value : number;
-        size_t step = rest ? pointer_step(rest, token, strlen(token)) : 0;
-        if (step)
-            *at = byte_of(r, item.start_mark);
-        bool ok = !mapping || yaml_parser_parse(&r->parser, &value);
+        size_t next = mapping ? steps_key(steps, step, (const char *)item.data.scalar.value)
+                              : steps_item(steps, step, index);
+        if (next != NOWHERE)
+            steps_found(steps, next, byte_of(r, item.start_mark));
+        bool ok = !mapping || parse(r, &value);
         if (ok)
-            ok = locate_node(r, mapping ? &value : &item, step ? rest + step : NULL, at);
+            ok = locate_node(r, mapping ? &value : &item, steps, next);
         if (mapping && ok)
             yaml_event_delete(&value);
         yaml_event_delete(&item);
@@ -439,21 +549,19 @@ static bool locate_node(struct yaml_reader *r, const yaml_event_t *e, const char
     }
 }
 
-bool yaml_locate(const char *bytes, size_t len, size_t index, const char *pointer, size_t *at)
+void yaml_locate(const char *bytes, size_t len, size_t index, struct steps *steps)
 {
     struct yaml_reader *r = yaml_open(bytes, len);
     struct err ignored;
-    bool known = false, ok = true;
+    bool ok = true;
     for (size_t i = 0; i <= index && ok; i++) {
         yaml_event_t e;
-        ok = next_content(r, &e, &ignored) > 0;
-        if (!ok)
+        if (next_content(r, &e, &ignored) <= 0)
             break;
-        known = i == index;
-        *at = byte_of(r, e.start_mark);
-        ok = locate_node(r, &e, known ? pointer : NULL, at);
+        if (i == index)
+            steps_found(steps, 0, byte_of(r, e.start_mark));
+        ok = locate_node(r, &e, steps, i == index ? 0 : NOWHERE);
         yaml_event_delete(&e);
     }
     yaml_close(r);
-    return known;
 }

@@ -69,7 +69,24 @@ static void test_scalars(void)
         {"0xfG", "\"0xfG\""},
         {"-0x1F", "\"-0x1F\""},
         {"0b11", "\"0b11\""},
+        {"012", "12"},
         {"1_000", "\"1_000\""},
+        {"190:20:30", "\"190:20:30\""},
+        {"12e03", "12000.0"},
+        {"0.", "0.0"},
+        {"+.5", "0.5"},
+        {"+0x1F", "\"+0x1F\""},
+        {"0O17", "\"0O17\""},
+        {"0X1F", "\"0X1F\""},
+        {"685.230_15e+03", "\"685.230_15e+03\""},
+        {"++1", "\"++1\""},
+        {"1 2", "\"1 2\""},
+        {".e1", "\".e1\""},
+        {"0x1.8p1", "\"0x1.8p1\""},
+        {"nan(1)", "\"nan(1)\""},
+        {"infinity", "\"infinity\""},
+        {"12d", "\"12d\""},
+        {"1e-400", "0.0"},
         {"1:30", "\"1:30\""},
         {"1.5", "1.5"},
         {"1.", "1.0"},
@@ -158,6 +175,38 @@ static void test_documents(void)
         {"'<<': 1\n", "{\"<<\":1}"},
         {"a: |\n  one\n  two\nb: >-\n  one\n  two\n", "{\"a\":\"one\\ntwo\\n\",\"b\":\"one two\"}"},
         {"? a\n: 1\n", "{\"a\":1}"},
+        {"&k a: 1\nb: *k\n", "{\"a\":1,\"b\":\"a\"}"},
+        {"&k 12: 1\nb: *k\n", "{\"12\":1,\"b\":12}"},
+        {"a: &x 1\nb: &x [2]\nc: *x\n", "{\"a\":1,\"b\":[2],\"c\":[2]}"},
+        {"a: 1\r\rb: [x,\r y]\r", "{\"a\":1,\"b\":[\"x\",\"y\"]}"},
+        {"a: 1\n---\n\xef\xbb\xbf"
+         "b: 1\n",
+         "{\"a\":1}\n{\"b\":1}"},
+        {"a: |\r\n  x\r\n  y\r\nb: \"x\r\n  y\"\r\n", "{\"a\":\"x\\ny\\n\",\"b\":\"x y\"}"},
+        /* NEL, LS and PS are no line ends in YAML 1.2 (5.4), nor blanks */
+        {"a: x\xc2\x85y\n", "{\"a\":\"x\\u0085y\"}"},
+        {"a: x\xe2\x80\xa8y:z\n", "{\"a\":\"x\\u2028y:z\"}"},
+        {"a: 'x\xe2\x80\xa9y'\n", "{\"a\":\"x\\u2029y\"}"},
+        {"a: \"x \xc2\x85 y\"\n", "{\"a\":\"x \\u0085 y\"}"},
+        {"a: |\n  x\xe2\x80\xa8y\n", "{\"a\":\"x\\u2028y\\n\"}"},
+        {"# x\xe2\x80\xa8"
+         "b: 1\na: 1\n",
+         "{\"a\":1}"},
+        {"x\xe2\x80\xa9y: 1\n", "{\"x\\u2029y\":1}"},
+        /* a surrogate pair is one character where escapes are, and 12 elsewhere */
+        {"a: \"\\ud83d\\ude00\"\n", "{\"a\":\"\xf0\x9f\x98\x80\"}"},
+        {"a: \"x\\uD83D\\uDE00y\\uDBFF\\uDFFFz\"\n",
+         "{\"a\":\"x\xf0\x9f\x98\x80y\xf4\x8f\xbf\xbfz\"}"},
+        {"{\"a\": \"\\ud83d\\ude00\",}", "{\"a\":\"\xf0\x9f\x98\x80\"}"},
+        {"\"\\ud83d\\ude00\": 1\n", "{\"\xf0\x9f\x98\x80\":1}"},
+        {"a: \"\\\\ud83d\\\\ude00\"\n", "{\"a\":\"\\\\ud83d\\\\ude00\"}"},
+        {"a: \"\\\\\\ud83d\\ude00\"\n", "{\"a\":\"\\\\\xf0\x9f\x98\x80\"}"},
+        {"a: \\ud83d\\ude00\n", "{\"a\":\"\\\\ud83d\\\\ude00\"}"},
+        {"a: '\\ud83d\\ude00'\n", "{\"a\":\"\\\\ud83d\\\\ude00\"}"},
+        {"a: |\n  \\ud83D\\ude00\n", "{\"a\":\"\\\\ud83D\\\\ude00\\n\"}"},
+        {"a: \"\\u0100\\u0101\xc4\x80\xc4\x81\\ud83d\\ude00\"\n",
+         "{\"a\":\"\xc4\x80\xc4\x81\xc4\x80\xc4\x81\xf0\x9f\x98\x80\"}"},
+        {"a: \"\\/\\e\\_\"\n", "{\"a\":\"/\\u001b\xc2\xa0\"}"},
         {"1: x\nnull: y\n", "{\"1\":\"x\",\"null\":\"y\"}"},
         {"%YAML 1.2\n---\na: 1\n", "{\"a\":1}"},
     };
@@ -165,6 +214,12 @@ static void test_documents(void)
         own(str_fini) char *got = read_text(rows[i][0]);
         is_str(got, rows[i][1], rows[i][0]);
     }
+}
+
+static void add_times(struct buf *b, const char *s, size_t n)
+{
+    while (n--)
+        buf_str(b, s);
 }
 
 /* Refusals: where, and a part of what is said. */
@@ -198,7 +253,9 @@ static void test_errors(void)
         {"{\"a\": 1e309}", "x:1:11", "real number overflow"},
         {"{\"a\": 9223372036854775808}", "x:1:25", "too big"},
         {"a: *x\n", "x:1:4", "alias *x has no anchor"},
-        {"a: &x [1, *x]\n", "x:1:11", "alias *x has no anchor"},
+        {"a: &x [1, *x]\n", "x:1:11", "alias *x stands inside"},
+        {"a: &x 1\nb: &x {c: [*x]}\n", "x:2:12", "alias *x stands inside"},
+        {"&x a: 1\n*x : 2\n", "x:2:1", "a key must be"},
         {"a: &x 1\n---\nb: *x\n", "x:3:4", "alias *x has no anchor"},
         {"[a]: 1\n", "x:1:1", "a key must be"},
         {"? {a: 1}\n: 1\n", "x:1:3", "a key must be"},
@@ -227,28 +284,81 @@ static void test_errors(void)
         {"a: \xe2\x82", "x:1:4", "not valid UTF-8"},
         {"\xff\xfe"
          "a",
-         "x:1:1", "not valid UTF-8"},
+         "x:1:1", "UTF-16"},
+        {"\xfe\xff", "x:1:1", "UTF-16"},
+        /* halves of a pair */
+        {"{\"a\": \"\\ud83d x\"}", "x:1:16", "invalid Unicode"},
+        {"a:\n  \"x \\ud83d\"\n", "x:2:8", "half of a surrogate pair"},
+        {"a: \"\\uDE00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\ude00\\ud83d\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\ud83d\\ud83d\\ude00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\ud83d\\\\ude00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\\\ud83d\\ude00\"\n", "x:1:14", "half of a surrogate pair"},
+        {"a: \"\\ud83d\n  \\ude00\"\n", "x:1:7", "half of a surrogate pair"},
+        {"a: \"\\U0000d83d\"\n", "x:1:7", "invalid Unicode"},
+        {"a: \"\\ud83d\\ude00 \\ud83d\\ude00\"\nb: .nan\n", "x:2:4", ".nan"},
+        {"a: {\"\\ud83d\\ude00\": 1, b: .nan}\n", "x:1:27", ".nan"},
+        {"\"\\ud83d\\ude00\": 1\n\"\xf0\x9f\x98\x80\": 2\n", "x:2:1", "given twice"},
+        /* a mark inside, control characters */
+        {"{\"a\": 1}\n\xef\xbb\xbf{\"b\": 1}", "x:2:3", "invalid token"},
+        {"a: \x01\n", "x:1:4", "control characters"},
+        {"a: \xc2\x80\n", "x:1:4", "control characters"},
+        {"{\"a\": \"\x01\"}", "x:1:7", "control character"},
+        /* lines as an editor counts them */
+        {"a: 1\rb: .nan\r", "x:2:4", ".nan"},
+        {"a: 1\r\nb: 1\r\rc: .nan\n", "x:4:4", ".nan"},
+        {"[1,\r2,\r\n3,\n\"4\" 5]", "x:4:5", "expected"},
+        {"a: \"x\xc2\x85y\"\nb: .nan\n", "x:2:4", ".nan"},
+        {"a: x\xe2\x80\xa8y\nb: x\xe2\x80\xa9y\nc: .nan\n", "x:3:4", ".nan"},
+        {"# a\xe2\x80\xa8"
+         "b: 1\nc: [\xe2\x80\xa8.nan, .nan]\n",
+         "x:2:14", ".nan"},
+        /* directives */
+        {"%YAML 1.1\n---\na: no\n", "x:1:1", "expected YAML 1.2, not 1.1"},
+        {"a: 1\n...\n%YAML 1.1\n---\nb: 1\n", "x:3:1", "expected YAML 1.2, not 1.1"},
+        {"%YAML 2.0\n---\na: no\n", "x:1:1", "incompatible YAML"},
+        {"%TAG ! tag:x,2000:\n---\na: 1\n", "x:1:1", "%TAG"},
+        {"%OTHER x\n---\na: 1\n", "x:1:7", "unknown directive"},
+        /* the same key, however it is written */
+        {"[\"E0\\\xc4\x80\"]", "x:1:6", "invalid escape"},
+        {"{\"a\": 1, \"\\u0061\": 2}", "x:1:17", "duplicate"},
+        {"{\"a\": 1, \"\\u0061\": 2} # YAML", "x:1:17", "duplicate"},
+        {"a: 1\n\"\\x61\": 2\n", "x:2:1", "given twice"},
+        {"1: 1\n'1': 2\n", "x:2:1", "given twice"},
+        {"a: {b: 1, c: 2, ? b : 3}\n", "x:1:19", "given twice"},
+        {"a: 1\n---\nb: 1\nb: 2\n", "x:4:1", "given twice"},
+        {"{\"a\\u0000b\": 1}", "x:1:11", "NUL byte in object key"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         own(str_fini) char *got = read_text(rows[i].input);
         char *error = strstr(got, "! ");
         own(str_fini) char *where = str_print("! %s", rows[i].where);
-        if (ok(error && str_begins(error, where) && strstr(error, rows[i].text), rows[i].input))
+        own(json_fini) json_t *valid = json_string(got);
+        if (ok(error && valid && str_begins(error, where) && strstr(error, rows[i].text),
+               rows[i].input))
             continue;
         printf("#  got: %s\n# want: ! %s: ...%s...\n", got, rows[i].where, rows[i].text);
     }
+    /* A long text is shown in part, cut between characters. */
+    for (size_t i = 0; i < 4; i++) {
+        own(buf_fini) struct buf key = {0}, doc = {0};
+        add_times(&key, "x", i);
+        add_times(&key, "\xf0\x9f\x98\x80", 200);
+        buf_print(&doc, "%s: 1\n%s: 2\n", key.bytes, key.bytes);
+        own(str_fini) char *got = read_text(doc.bytes);
+        own(json_fini) json_t *valid = json_string(got);
+        ok(valid && strstr(got, "...\" is given twice"), "a long key is cut between characters");
+    }
+    own(str_fini) char *digits = str_print("a: %0500d99999999999999999999\n", 1);
+    own(str_fini) char *large = read_text(digits);
+    has_str(large, "x:1:4: 00", "a long number is shown in part");
+    has_str(large, "... is too large a number", "and why it is refused is not cut off");
     own(str_fini) char *nul = read_bytes("a: 1\nb: \0\n", 10);
     is_str(nul, "! x:2:4: a NUL byte is not text, expected UTF-8", "a NUL byte in YAML");
     own(str_fini) char *json = read_bytes("{\"a\": \"\0\"}", 10);
     is_str(json, "! x:1:8: a NUL byte is not text, expected UTF-8", "a NUL byte in JSON");
     own(str_fini) char *later = read_text("a: 1\n---\nb: [\n");
     ok(str_begins(later, "{\"a\":1}\n! x:"), "the documents before an error are read");
-}
-
-static void add_times(struct buf *b, const char *s, size_t n)
-{
-    while (n--)
-        buf_str(b, s);
 }
 
 static void test_depth(void)
@@ -309,6 +419,17 @@ static void test_aliases(void)
     own(str_fini) char *chain = buf_take(&deep);
     own(str_fini) char *chained = read_text(chain);
     has_str(chained, "x:3:50: nested deeper than 64 levels", "aliases cannot pass the depth");
+
+    own(buf_fini) struct buf copies = {0};
+    buf_print(&copies, "a: &a '%01000000d'\nb: [", 1);
+    add_times(&copies, "*a,", 4);
+    own(str_fini) char *few = str_print("%s]", copies.bytes);
+    own(str_fini) char *few_got = read_text(few);
+    ok(strlen(few_got) > 5000000, "a long string may have aliases");
+    add_times(&copies, "*a,", 100000);
+    buf_str(&copies, "]");
+    own(str_fini) char *much_got = read_text(copies.bytes);
+    has_str(much_got, "x:2:17: aliases expand to more than 4 MiB", "but not without end");
 
     struct buf many = {0};
     for (int i = 0; i < 150000; i++)
@@ -454,6 +575,78 @@ static void test_locate(void)
     }
 }
 
+/* 20,000 places of a large document, in both languages, and each right. */
+static void test_places(void)
+{
+    enum { N = 20000 };
+    own(buf_fini) struct buf yaml = {0}, json = {0}, pointers = {0};
+    struct place *places = mem_new(N * sizeof(*places));
+    size_t *starts = mem_new(N * sizeof(*starts));
+    buf_str(&yaml, "list:\n");
+    buf_str(&json, "{\"list\": [");
+    for (int i = 0; i < N; i++) {
+        buf_print(&yaml, "  - name: n%d\n    text: '%0180d'\n", i, i);
+        buf_print(&json, "%s{\"name\": 1, \"text\": \"%0180d\"}", i ? ",\n" : "", i);
+        starts[i] = pointers.len;
+        buf_print(&pointers, "/list/%d/text", N - 1 - i); /* the last one first */
+        buf_char(&pointers, '\0');
+    }
+    buf_str(&json, "]}\n");
+    for (int as = 0; as < 2; as++) {
+        struct err err = {0};
+        own(json_fini) json_t *doc = NULL;
+        own(input_close) struct input in = {0};
+        const struct buf *text = as ? &json : &yaml;
+        input_bytes(&in, "x", text->bytes, text->len, &err);
+        is_int(input_next(&in, &doc, &err), 1, as ? "a large JSON" : "a large YAML");
+        for (int i = 0; i < N; i++)
+            places[i] = (struct place){.pointer = pointers.bytes + starts[i]};
+        clock_t begin = clock();
+        input_places(&in, 0, places, N);
+        ok(clock() - begin < 20 * CLOCKS_PER_SEC, "20,000 places by one walk");
+        int wrong = 0;
+        for (int i = 0; i < N; i++) {
+            unsigned line = as ? (unsigned)(N - i) : (unsigned)(2 * (N - i) + 1);
+            wrong += places[i].line != line;
+            wrong += places[i].column != (as ? (i == N - 1 ? 23 : 13) : 5);
+        }
+        is_int(wrong, 0, "all where they are");
+    }
+    free(places);
+    free(starts);
+}
+
+/* A place in each of many documents: none is walked over for the next one's sake, nor are the lines
+ * counted again, even when there is but one line. */
+static void test_places_of_stream(void)
+{
+    static const struct {
+        const char *document;
+        unsigned line;
+    } rows[] = {{"{\"name\": 1, \"text\": \"some text\"}\n", 1},
+                {"{\"name\": 1, \"text\": \"some text\"} ", 0},
+                {"  name: 1\n  text: some text\n---\n", 3}};
+    for (size_t k = 0; k < COUNT(rows); k++) {
+        enum { N = 20000 };
+        struct err err = {0};
+        own(buf_fini) struct buf b = {0};
+        add_times(&b, rows[k].document, N);
+        own(input_close) struct input in = {0};
+        input_bytes(&in, "x", b.bytes, b.len, &err);
+        unsigned line, column, wrong = 0;
+        clock_t begin = clock();
+        for (unsigned i = 0; i < N; i++) {
+            own(json_fini) json_t *doc = NULL;
+            wrong += input_next(&in, &doc, &err) != 1;
+            input_locate(&in, i, "/text", &line, &column);
+            wrong += line != i * rows[k].line + (in.yaml ? 2 : 1);
+            wrong += column != (in.yaml ? 3 : rows[k].line ? 13 : i * 33 + 13);
+        }
+        ok(clock() - begin < 30 * CLOCKS_PER_SEC, "a place in each of 20,000 documents");
+        is_int(wrong, 0, "all where they are");
+    }
+}
+
 static void test_files(void)
 {
     static const struct {
@@ -479,6 +672,25 @@ static void test_files(void)
     is_int(doc_bytes("x", "[1]", 3, &doc, &err), 0, "one document");
     ok(json_is_array(doc), "is given");
     json_decref(doc);
+}
+
+/* Asked again, the end is still the end. */
+static void test_after_end(void)
+{
+    static const char *const rows[] = {"a: 1\n", "{\"a\":1}", "a: 1\n---\nb: 1\n...\n"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err err = {0};
+        own(input_close) struct input in = {0};
+        input_bytes(&in, "x", rows[i], strlen(rows[i]), &err);
+        int rc = 1;
+        while (rc > 0) {
+            own(json_fini) json_t *doc = NULL;
+            rc = input_next(&in, &doc, &err);
+        }
+        is_int(rc, 0, rows[i]);
+        own(json_fini) json_t *doc = NULL;
+        is_int(input_next(&in, &doc, &err), 0, "the end again");
+    }
 }
 
 static void test_after_error(void)
@@ -508,7 +720,10 @@ int main(void)
     test_aliases();
     test_size();
     test_locate();
+    test_places();
+    test_places_of_stream();
     test_files();
     test_after_error();
+    test_after_end();
     return tap_end();
 }

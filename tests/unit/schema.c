@@ -4,22 +4,17 @@
 #include "text/buf.h"
 
 /* The schemas `other.json` and `loop.json` of the references below. */
-static json_t *find(struct schema_source *source, const char *name, struct err *err)
+static json_t *read_schema(void *context, const char *uri, struct err *err)
 {
-    static json_t *other, *loop;
-    (void)source;
-    if (!other) {
-        other = json_loads("{\"$defs\":{\"short\":{\"type\":\"string\",\"maxLength\":3},"
-                           "\"a/b~c\":{\"const\":1},\"local\":{\"$ref\":\"#/$defs/short\"},"
-                           "\"narrow\":{\"$ref\":\"#/$defs/short\",\"minLength\":2}}}",
-                           0, NULL);
-        loop = json_loads("{\"$ref\":\"loop.json\"}", 0, NULL);
-    }
-    if (str_same(name, "other.json"))
-        return other;
-    if (str_same(name, "loop.json"))
-        return loop;
-    err_set(err, CODE_CONFIG, "no file %s", name);
+    (void)context;
+    if (str_same(uri, "other.json"))
+        return json_loads("{\"$defs\":{\"short\":{\"type\":\"string\",\"maxLength\":3},"
+                          "\"a/b~c\":{\"const\":1},\"local\":{\"$ref\":\"#/$defs/short\"},"
+                          "\"narrow\":{\"$ref\":\"#/$defs/short\",\"minLength\":2}}}",
+                          0, NULL);
+    if (str_same(uri, "loop.json"))
+        return json_loads("{\"$ref\":\"loop.json\"}", 0, NULL);
+    err_set(err, CODE_NOINPUT, "no file %s", uri);
     return NULL;
 }
 
@@ -169,7 +164,7 @@ static const struct {
      "\"number\"}}}},\"$ref\":\"#/$defs/n\"}",
      "{\"next\":{\"next\":{\"v\":\"x\"}}}", "/next/next/v wrong-type"},
     /* only told to people */
-    {"{\"$schema\":\"s\",\"$id\":\"i\",\"$comment\":\"c\",\"title\":\"t\",\"description\":\"d\","
+    {"{\"$id\":\"i\",\"$comment\":\"c\",\"title\":\"t\",\"description\":\"d\","
      "\"default\":1,\"examples\":[1],\"then\":false,\"else\":false}",
      "1", ""},
 };
@@ -177,32 +172,81 @@ static const struct {
 static const struct {
     const char *schema, *instance, *want;
 } wrong[] = {
-    {"{\"minimun\":1}", "1", "keyword \"minimun\" is not supported"},
-    {"{\"oneOf\":[true]}", "1", "keyword \"oneOf\" is not supported"},
-    {"{\"format\":\"email\"}", "\"a\"", "unknown format \"email\""},
+    {"{\"minimun\":1}", "1", "unknown keyword \"minimun\", did you mean \"minimum\"?"},
+    {"{\"format\":\"mountpath\"}", "\"a\"", "nobody here knows this format"},
     {"{\"pattern\":\"(\"}", "\"a\"", "("},
+    {"{\"pattern\":\"(a+)+$\"}", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\"",
+     "takes too long"},
     {"{\"patternProperties\":{\"[\":true}}", "{\"a\":1}", "["},
     {"{\"$ref\":\"nowhere.json\"}", "1", "nowhere.json"},
     {"{\"$ref\":\"#/$defs/none\"}", "1", "#/$defs/none"},
-    {"{\"$ref\":\"loop.json\"}", "1", "reference"},
-    {"{\"$ref\":\"#\"}", "1", "reference"},
-    {"{\"properties\":{\"a\":1}}", "{\"a\":1}", "expected a mapping"},
-    {"{\"anyOf\":[{\"minimun\":1}]}", "1", "not supported"},
+    {"{\"$ref\":\"#none\"}", "1", "there is no anchor \"none\""},
+    {"{\"$ref\":\"loop.json\"}", "1", "circle"},
+    {"{\"$ref\":\"#\"}", "1", "circle"},
+    {"{\"$id\":\"a#b\"}", "1", "fragment"},
+    {"{\"$schema\":\"http://json-schema.org/draft-07/schema#\"}", "1", "not understood"},
+    {"{\"properties\":{\"a\":1}}", "{\"a\":1}", "expected a schema"},
+    {"{\"anyOf\":[{\"minimun\":1}]}", "1", "unknown keyword"},
+    {"{\"anyOf\":[]}", "1", "expected a list of schemas"},
+    {"{\"type\":\"strnig\"}", "1", "#/type: expected null, boolean"},
+    {"{\"required\":\"a\"}", "1", "#/required: expected a list of strings"},
+    {"{\"minimum\":\"5\"}", "1", "#/minimum: expected a number"},
+    {"{\"multipleOf\":0}", "1", "above 0"},
 };
 
-static int check_one(const char *schema, const char *instance, struct findings *findings,
-                     struct err *err)
+/* 1, 0 or -1 as schema_check. */
+static int check_one(bool own_schema, const char *schema, const char *instance,
+                     struct findings *findings, struct err *err)
 {
-    struct schema_source source = {find};
+    const struct schema_reading reading = {.read = read_schema, .own = own_schema};
+    own(schema_set_fini) struct schema_set *set = schema_set_new(&reading);
     struct pointer at = {0};
     own(json_fini) json_t *s = json_loads(schema, JSON_DECODE_ANY, NULL);
     own(json_fini) json_t *v = json_loads(instance, JSON_DECODE_ANY, NULL);
     if (!s || !v) {
         printf("# the case itself is no JSON: %s %s\n", schema, instance);
-        return 1;
+        return 2;
     }
-    return schema_check(&source, s, s, v, &at, findings, err);
+    const struct schema *compiled = schema_add(set, "", s, err);
+    return compiled ? schema_check(compiled, v, &at, findings, NULL, err) : -1;
 }
+
+/* What is said: the sentence of the first finding, and where the schema says so. */
+static const struct {
+    const char *schema, *instance, *text, *where;
+} sentences[] = {
+    {"{\"properties\":{\"mincores\":{\"type\":\"number\"}}}", "{\"mincores\":\"eight\"}",
+     "mincores: expected a number, got the string \"eight\"", "#/properties/mincores/type"},
+    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}",
+     "{}", "document: expected a string or a list, got a mapping", "#/anyOf"},
+    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}",
+     "[\"a\",1]", "1: expected a string, got the number 1", "#/anyOf/1/items/type"},
+    {"{\"oneOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},"
+     "{\"properties\":{\"b\":{\"const\":1}},\"required\":[\"b\"]}]}",
+     "{\"b\":2}", "b: expected 1, got the number 2", "#/oneOf/1/properties/b/const"},
+    {"{\"oneOf\":[{\"type\":\"number\"},{\"title\":\"small\",\"maximum\":3}]}", "2",
+     "document: fits two forms, expected one alone: a number (1) and small (2)", "#/oneOf"},
+    {"{\"not\":{\"type\":\"string\"}}", "\"a\"", "document: a string is not allowed here", "#/not"},
+    {"{\"enum\":[\"managed\",\"unmanaged\"]}", "\"manged\"",
+     "document: expected one of \"managed\", \"unmanaged\", got the string \"manged\"", "#/enum"},
+    {"{\"pattern\":\"^a\",\"description\":\"a word with a\"}", "\"b\"",
+     "document: expected a word with a, got the string \"b\"", "#/pattern"},
+    {"{\"pattern\":\"^a\"}", "\"b\"", "document: expected what matches ^a, got the string \"b\"",
+     "#/pattern"},
+    {"{\"maxItems\":1}", "[1,2]", "document: expected at most 1 item, got 2", "#/maxItems"},
+    {"{\"multipleOf\":0.01}", "0.015", "document: expected a multiple of 0.01, got 0.015",
+     "#/multipleOf"},
+    {"{\"contains\":{\"title\":\"a star\",\"const\":1}}", "[2]",
+     "document: expected at least 1 item of the form a star, got 0", "#/contains"},
+    {"{\"dependentRequired\":{\"a\":[\"b\"]}}", "{\"a\":1}",
+     "document: the key \"b\" is missing, \"a\" needs it", "#/dependentRequired"},
+    {"{\"$ref\":\"other.json#/$defs/short\"}", "\"abcd\"",
+     "document: expected at most 3 characters, got 4", "other.json#/$defs/short/maxLength"},
+    {"{\"propertyNames\":{\"pattern\":\"^[a-z]+$\"}}", "{\"A\":1}",
+     "A: expected what matches ^[a-z]+$, got the string \"A\"", "#/propertyNames/pattern"},
+    {"{\"properties\":{\"abc\":true},\"unevaluatedProperties\":false}", "{\"abd\":1}",
+     "unknown key \"abd\"", "#/unevaluatedProperties"},
+};
 
 int main(void)
 {
@@ -210,16 +254,33 @@ int main(void)
         own(findings_fini) struct findings findings = {0};
         struct err err = {0};
         own(str_fini) char *name = str_print("%s of %s", cases[i].schema, cases[i].instance);
-        is_int(check_one(cases[i].schema, cases[i].instance, &findings, &err), 0, name);
+        is_int(check_one(true, cases[i].schema, cases[i].instance, &findings, &err),
+               *cases[i].want == '\0', name);
         own(str_fini) char *got = told(&findings);
         is_str(got, cases[i].want, name);
     }
     for (size_t i = 0; i < COUNT(wrong); i++) {
         own(findings_fini) struct findings findings = {0};
         struct err err = {0};
-        is_int(check_one(wrong[i].schema, wrong[i].instance, &findings, &err), -1, wrong[i].schema);
+        is_int(check_one(true, wrong[i].schema, wrong[i].instance, &findings, &err), -1,
+               wrong[i].schema);
         is_int((int)err.code, CODE_CONFIG, wrong[i].schema);
         has_str(err.text, wrong[i].want, wrong[i].schema);
     }
+    for (size_t i = 0; i < COUNT(sentences); i++) {
+        own(findings_fini) struct findings findings = {0};
+        struct err err = {0};
+        is_int(check_one(false, sentences[i].schema, sentences[i].instance, &findings, &err), 0,
+               sentences[i].schema);
+        is_int((int)findings.n, 1, "one finding");
+        if (findings.n == 1) {
+            is_str(findings.list[0].text, sentences[i].text, sentences[i].schema);
+            is_str(findings.list[0].schema, sentences[i].where, sentences[i].schema);
+        }
+    }
+    /* In schemas of others what nobody knows is an annotation, and so is a format. */
+    struct err err = {0};
+    is_int(check_one(false, "{\"minimun\":1}", "0", NULL, &err), 1, "an unknown keyword");
+    is_int(check_one(false, "{\"format\":\"uuid\"}", "\"x\"", NULL, &err), 1, "a format");
     return tap_end();
 }

@@ -62,6 +62,49 @@ static const char *const shown[][2] = {
     {"", ""},
 };
 
+/* RFC 3986, 5.4.1 and 5.4.2; then what is no http. */
+#define BASE "http://a/b/c/d;p?q"
+static const char *const resolved[][3] = {
+    {BASE, "g:h", "g:h"},
+    {BASE, "g", "http://a/b/c/g"},
+    {BASE, "./g", "http://a/b/c/g"},
+    {BASE, "g/", "http://a/b/c/g/"},
+    {BASE, "/g", "http://a/g"},
+    {BASE, "//g", "http://g"},
+    {BASE, "?y", "http://a/b/c/d;p?y"},
+    {BASE, "g?y", "http://a/b/c/g?y"},
+    {BASE, "#s", "http://a/b/c/d;p?q#s"},
+    {BASE, "g#s", "http://a/b/c/g#s"},
+    {BASE, "g?y#s", "http://a/b/c/g?y#s"},
+    {BASE, ";x", "http://a/b/c/;x"},
+    {BASE, "g;x", "http://a/b/c/g;x"},
+    {BASE, "", "http://a/b/c/d;p?q"},
+    {BASE, ".", "http://a/b/c/"},
+    {BASE, "./", "http://a/b/c/"},
+    {BASE, "..", "http://a/b/"},
+    {BASE, "../", "http://a/b/"},
+    {BASE, "../g", "http://a/b/g"},
+    {BASE, "../..", "http://a/"},
+    {BASE, "../../g", "http://a/g"},
+    {BASE, "../../../../g", "http://a/g"},
+    {BASE, "/./g", "http://a/g"},
+    {BASE, "/../g", "http://a/g"},
+    {BASE, "g.", "http://a/b/c/g."},
+    {BASE, "..g", "http://a/b/c/..g"},
+    {BASE, "./../g", "http://a/b/g"},
+    {BASE, "./g/.", "http://a/b/c/g/"},
+    {BASE, "g/../h", "http://a/b/c/h"},
+    {BASE, "g;x=1/../y", "http://a/b/c/y"},
+    {BASE, "g?y/../x", "http://a/b/c/g?y/../x"},
+    {BASE, "g#s/../x", "http://a/b/c/g#s/../x"},
+    {"http://a", "b", "http://a/b"},
+    {"file:///a/b.json", "c.json#/d", "file:///a/c.json#/d"},
+    {"urn:a:b", "#c", "urn:a:b#c"},
+    {"urn:a:b", "urn:c:d", "urn:c:d"},
+    {"", "a/b", "a/b"},
+    {"", "#a", "#a"},
+};
+
 static void test_one(char *(*f)(const char *), const char *const (*rows)[2], size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -79,6 +122,10 @@ int main(void)
     for (size_t i = 0; i < COUNT(below); i++) {
         own(str_fini) char *got = uri_below(below[i][0], below[i][1]);
         is_str(got, below[i][2], below[i][0]);
+    }
+    for (size_t i = 0; i < COUNT(resolved); i++) {
+        own(str_fini) char *got = uri_resolve(resolved[i][0], resolved[i][1]);
+        is_str(got, resolved[i][2], resolved[i][1]);
     }
     char every[256] = "/";
     for (int c = 1; c < 255; c++)

@@ -1,0 +1,103 @@
+/* What schema.c (which compiles) and keyword.c (which applies) share. Nobody else looks in here. */
+#ifndef MODEL_KEYWORD_H
+#define MODEL_KEYWORD_H
+
+#include "model/schema.h"
+
+/* One bit for each vocabulary of the standard. */
+enum {
+    VOCABULARY_CORE = 1,
+    VOCABULARY_APPLICATOR = 2,
+    VOCABULARY_UNEVALUATED = 4,
+    VOCABULARY_VALIDATION = 8,
+    VOCABULARY_METADATA = 16,
+    VOCABULARY_FORMAT = 32,
+    VOCABULARY_CONTENT = 64,
+    VOCABULARY_FORMAT_ASSERTION = 128, /* not part of the usual dialect */
+};
+
+/* What may stand at a keyword. */
+enum operand {
+    OPERAND_ANY,
+    OPERAND_STRING,
+    OPERAND_BOOLEAN,
+    OPERAND_NUMBER,
+    OPERAND_STEP,  /* a number above 0 */
+    OPERAND_COUNT, /* a whole number from 0 */
+    OPERAND_LIST,
+    OPERAND_NAMES,     /* a list of strings */
+    OPERAND_NAMES_MAP, /* a mapping of lists of strings */
+    OPERAND_TYPES,     /* the name of a type, or a list of them */
+    OPERAND_MAPPING,
+    OPERAND_PATTERN,
+    OPERAND_SCHEMA,
+    OPERAND_SCHEMAS, /* a list with one at least */
+    OPERAND_SCHEMA_MAP,
+    OPERAND_PATTERN_MAP, /* pattern -> schema */
+    OPERAND_REFERENCE,
+};
+
+struct run;
+struct step;
+struct seen;
+
+/* A row of the one table of keywords, in the order of their names. */
+struct keyword {
+    const char *name;
+    unsigned vocabulary;
+    enum operand operand;
+    /* True when the instance passes; NULL: nothing to apply. */
+    bool (*apply)(struct run *r, const struct step *step, json_t *instance, struct seen *seen);
+    bool looks_back; /* applied last: asks what the others have evaluated */
+};
+const struct keyword *keyword_find(const char *name);
+/* The table, for whoever wants to walk it; *n rows. */
+const struct keyword *keyword_rows(size_t *n);
+
+/* A schema below a keyword: at a key or an index of its operand, or the operand itself. */
+struct branch {
+    const char *key;         /* borrowed from the document, or NULL */
+    struct pattern *pattern; /* of patternProperties */
+    const struct schema *schema;
+};
+
+/* A keyword as it stands in one schema. */
+struct step {
+    const struct keyword *keyword;
+    const struct schema *schema; /* which it stands in */
+    json_t *value;
+    struct branch *branches; /* references, too: where they lead */
+    size_t n;
+    struct pattern *pattern;
+    const char *dynamic; /* $dynamicRef that may be looked up anew: the anchor's name */
+};
+
+/* A schema with an identifier, and all below it that have none. */
+struct resource {
+    char *uri; /* absolute, without a fragment */
+    const struct schema *root;
+    unsigned vocabulary;
+    struct anchor *anchors;
+    size_t n;
+};
+struct anchor {
+    const char *name; /* borrowed from the document */
+    bool dynamic;
+    const struct schema *schema;
+};
+
+struct schema {
+    json_t *json;
+    struct schema_set *set;
+    const struct resource *resource;
+    char *location; /* URI#/pointer */
+    struct step *steps;
+    size_t n;
+    bool looks_back; /* has a keyword that does */
+};
+
+const struct schema_reading *schema_set_reading(const struct schema_set *set);
+/* The resource's own anchor of that name, or NULL. */
+const struct anchor *anchor_find(const struct resource *resource, const char *name);
+
+#endif

@@ -1,0 +1,208 @@
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- The derived parts of the manual in mdoc(7): page=model, a list of keys for each class that has a schema;
+     page=types, the types by area, their spellings and the keys of their spec. -->
+<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
+                xmlns:exsl="http://exslt.org/common" extension-element-prefixes="exsl">
+  <xsl:import href="common.xsl"/>
+  <xsl:param name="page"/>
+
+  <xsl:template match="/">
+    <xsl:choose>
+      <xsl:when test="$page = 'types'">
+        <xsl:for-each select="$binding/area"><xsl:call-template name="area"/></xsl:for-each>
+      </xsl:when>
+      <xsl:otherwise><xsl:apply-templates select="//package"/></xsl:otherwise>
+    </xsl:choose>
+  </xsl:template>
+
+  <xsl:template name="roff">
+    <xsl:param name="text"/>
+    <xsl:variable name="t">
+      <xsl:call-template name="replace">
+        <xsl:with-param name="text" select="normalize-space($text)"/>
+        <xsl:with-param name="from" select="'\'"/>
+        <xsl:with-param name="to" select="'\e'"/>
+      </xsl:call-template>
+    </xsl:variable>
+    <xsl:if test="starts-with($t, '.') or starts-with($t, &quot;'&quot;)">\&amp;</xsl:if>
+    <xsl:value-of select="$t"/>
+  </xsl:template>
+
+  <!-- "words (clause)" and a full stop -->
+  <xsl:template name="whole">
+    <xsl:variable name="words"><xsl:call-template name="words"><xsl:with-param name="of" select="."/></xsl:call-template></xsl:variable>
+    <xsl:variable name="clause"><xsl:call-template name="clause"><xsl:with-param name="of" select="."/></xsl:call-template></xsl:variable>
+    <xsl:call-template name="roff">
+      <xsl:with-param name="text" select="concat($words, ' (', $clause, ').')"/>
+    </xsl:call-template>
+    <xsl:text>&#10;</xsl:text>
+  </xsl:template>
+
+  <!-- model: packages, classes, enumerations -->
+
+  <xsl:template match="package">
+    <xsl:variable name="words">
+      <xsl:call-template name="words"><xsl:with-param name="of" select="."/></xsl:call-template>
+    </xsl:variable>
+    <xsl:value-of select="concat('.Ss ', $words, '&#10;')"/>
+    <xsl:text>Package&#10;.Em </xsl:text><xsl:value-of select="name"/><xsl:text> .&#10;.Bl -tag -width Ds&#10;</xsl:text>
+    <xsl:apply-templates select="objectType | enumeration | primitiveType"/>
+    <xsl:text>.El&#10;</xsl:text>
+  </xsl:template>
+
+  <xsl:template name="file">
+    <xsl:variable name="home">
+      <xsl:call-template name="home"><xsl:with-param name="id" select="string(vodml-id)"/></xsl:call-template>
+    </xsl:variable>
+    <xsl:variable name="has">
+      <xsl:call-template name="has-schema"><xsl:with-param name="of" select="."/></xsl:call-template>
+    </xsl:variable>
+    <xsl:if test="$has = 'yes'">
+      <xsl:text>Schema:&#10;.Pa </xsl:text>
+      <xsl:value-of select="$home"/>
+      <xsl:if test="not(($binding/class[@file] | $binding/area/type)[@ref = current()/vodml-id])">
+        <xsl:text>#/$defs/</xsl:text>
+        <xsl:call-template name="def"><xsl:with-param name="id" select="string(vodml-id)"/></xsl:call-template>
+      </xsl:if>
+      <xsl:text> .&#10;</xsl:text>
+    </xsl:if>
+  </xsl:template>
+
+  <xsl:template match="objectType">
+    <xsl:value-of select="concat('.It Em ', name, '&#10;')"/>
+    <xsl:call-template name="whole"/>
+    <xsl:if test="@abstract = 'true'">Abstract.&#10;</xsl:if>
+    <xsl:if test="extends">
+      <xsl:text>Has the keys of&#10;.Em </xsl:text>
+      <xsl:call-template name="type"><xsl:with-param name="ref" select="extends/vodml-ref"/></xsl:call-template>
+      <xsl:text> , too.&#10;</xsl:text>
+    </xsl:if>
+    <xsl:call-template name="file"/>
+    <xsl:if test="attribute | composition">
+      <xsl:text>.Bl -tag -width Ds -compact&#10;</xsl:text>
+      <xsl:for-each select="attribute | composition"><xsl:call-template name="role"/></xsl:for-each>
+      <xsl:text>.El&#10;</xsl:text>
+    </xsl:if>
+  </xsl:template>
+
+  <!-- .It key : type, times, unit -->
+  <xsl:template name="role">
+    <xsl:text>.It Cm </xsl:text>
+    <xsl:call-template name="key"><xsl:with-param name="role" select="."/></xsl:call-template>
+    <xsl:text> No \(em </xsl:text>
+    <xsl:choose>
+      <xsl:when test="$binding/role[@ref = current()/vodml-id]/@shown">
+        <xsl:value-of select="$binding/role[@ref = current()/vodml-id]/@shown"/>
+      </xsl:when>
+      <xsl:otherwise>
+        <xsl:call-template name="type"><xsl:with-param name="ref" select="datatype/vodml-ref"/></xsl:call-template>
+        <xsl:text>, </xsl:text>
+        <xsl:call-template name="times"/>
+      </xsl:otherwise>
+    </xsl:choose>
+    <xsl:variable name="unit"><xsl:call-template name="unit"><xsl:with-param name="of" select="."/></xsl:call-template></xsl:variable>
+    <xsl:if test="$unit != ''"><xsl:value-of select="concat(', in ', $unit)"/></xsl:if>
+    <xsl:text>&#10;</xsl:text>
+    <xsl:call-template name="whole"/>
+  </xsl:template>
+
+  <xsl:template name="type">
+    <xsl:param name="ref"/>
+    <xsl:call-template name="after-last">
+      <xsl:with-param name="text" select="translate($ref, ':', '.')"/>
+      <xsl:with-param name="mark" select="'.'"/>
+    </xsl:call-template>
+  </xsl:template>
+
+  <xsl:template match="enumeration">
+    <xsl:value-of select="concat('.It Em ', name, '&#10;')"/>
+    <xsl:call-template name="whole"/>
+    <xsl:text>.Bl -tag -width Ds -compact&#10;</xsl:text>
+    <xsl:for-each select="literal">
+      <xsl:value-of select="concat('.It Cm ', name, '&#10;')"/>
+      <xsl:call-template name="whole"/>
+    </xsl:for-each>
+    <xsl:text>.El&#10;</xsl:text>
+  </xsl:template>
+
+  <xsl:template match="primitiveType">
+    <xsl:value-of select="concat('.It Em ', name, '&#10;')"/>
+    <xsl:call-template name="whole"/>
+  </xsl:template>
+
+  <!-- types -->
+
+  <xsl:template name="area">
+    <xsl:variable name="area" select="."/>
+    <xsl:for-each select="$model">
+      <xsl:for-each select="key('element', $area/@class)">
+        <xsl:variable name="title"><xsl:call-template name="title"><xsl:with-param name="of" select="."/></xsl:call-template></xsl:variable>
+        <xsl:value-of select="concat('.Ss ', $title, 's&#10;Area&#10;.Cm ', $area/@name, ' :&#10;.Bl -tag -width Ds&#10;')"/>
+      </xsl:for-each>
+    </xsl:for-each>
+    <xsl:for-each select="type"><xsl:call-template name="known"/></xsl:for-each>
+    <xsl:text>.El&#10;</xsl:text>
+  </xsl:template>
+
+  <xsl:template name="known">
+    <xsl:variable name="type" select="."/>
+    <xsl:value-of select="concat('.It Pa ', ../@prefix, @name, '&#10;')"/>
+    <xsl:for-each select="$model">
+      <xsl:for-each select="key('element', $type/@ref)"><xsl:call-template name="whole"/></xsl:for-each>
+    </xsl:for-each>
+    <xsl:if test="@default">It is meant where no type is given.&#10;</xsl:if>
+    <xsl:if test="alias">
+      <xsl:text>Also spelt&#10;</xsl:text>
+      <xsl:for-each select="alias">
+        <xsl:value-of select="concat('.Pa ', .)"/>
+        <xsl:choose>
+          <xsl:when test="position() = last()"> .&#10;</xsl:when>
+          <xsl:otherwise> ,&#10;</xsl:otherwise>
+        </xsl:choose>
+      </xsl:for-each>
+    </xsl:if>
+    <xsl:variable name="roles">
+      <xsl:call-template name="roles"><xsl:with-param name="id" select="string(@ref)"/></xsl:call-template>
+    </xsl:variable>
+    <xsl:choose>
+      <xsl:when test="exsl:node-set($roles)/r">
+        <xsl:text>.Bl -tag -width Ds -compact&#10;</xsl:text>
+        <!-- what is required comes first -->
+        <xsl:for-each select="exsl:node-set($roles)/r">
+          <xsl:variable name="r" select="."/>
+          <xsl:for-each select="$model">
+            <xsl:for-each select="key('element', $r/@id)[multiplicity/minOccurs > 0]"><xsl:call-template name="spec-key"/></xsl:for-each>
+          </xsl:for-each>
+        </xsl:for-each>
+        <xsl:for-each select="exsl:node-set($roles)/r">
+          <xsl:variable name="r" select="."/>
+          <xsl:for-each select="$model">
+            <xsl:for-each select="key('element', $r/@id)[multiplicity/minOccurs = 0]"><xsl:call-template name="spec-key"/></xsl:for-each>
+          </xsl:for-each>
+        </xsl:for-each>
+        <xsl:text>.El&#10;</xsl:text>
+      </xsl:when>
+      <xsl:otherwise>Its spec may hold any key.&#10;</xsl:otherwise>
+    </xsl:choose>
+  </xsl:template>
+
+  <xsl:template name="spec-key">
+    <xsl:text>.It Cm </xsl:text>
+    <xsl:call-template name="key"><xsl:with-param name="role" select="."/></xsl:call-template>
+    <xsl:text> No \(em </xsl:text>
+    <xsl:if test="multiplicity/minOccurs > 0">required, </xsl:if>
+    <xsl:choose>
+      <xsl:when test="$binding/role[@ref = current()/vodml-id]/@shown">
+        <xsl:value-of select="$binding/role[@ref = current()/vodml-id]/@shown"/>
+      </xsl:when>
+      <xsl:otherwise>
+        <xsl:if test="multiplicity/maxOccurs &lt; 0">list of </xsl:if>
+        <xsl:call-template name="type"><xsl:with-param name="ref" select="datatype/vodml-ref"/></xsl:call-template>
+      </xsl:otherwise>
+    </xsl:choose>
+    <xsl:variable name="unit"><xsl:call-template name="unit"><xsl:with-param name="of" select="."/></xsl:call-template></xsl:variable>
+    <xsl:if test="$unit != ''"><xsl:value-of select="concat(', in ', $unit)"/></xsl:if>
+    <xsl:text>&#10;</xsl:text>
+    <xsl:call-template name="whole"/>
+  </xsl:template>
+</xsl:stylesheet>

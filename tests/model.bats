@@ -1,0 +1,263 @@
+#!/usr/bin/env bats
+# The data model: valid VO-DML, all that is derived is what would be derived now, and nothing it has promised is gone.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup() {
+    private_state
+    cd "$BATS_TEST_TMPDIR" || return 1
+    model=$TOP_SRCDIR/schema/execdm.vo-dml.xml
+    vodml=$EXECDM_SHARED/data/vo-dml
+}
+
+# The import's URL is the published one; here the base model is a file.
+local_model() { # MODEL
+    sed "s|<url>https://www.ivoa.net/xml/VODML/IVOA-v1.vo-dml.xml</url>|<url>file://$(realpath "$vodml")/IVOA-v1.0.vo-dml.xml</url>|" "$1"
+}
+
+copy_of() { # NAME...: a tree that can be tampered with
+    rm -rf tree
+    mkdir tree
+    cp -r "${@/#/$TOP_SRCDIR/}" tree/
+    chmod -R u+w tree
+}
+
+@test "the model is VO-DML by its XML Schema" {
+    require xmllint
+    [ -d "$vodml" ] || skip "the schema of VO-DML (../shared/data/vo-dml) is not here"
+    xmllint --nonet --noout --schema "$vodml/vo-dml-v1.0.xsd" "$model"
+    sed 's/<vodml-ref>execdm:common.Name/<vodml-ref>common Name/' "$model" >broken.xml
+    run xmllint --nonet --noout --schema "$vodml/vo-dml-v1.0.xsd" broken.xml
+    [ "$status" -ne 0 ]
+}
+
+@test "the model keeps the Schematron rules of VO-DML" {
+    local saxon=/usr/share/java/Saxon-HE.jar
+    require java
+    if ! [ -e "$saxon" ]; then
+        [ "${EXECDM_REQUIRE_ALL-}" != 1 ] || return 1
+        skip "libsaxonhe-java is not installed"
+    fi
+    [ -d "$vodml" ] || skip "the rules of VO-DML (../shared/data/vo-dml) are not here"
+    java -jar "$saxon" "-s:$vodml/vo-dml-v1.0.sch.xml" "-xsl:$TOP_SRCDIR/tests/schematron.xsl" -o:rules.xsl
+    local_model "$model" >model.xml
+    java -jar "$saxon" -s:model.xml -xsl:rules.xsl >said
+    # A list of strings is what ExecutionDM has, too, and what documents have; findings are parts of two documents.
+    if grep -v 'STRONGLY DISCOURAGED but can be supported' said | grep -v '^warning: objecttype execdm:finding.Finding is used more than once'; then
+        return 1
+    fi
+    # and the rules are looked at: a reference that leads nowhere, an identifier of another form, an import by another name
+    sed 's/execdm:common.Uuid/execdm:common.Guid/; s/<vodml-id>task.Task</<vodml-id>task.Job</' model.xml >broken.xml
+    java -jar "$saxon" -s:broken.xml -xsl:rules.xsl >said
+    grep -q '^error: vodml-ref execdm:common.Guid .* does not exist' said
+    grep -q "^error: vodml-id 'task.Job' does not follow" said
+    sed 's|<version>1.0</version>|<version>9.0</version>|' model.xml >broken.xml
+    java -jar "$saxon" -s:broken.xml -xsl:rules.xsl >said
+    grep -q '^error: The imported model version' said
+}
+
+wrong_references() { # MODEL BASE
+    /usr/bin/python3 - "$@" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+
+own, base = (tree.parse(file).getroot() for file in sys.argv[1:])
+names = [model.findtext("name") for model in (own, base)]
+known = {f"{name}:{e.text}" for name, model in zip(names, (own, base)) for e in model.iter("vodml-id")}
+for ref in own.iter("vodml-ref"):
+    if ref.text not in known:
+        print(f"{ref.text} leads nowhere")
+(imported,) = own.findall("import")
+for key in ("name", "version"):
+    if imported.findtext(key) != base.findtext(key):
+        print(f"the import's {key} is {imported.findtext(key)}, not {base.findtext(key)}")
+END
+}
+
+@test "every vodml-ref leads somewhere, in the model or the IVOA base model" {
+    require /usr/bin/python3
+    [ -d "$vodml" ] || skip "the IVOA base model (../shared/data/vo-dml) is not here"
+    run wrong_references "$model" "$vodml/IVOA-v1.0.vo-dml.xml"
+    [ "$status" -eq 0 ] && [ -z "$output" ]
+    sed 's/ivoa:boolean/ivoa:bool/' "$model" >broken.xml
+    run wrong_references broken.xml "$vodml/IVOA-v1.0.vo-dml.xml"
+    [[ $output == *ivoa:bool* ]]
+}
+
+# An SVG's measures depend on the fonts there are, what is written in it does not.
+svg_text() { # FILE
+    grep -o '<title>[^<]*</title>\|<text [^>]*>[^<]*</text>' "$1" | sed 's/<text [^>]*>/<text>/' | sort
+}
+
+@test "what is derived is what would be derived now" {
+    require xsltproc jq dot
+    local file n=0
+    "$TOP_SRCDIR/schema/derive/run" derived
+    while read -r file; do
+        n=$((n + 1))
+        case $file in
+        *.svg) diff <(svg_text "$TOP_SRCDIR/$file") <(svg_text "derived/$file") ;;
+        *) cmp "$TOP_SRCDIR/$file" "derived/$file" ;;
+        esac || { echo "$file: run make derive"; return 1; }
+    done < <(cd derived && find . -type f -printf '%P\n')
+    [ "$n" -ge 35 ]
+    # and nothing else lies there
+    diff <(cd "$TOP_SRCDIR/schema" && find . -name '*.json' ! -path './vendor/*' | sort) \
+        <(cd derived/schema && find . -name '*.json' | sort)
+}
+
+@test "a description without its clause, or a type without its row, is refused" {
+    require xsltproc jq dot
+    copy_of schema man
+    sed -i 's/the fewest cores the task can do with \[cores\] (Planner 2.2.2)/the fewest cores/' tree/schema/execdm.vo-dml.xml
+    run ! tree/schema/derive/run derived
+    [[ $output == *"GenericCompute.mincores: its description does not end with a clause"* ]]
+    copy_of schema man
+    sed -i '/ref="execdm:common.Cores"/d' tree/schema/execdm.binding.xml
+    run ! tree/schema/derive/run derived
+    [[ $output == *"no row for the primitive type execdm:common.Cores"* ]]
+}
+
+wrong_schemas() { # TREE
+    /usr/bin/python3 - "$1/schema" <<'END'
+import json
+import sys
+from pathlib import Path
+from urllib.parse import urljoin
+
+top = Path(sys.argv[1])
+base = "https://www.purl.org/ivoa.net/execdm/1/"
+files = {str(p.relative_to(top)): json.loads(p.read_text()) for p in top.rglob("*.json") if "vendor" not in p.parts}
+rows = files.pop("types.json")["types"]
+ids = {schema["$id"]: schema for schema in files.values()}
+
+for name, schema in files.items():
+    if schema["$id"] != base + name:
+        print(f"{name}: its $id is {schema['$id']}")
+    for key in ("title", "$schema"):
+        if key not in schema:
+            print(f"{name}: no {key}")
+
+def walk(name, at, schema, root):
+    if not isinstance(schema, dict):
+        return
+    ref = schema.get("$ref")
+    if ref is not None:
+        url, _, pointer = urljoin(root["$id"], ref).partition("#")
+        target = ids.get(url)
+        for part in pointer.split("/")[1:]:
+            target = target.get(part) if target else None
+        if target is None:
+            print(f"{name}: {at}: {ref} leads nowhere")
+        if name == "editor.json" and not ref.startswith("#"):
+            print(f"{name}: {at}: {ref} leads out of the file")
+    for key, value in schema.get("properties", {}).items():
+        if "then" not in at and name != "editor.json" and not value.get("description", "").endswith(")"):
+            print(f"{name}: {at}/properties/{key}: no description, or one without a clause")
+    for key, value in schema.items():
+        inner = value.items() if key in ("properties", "patternProperties", "$defs") else \
+            enumerate(value) if key in ("anyOf", "allOf") else [("", value)]
+        for k, v in inner:
+            walk(name, f"{at}/{key}/{k}", v, root)
+
+for name, schema in files.items():
+    walk(name, "", schema, schema)
+
+spellings = {}
+for row in rows:
+    for spelling in [row["uri"], *row["aliases"]]:
+        if spelling in spellings:
+            print(f"{spelling} is one of {row['uri']} and of {spellings[spelling]}")
+        spellings[spelling] = row["uri"]
+    area, name = row["schema"].split("/")[1:]
+    if area != row["area"] or name != row["uri"].rpartition("/")[2] + ".json":
+        print(f"{row['uri']}: the schema is {row['schema']}")
+listed = {row["schema"] for row in rows}
+for name in listed ^ {name for name in files if name.startswith("types/")}:
+    print(f"{name}: a row without a file, or a file without a row")
+END
+}
+
+@test "schemas: each has its place, its clauses and a row, and every reference leads somewhere" {
+    require /usr/bin/python3
+    run wrong_schemas "$TOP_SRCDIR"
+    echo "$output"
+    [ "$status" -eq 0 ] && [ -z "$output" ]
+    copy_of schema
+    rm tree/schema/types/extra/nvidia-ad104.json
+    # shellcheck disable=SC2016
+    sed -i 's|definitions.json#/$defs/window|definitions.json#/$defs/door|' tree/schema/offer.json
+    sed -i 's|/execdm/1/job.json|/execdm/2/job.json|; s/ (UWS 1.1)"/"/' tree/schema/job.json
+    run wrong_schemas tree
+    [[ $output == *nvidia-ad104* && $output == *door* && $output == *"/execdm/2/job.json"* && $output == *"without a clause"* ]]
+}
+
+@test "schemas: each is valid by the meta-schema of draft 2020-12" {
+    local meta=$TOP_SRCDIR/schema/vendor/json-schema-2020-12/schema.json file n=0
+    while read -r file; do
+        n=$((n + 1))
+        execdm-validate --schema="$meta" "$file" >/dev/null
+    done < <(find "$TOP_SRCDIR/schema" -name '*.json' ! -name types.json ! -path '*/vendor/*')
+    [ "$n" -ge 34 ]
+    echo '{"type": "strign"}' >wrong.json
+    run -1 execdm-validate --schema="$meta" wrong.json
+}
+
+@test "schemas: the one for editors takes every good task, and sees into the spec of every type" {
+    require jq
+    # shellcheck disable=SC2016 # $t is jq's
+    local schema=$TOP_SRCDIR/schema/editor.json uri area where wheres='{
+        "executable": "{executable: $t}", "authentication": "{authentication: [$t]}", "webservice": "{triggers: [$t]}",
+        "compute": "{resources: {compute: [$t]}}", "extra": "{resources: {compute: [{spec: {extras: [$t]}}]}}",
+        "storage": "{resources: {storage: [$t + {name: \"a\"}]}}"}'
+    cat "$TOP_SRCDIR"/tests/corpus/good/*.want | grep -v '"phase":\|"offers":\|"driver":' >tasks
+    [ "$(wc -l <tasks)" -ge 25 ]
+    execdm-validate --schema="$schema" tasks >/dev/null
+    while IFS=$'\t' read -r uri area; do
+        where=$(jq -r --arg area "$area" '.[$area]' <<<"$wheres")
+        jq -n --arg uri "$uri" "{type: \$uri, spec: {nonsense: 1}} as \$t | $where" >task.json
+        run execdm-validate --schema="$schema" task.json
+        if [ "${uri##*/}" = example ] || [ "${uri##*/}" = example-executable.md ]; then [ "$status" -eq 0 ]; else
+            [[ $status -eq 1 && $output == *nonsense* ]] || { echo "$uri: $status $output"; return 1; }
+        fi
+    done < <(jq -r '.types[] | .area as $area | (.uri, .aliases[]) | [., $area] | @tsv' "$TOP_SRCDIR/schema/types.json")
+}
+
+@test "types: every spelling that was published is one of a row" {
+    local spec=$EXECDM_SHARED
+    require jq
+    [ -d "$spec/data/seed" ] || skip "the draft's listings (../shared/data/seed) are not here"
+    jq -r '.types[] | .uri, .aliases[]' "$TOP_SRCDIR/schema/types.json" | sort >known
+    grep -rhoE '^ *-? *type: *"https?://[^"]*"' "$spec/data/seed" | sed 's/.*"\(.*\)"/\1/' | sort -u >seed
+    [ "$(wc -l <seed)" -ge 10 ]
+    comm -23 seed known >unknown
+    cat unknown
+    if [ -s unknown ]; then return 1; fi
+}
+
+@test "within version 1 of the model there are only additions" {
+    require /usr/bin/python3
+    local golden=$TOP_SRCDIR/tests/golden/model-1.txt
+    "$TOP_SRCDIR/tests/model-lines" "$TOP_SRCDIR/schema" "$golden"
+    [ "$(wc -l <"$golden")" -ge 1000 ]
+    copy_of schema
+    jq 'del(.properties.description)' "$TOP_SRCDIR/schema/task.json" >tree/schema/task.json
+    jq '.required += ["attempt"]' "$TOP_SRCDIR/schema/job.json" >tree/schema/job.json
+    jq '.properties.more = {type: "string"}' "$TOP_SRCDIR/schema/offer.json" >tree/schema/offer.json
+    run "$TOP_SRCDIR/tests/model-lines" tree/schema "$golden"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[0]} == 'gone: task.json /properties/description'* ]]
+    [[ ${lines[1]} == 'now required: job.json /required "attempt"' ]]
+}
+
+@test "the pages list every type, and what each one requires" {
+    require jq mandoc
+    local row uri
+    jq -r '.types[] | .uri' "$TOP_SRCDIR/schema/types.json" >uris
+    mandoc -T ascii -O width=200 "$TOP_SRCDIR/man/execdm-types.7" | col -b >page
+    while read -r uri; do grep -qF " $uri" page || { echo "$uri is not in execdm-types(7)"; return 1; }; done <uris
+    for row in image notebook program location; do grep -q "^[[:space:]]*$row -- required" page; done
+    [ "$(grep -c -- '-- required' page)" -eq 5 ] # location of two
+}
