@@ -13,7 +13,10 @@ setup() {
     local form
     for form in yaml json; do
         "$TOP_SRCDIR/tests/documents" "$form" 5000 >"$form"
-        execdm-validate -q "$form" >"$form.out"
+        if ! execdm-validate -q "$form" >"$form.out" 2>errors; then
+            head errors
+            return 1
+        fi
     done
     [ "$(wc -l <json.out)" -eq 5000 ]
     cmp yaml.out json.out

@@ -14,9 +14,9 @@ static size_t utf8_length(const unsigned char *s, size_t room)
         unsigned char from, to, low, high;
         size_t n;
     } rows[] = {
-        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         if (s[0] < rows[i].from || s[0] > rows[i].to)
@@ -82,7 +82,12 @@ static int check_encoding(struct input *in, struct err *err)
     if (check_mark(in, err) < 0)
         return -1;
     for (size_t i = 0; i < in->len;) {
-        if (in->bytes[i] == '\0')
+        const unsigned char c = (unsigned char)in->bytes[i];
+        if (c > 0 && c < 0x80) { /* nearly all */
+            i++;
+            continue;
+        }
+        if (c == '\0')
             return err_byte(err, in, i, "a NUL byte is not text, expected UTF-8");
         size_t n = utf8_length((const unsigned char *)in->bytes + i, in->len - i);
         if (n == 0)

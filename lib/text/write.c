@@ -17,10 +17,25 @@ static unsigned special(const unsigned char *s, size_t *len)
     return three == 0x2028 || three == 0x2029 || three == 0xfeff || three >= 0xfffe ? three : 0;
 }
 
+/* How many bytes of ASCII stand as they are. */
+static size_t plain(const char *s, size_t len)
+{
+    for (size_t n = 0; n < len; n++) {
+        const unsigned char c = (unsigned char)s[n];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            return n;
+    }
+    return len;
+}
+
 static void write_text(struct buf *b, const char *s, size_t len)
 {
     buf_char(b, '"');
     for (size_t i = 0; i < len; i++) {
+        const size_t run = plain(s + i, len - i);
+        buf_add(b, s + i, run);
+        if ((i += run) == len)
+            break;
         unsigned char c = (unsigned char)s[i];
         size_t n;
         const unsigned code = c >= 0x80 ? special((const unsigned char *)s + i, &n) : 0;

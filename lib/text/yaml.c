@@ -115,7 +115,7 @@ static const char *in_words(const char *problem)
         {"did not find expected node content", "expected a value"},
         {"did not find expected <document start>",
          "expected nothing more, or --- and another document"},
-        {"found incompatible YAML document", "expected YAML 1.1 or 1.2"},
+        {"found incompatible YAML document", "expected YAML 1.2; remove the %YAML directive"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         if (str_same(problem, rows[i][0]))
@@ -239,7 +239,9 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
                                       "-.Inf", "-.INF", "+.inf", "+.Inf", "+.INF", NULL};
     const char *s = (const char *)e->data.scalar.value;
     char shown[BRIEF];
-    if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+    /* Only these begin what is no string. */
+    const bool special = strchr("~nNtTfF.+-0123456789", *s) != NULL; /* or there is nothing */
+    if (!special || e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
         *out = json_stringn(s, e->data.scalar.length);
     } else if (one_of(s, nulls)) {
         *out = json_null();
