@@ -15,7 +15,11 @@ if (which === 'sarif') {
     validate = ajv.compile(require('@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json'));
 } else {
     const Ajv = require('ajv/dist/2020');
-    validate = new Ajv({allErrors: true, strict: false, validateFormats: false}).compile(read(which));
+    const ajv = new Ajv({allErrors: true, strict: false, validateFormats: false});
+    const dir = path.dirname(which);
+    for (const file of fs.readdirSync(dir))
+        if (file.endsWith('.json') && file !== 'types.json') ajv.addSchema(read(path.join(dir, file)));
+    validate = ajv.getSchema(read(which).$id);
 }
 for (const file of files)
     if (!validate(read(file))) {

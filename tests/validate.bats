@@ -425,6 +425,9 @@ documents() { # what the reports of the golden files are about
     same 1 "$(wc -l <out)"
     jq . out >got
     diff "$TOP_SRCDIR/tests/golden/report.json" got
+    execdm-validate --as=report out >/dev/null
+    sed 's/"valid":false/"valid":"no"/' out >wrong.json
+    run -1 execdm-validate --as=report wrong.json
     exits 65 -q --report=json sub/a.yaml "b c.json" d.yaml e.yaml
     same 0 "$(jq .summary.notices out)"
     same '' "$(jq -r '.documents[].findings[].severity' out | grep -v error || true)"

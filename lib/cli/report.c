@@ -2,6 +2,18 @@
 #include "cli/prog.h"
 #include "cli/report.h"
 
+/* From the top of the file to its end, as a person reads it; whichever program part told it. */
+static int by_place(const void *left, const void *right)
+{
+    const struct finding *a = left, *b = right;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    if (a->column != b->column)
+        return a->column < b->column ? -1 : 1;
+    int order = strcmp(a->pointer, b->pointer);
+    return order ? order : strcmp(a->text, b->text);
+}
+
 /* All by one walk over the document: there may be thousands. */
 static void locate(struct findings *findings, const struct input *in, size_t index)
 {
@@ -21,6 +33,7 @@ static void locate(struct findings *findings, const struct input *in, size_t ind
             f->line ? str_print("%s:%u:%u", in->name, f->line, f->column) : str_new(in->name);
     }
     free(places);
+    qsort(findings->list, findings->n, sizeof(*findings->list), by_place);
 }
 
 static void say(const struct finding *f)

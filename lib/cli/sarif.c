@@ -51,14 +51,23 @@ static unsigned units(const char *bytes, size_t n)
     return column;
 }
 
+/* A line ends with LF, CR LF or CR alone, as text/doc.h counts them. */
+static const char *line_of(const char *bytes, unsigned number)
+{
+    while (number > 1 && *bytes) {
+        bytes += strcspn(bytes, "\r\n");
+        if (!*bytes)
+            break;
+        bytes += bytes[0] == '\r' && bytes[1] == '\n' ? 2 : 1;
+        number--;
+    }
+    return number > 1 ? NULL : bytes;
+}
+
 /* From where it stands to the end of its line. */
 static json_t *region(const struct finding *f, const struct input *in)
 {
-    const char *line = in ? in->bytes : NULL;
-    for (unsigned i = 1; line && i < f->line; i++) {
-        line = strchr(line, '\n');
-        line += line != NULL;
-    }
+    const char *line = in ? line_of(in->bytes, f->line) : NULL;
     if (!line || strlen(line) < f->column - 1)
         return json_pack("{s:I}", "startLine", (json_int_t)f->line);
     unsigned start = 1 + units(line, f->column - 1);

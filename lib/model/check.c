@@ -20,6 +20,7 @@ static const struct {
     [KIND_STAGE_REPORT] = {"stage-report", "stage-report.json", NULL, NULL, NULL},
     [KIND_DRIVER] = {"driver", "driver.json", NULL, NULL, NULL},
     [KIND_FINDING] = {"finding", "finding.json", NULL, NULL, NULL},
+    [KIND_REPORT] = {"report", "report.json", NULL, NULL, NULL},
 };
 
 enum kind kind_of(const json_t *doc)

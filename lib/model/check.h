@@ -16,6 +16,7 @@ enum kind {
     KIND_STAGE_REPORT, /* a line of what the stager answers */
     KIND_DRIVER,       /* a line to or from a driver */
     KIND_FINDING,
+    KIND_REPORT,
 };
 
 /* By its keys (decisions.md, "Document kind"). */
