@@ -15,11 +15,13 @@ if (which === 'sarif') {
     validate = ajv.compile(require('@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json'));
 } else {
     const Ajv = require('ajv/dist/2020');
-    const ajv = new Ajv({allErrors: true, strict: false, validateFormats: false});
-    const dir = path.dirname(which);
-    for (const file of fs.readdirSync(dir))
-        if (file.endsWith('.json') && file !== 'types.json') ajv.addSchema(read(path.join(dir, file)));
-    validate = ajv.getSchema(read(which).$id);
+    const own = read(which), home = path.dirname(which);
+    // the one for editors holds all it needs, for validators as they come; the others refer to each other
+    const alone = path.basename(which) === 'editor.json';
+    const ajv = new Ajv(alone ? {allErrors: true} : {allErrors: true, strict: false, validateFormats: false});
+    for (const name of alone ? [] : fs.readdirSync(home))
+        if (name.endsWith('.json') && name !== 'types.json') ajv.addSchema(read(path.join(home, name)));
+    validate = alone ? ajv.compile(own) : ajv.getSchema(own.$id);
 }
 for (const file of files)
     if (!validate(read(file))) {

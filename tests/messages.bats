@@ -145,6 +145,7 @@ END
     goes_by job.json job ended
     goes_by data-locator.json stored
     goes_by finding.json <(echo '{"nmae": "x"}' | execdm-validate --log=json 2>&1 >/dev/null || true)
+    goes_by report.json <(echo '{"nmae": "x"}' | execdm-validate --report=json || true)
     refused_by data-locator.json '{"size": -1}'
     refused_by job.json '{"id": "019ab3c0-0000-7000-8000-000000000000", "phase": "DREAMING"}'
 }

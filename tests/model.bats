@@ -224,6 +224,23 @@ END
     done < <(jq -r '.types[] | .area as $area | (.uri, .aliases[]) | [., $area] | @tsv' "$TOP_SRCDIR/schema/types.json")
 }
 
+# bats test_tags=real
+@test "schemas: a validator of others reads them" {
+    require_npm
+    local ajv=$TOP_SRCDIR/tests/ajv.cjs file
+    mkdir tasks
+    cat "$TOP_SRCDIR"/tests/corpus/good/*.want | grep -v '"phase":\|"offers":\|"driver":' | split -l 1 - tasks/
+    node "$ajv" "$EXECDM_SCHEMA/editor.json" tasks/*
+    echo '{"executable": {"type": "https://www.purl.org/ivoa.net/executable-types/oci-container"}}' >wrong.json
+    run -1 node "$ajv" "$EXECDM_SCHEMA/editor.json" wrong.json
+    [[ $output == *"must have required property 'spec'"* ]]
+    for file in "$EXECDM_SCHEMA"/*.json; do
+        case ${file##*/} in types.json | editor.json) continue ;; esac
+        node "$ajv" "$file"
+    done
+    node "$ajv" "$EXECDM_SCHEMA/task.json" tasks/*
+}
+
 @test "types: every spelling that was published is one of a row" {
     local spec=$EXECDM_SHARED
     require jq

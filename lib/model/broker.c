@@ -453,7 +453,7 @@ static void carry_image(struct part *p, const char *to, json_t *value)
     for (size_t i = 0; i < n; i++) {
         size_t up = json_is_array(value) ? pointer_index(p->at, i) : p->at->len;
         const json_t *one = json_is_array(value) ? json_array_get(value, i) : value;
-        if (!json_string_length(one))
+        if (!json_string_length(one) || strlen(json_string_value(one)) != json_string_length(one))
             refuse(p, "wrong-type", "expected the place of an image, like \"ghcr.io/ivoa/tool:1\"");
         else if (i == 0)
             put_image(p, to, json_string_value(one));
@@ -537,6 +537,10 @@ static void carry_window(struct part *p, const char *to, json_t *value)
         refuse(p, "bad-form", "\"%s\": %s", s, why);
         return;
     }
+    if (d.months > 12 * strtol(s + n + 1, NULL, 10)) { /* its year */
+        refuse(p, "bad-form", "\"%s\": begins before the year 0", s);
+        return;
+    }
     w.from = when_add(w.to, (struct duration){-d.months, -d.sec - (d.nsec > 0),
                                               d.nsec ? 1000000000 - d.nsec : 0});
     finding_add(p->all->findings, FINDING_NOTICE, "sloppy-form", p->at->text,
@@ -575,12 +579,26 @@ static void walk_member(struct part *p, const char *path, json_t *value)
     if (json_is_null(value))
         finding_add(p->all->findings, FINDING_NOTICE, "sloppy-form", p->at->text,
                     "%s: null is read as not given", last_step(path));
+    else if (json_string_value(value) &&
+             strlen(json_string_value(value)) != json_string_length(value))
+        refuse(p, "nul-character", "the string holds a NUL character, which no program can take");
     else if (row)
         row->carry(p, row->to, value);
     else if (json_is_object(value))
         walk(p, value, deeper);
     else
         refuse(p, "wrong-type", "expected a mapping");
+}
+
+/* The key may hold anything. Where it came from follows from the place of its part. */
+static void put_as(struct part *p, const char *into, const char *key, json_t *value)
+{
+    json_t *object = json_object_get(p->to, into);
+    if (!object) {
+        object = json_object();
+        json_object_set_new(p->to, into, object);
+    }
+    json_object_set(object, key, value);
 }
 
 /* Each member of an object that stands at `below` in its part: "", "meta/"... */
@@ -594,18 +612,17 @@ static void walk(struct part *p, json_t *object, const char *below)
     json_object_foreach (object, key, value) {
         own(str_fini) char *path = str_print("%s%s", below, key);
         size_t up = pointer_key(p->at, key);
-        if (row_of(p, path) || leads_on(p, path)) {
+        bool is_step = !strpbrk(key, "/*"); /* what the tables can name */
+        if (is_step && (row_of(p, path) || leads_on(p, path)))
             walk_member(p, path, value);
-        } else if (rest && rest->carry == put) {
-            own(str_fini) char *to = str_print("%s/%s", rest->to, key);
-            put(p, to, value);
-        } else if (rest) {
+        else if (rest && rest->carry == put)
+            put_as(p, rest->to, key, value);
+        else if (rest)
             buf_print(&dropped, "%s%s", dropped.len ? ", " : "", key);
-        } else if (str_begins(key, "x-")) {
-            put(p, key, value);
-        } else {
+        else if (str_begins(key, "x-"))
+            json_object_set(p->to, key, value);
+        else
             refuse_key(p, key, below);
-        }
         pointer_up(p->at, up);
     }
     if (dropped.len)
@@ -829,13 +846,15 @@ bool broker_import(enum kind kind, json_t *doc, struct moves *moves, struct find
     struct import all = {moves, findings, storages, ids};
     struct part p = {&all, {request_members, meta_members}, NULL, &at, task, ""};
     const size_t errors = findings->errors;
-    if (kind != KIND_TASK || is_answer(doc)) {
+    if (is_answer(doc)) {
         struct finding *f =
-            finding_add(findings, FINDING_ERROR, "wrong-type-here", "",
+            finding_add(findings, FINDING_ERROR, "not-a-request", "",
                         "this is what an ExecutionBroker answered, expected a request for one");
         finding_hint(f, "accept its offers there; what was asked can be read here");
         return false;
     }
+    if (kind != KIND_TASK) /* its own schema will say what it is not */
+        return true;
     walk(&p, doc, "");
     if (findings->errors > errors)
         return false;

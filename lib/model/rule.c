@@ -22,6 +22,7 @@ const struct rule rule_rows[] = {
     {"sloppy-form", NOTICE, "", "a form that is tolerated and written the canonical way"},
     {"month-not-minute", NOTICE, "Planner 2.4", "P1M is a month, where PT1M may be meant"},
     {"relative-path", ERROR, "", "a path that begins nowhere, or with ~ or $"},
+    {"not-a-request", ERROR, "", "what a broker answered, where a request for one is expected"},
     {"lossy", WARNING, "", "an imported document says what a task cannot carry"},
 
     /* types */

@@ -13,10 +13,19 @@ struct yaml_reader {
     size_t chars, at;        /* libyaml counts characters: so many end at this byte */
     size_t began;            /* offset of the document being read */
     json_t *anchors;         /* of this document, by name */
+    bool ascii;              /* a character is a byte */
     json_t *open;            /* what an anchor names until its node has ended */
     size_t values, expanded; /* of this document; bytes that came by aliases */
     const char *name;
 };
+
+static bool is_ascii(const char *bytes, size_t len)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < len; i++)
+        all |= (unsigned char)bytes[i];
+    return all < 0x80;
+}
 
 struct yaml_reader *yaml_open(const char *bytes, size_t len)
 {
@@ -26,6 +35,7 @@ struct yaml_reader *yaml_open(const char *bytes, size_t len)
     masks_init(&r->masks, bytes, len);
     r->bytes = r->masks.text ? r->masks.text : bytes;
     r->len = len;
+    r->ascii = is_ascii(r->bytes, len);
     r->anchors = json_object();
     r->open = json_object();
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->bytes, len);
@@ -59,6 +69,8 @@ static bool parse(struct yaml_reader *r, yaml_event_t *e)
 /* The byte a mark stands at. Marks come nearly in order, so this goes on from the last one. */
 static size_t byte_of(struct yaml_reader *r, yaml_mark_t mark)
 {
+    if (r->ascii)
+        return mark.index < r->len ? mark.index : r->len;
     for (; r->chars < mark.index && r->at < r->len; r->chars++) {
         do
             r->at++;
@@ -239,10 +251,10 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
                                       "-.Inf", "-.INF", "+.inf", "+.Inf", "+.INF", NULL};
     const char *s = (const char *)e->data.scalar.value;
     char shown[BRIEF];
-    /* Only these begin what is no string. */
+    /* Only these begin what is no string. Nothing is checked for UTF-8 again: the door has. */
     const bool special = strchr("~nNtTfF.+-0123456789", *s) != NULL; /* or there is nothing */
     if (!special || e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
-        *out = json_stringn(s, e->data.scalar.length);
+        *out = json_stringn_nocheck(s, e->data.scalar.length);
     } else if (one_of(s, nulls)) {
         *out = json_null();
     } else if (one_of(s, trues) || one_of(s, falses)) {
@@ -263,7 +275,7 @@ static int read_scalar(struct yaml_reader *r, const yaml_event_t *e, json_t **ou
             return fail(r, e->start_mark, err, "%s is too large a number", brief(s, shown));
         *out = json_real(v);
     } else {
-        *out = json_string(s);
+        *out = json_string_nocheck(s);
     }
     return 0;
 }
@@ -376,7 +388,7 @@ static int read_mapping(struct yaml_reader *r, int depth, json_t **out, struct e
             json_t *value = NULL;
             rc = read_node(r, &v, depth + 1, &value, err);
             if (rc == 0)
-                json_object_set_new(object, (const char *)k.data.scalar.value, value);
+                json_object_set_new_nocheck(object, (const char *)k.data.scalar.value, value);
             yaml_event_delete(&v);
         }
         yaml_event_delete(&k);
