@@ -74,7 +74,7 @@ says() {
     printf 'stars:\n- name: Vega\n  magnitude: 0.03\n- magnitude: bright\n' >sky.yaml
     exits 1 --schema=sky.json sky.yaml
     [ ! -s out ]
-    says 'sky.yaml:4:3: error: /stars/1: 1: the key "name" is missing [missing-key]'
+    says 'sky.yaml:4:3: error: /stars/1: stars/1: the key "name" is missing [missing-key]'
     says 'sky.yaml:4:3: error: /stars/1/magnitude: magnitude: expected a number, got the string "bright" [wrong-type]'
     exits 1 --schema=sky.json --log=json sky.yaml
     grep -q '"schema":"file://.*/star.json#/properties/magnitude/type","keyword":"type"' err

@@ -472,6 +472,11 @@ documents() { # what the reports of the golden files are about
     jq -e '.runs[0] | .tool.driver.rules as $rules | .results | all($rules[.ruleIndex].id == .ruleId)' out
     diff <(jq -r '.runs[0].tool.driver.rules[] | "\(.id)\t\(.defaultConfiguration.level)\t\(.fullDescription.text)"' out) \
         <(execdm-validate --rules | cut -f 1,2,4 | sed 's/\tnotice\t/\tnote\t/')
+    # lines that end with CR, in UTF-16 code units, several on a line, and back again
+    printf '\357\273\277name: a\rx-a: {"\360\235\204\236": 1}\r\nresources: {"\303\251": 1, "\360\235\204\236": 2, a: 3}\rnmae: b' >cr.yaml
+    exits 1 --report=sarif cr.yaml
+    same '3:13-35 3:21-35 3:30-35 4:1-8' "$(jq -r '.runs[0].results[].locations[0].physicalLocation.region |
+        "\(.startLine):\(.startColumn)-\(.endColumn)"' out | xargs)"
     # outside the working directory: a URL
     mkdir elsewhere
     cd elsewhere

@@ -89,6 +89,7 @@ static void gather(struct report *r, const char *file, size_t index, const char 
 {
     own(str_fini) char *name = prog_utf8(file);
     json_t *list = json_array();
+    struct sarif_walk walk = {0};
     if (!r->documents)
         r->documents = json_array();
     if (!r->results)
@@ -99,7 +100,7 @@ static void gather(struct report *r, const char *file, size_t index, const char 
             continue;
         r->severities[f->severity]++;
         if (r->form == REPORT_SARIF)
-            json_array_append_new(r->results, sarif_result(f, file, in));
+            json_array_append_new(r->results, sarif_result(f, file, in, &walk));
         else
             json_array_append_new(list, placed(f));
     }

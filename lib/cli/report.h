@@ -42,8 +42,16 @@ char *report_base(const char *path);
 
 /* sarif.c */
 
+/* How far the bytes of an input were counted in SARIF's columns. Begins as {0} with each input. */
+struct sarif_walk {
+    const char *line; /* where the line begins */
+    unsigned number;
+    size_t length, bytes; /* of the line; counted so far */
+    unsigned units, end;  /* of what was counted; of the whole line */
+};
 /* What SARIF calls a result. in may be NULL where its bytes are not at hand. */
-json_t *sarif_result(const struct finding *f, const char *file, const struct input *in);
+json_t *sarif_result(const struct finding *f, const char *file, const struct input *in,
+                     struct sarif_walk *walk);
 json_t *sarif_artifact(const char *file);
 /* The whole log; borrows what it is given. */
 json_t *sarif_log(json_t *artifacts, json_t *results, enum code code);

@@ -51,30 +51,38 @@ static unsigned units(const char *bytes, size_t n)
     return column;
 }
 
-/* A line ends with LF, CR LF or CR alone, as text/doc.h counts them. */
-static const char *line_of(const char *bytes, unsigned number)
+/* A line ends with LF, CR LF or CR alone, as text/doc.h counts them. Findings come from the top to
+ * the end, so that a document full of them is walked once. */
+static bool walk_to(struct sarif_walk *w, const struct input *in, unsigned number, size_t bytes)
 {
-    while (number > 1 && *bytes) {
-        bytes += strcspn(bytes, "\r\n");
-        if (!*bytes)
-            break;
-        bytes += bytes[0] == '\r' && bytes[1] == '\n' ? 2 : 1;
-        number--;
+    if (!w->line || number < w->number || (number == w->number && bytes < w->bytes))
+        *w = (struct sarif_walk){.line = in->bytes, .number = 1};
+    while (w->number < number) {
+        const char *end = w->line + strcspn(w->line, "\r\n");
+        if (!*end)
+            return false;
+        end += end[0] == '\r' && end[1] == '\n' ? 2 : 1;
+        *w = (struct sarif_walk){.line = end, .number = w->number + 1};
     }
-    return number > 1 ? NULL : bytes;
+    if (!w->length)
+        w->length = strcspn(w->line, "\r\n");
+    if (bytes > w->length)
+        return false;
+    w->units += units(w->line + w->bytes, bytes - w->bytes);
+    w->bytes = bytes;
+    if (!w->end)
+        w->end = w->units + units(w->line + bytes, w->length - bytes);
+    return true;
 }
 
 /* From where it stands to the end of its line. */
-static json_t *region(const struct finding *f, const struct input *in)
+static json_t *region(const struct finding *f, const struct input *in, struct sarif_walk *w)
 {
-    const char *line = in ? line_of(in->bytes, f->line) : NULL;
-    if (!line || strlen(line) < f->column - 1)
+    if (!in || !f->column || !walk_to(w, in, f->line, f->column - 1))
         return json_pack("{s:I}", "startLine", (json_int_t)f->line);
-    unsigned start = 1 + units(line, f->column - 1);
-    unsigned end = 1 + units(line, strcspn(line, "\r\n"));
     return json_pack("{s:I,s:I,s:I,s:I}", "startLine", (json_int_t)f->line, "startColumn",
-                     (json_int_t)start, "endLine", (json_int_t)f->line, "endColumn",
-                     (json_int_t)(end < start ? start : end));
+                     (json_int_t)w->units + 1, "endLine", (json_int_t)f->line, "endColumn",
+                     (json_int_t)w->end + 1);
 }
 
 json_t *sarif_artifact(const char *file)
@@ -83,14 +91,15 @@ json_t *sarif_artifact(const char *file)
     return json_pack("{s:{s:s}}", "location", "uri", uri);
 }
 
-json_t *sarif_result(const struct finding *f, const char *file, const struct input *in)
+json_t *sarif_result(const struct finding *f, const char *file, const struct input *in,
+                     struct sarif_walk *walk)
 {
     own(str_fini) char *text = message(f->text, f->hint);
     own(str_fini) char *uri = artifact_uri(file);
     json_t *place = json_pack("{s:{s:s}}", "artifactLocation", "uri", uri);
     json_t *location = json_pack("{s:o}", "physicalLocation", place);
     if (f->line)
-        json_object_set_new(place, "region", region(f, in));
+        json_object_set_new(place, "region", region(f, in, walk));
     if (*f->pointer)
         json_object_set_new(location, "logicalLocations",
                             json_pack("[{s:s}]", "fullyQualifiedName", f->pointer));

@@ -140,7 +140,7 @@ static void check_type(void *context, json_t *item, const char *area, struct poi
     const char *belongs = type_area(c->model, type);
     if (!str_same(belongs, area)) {
         finding_add(c->findings, FINDING_ERROR, "wrong-type-here", at->text,
-                    "the type \"%s\" is one of %s, expected one of %s", type_short(type), belongs,
+                    "\"%s\" is a type of %s, expected a type of %s", type_short(type), belongs,
                     area);
         return;
     }

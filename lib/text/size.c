@@ -21,7 +21,7 @@ static const struct {
 
 static int too_large(const char **why)
 {
-    *why = "expected a number from 0 up that fits 63 bits";
+    *why = "expected less, this is more than can be counted";
     return -1;
 }
 
@@ -33,7 +33,11 @@ static int scaled(double v, double scale, bool up, int64_t *out, const char **wh
     if (fabs(n - near) < 1e-6)
         n = near;
     n = up ? ceil(n) : floor(n);
-    if (!(n >= 0) || n >= 9223372036854775808.0)
+    if (!(n >= 0)) {
+        *why = "expected a number from 0 up";
+        return -1;
+    }
+    if (n >= 9223372036854775808.0)
         return too_large(why);
     *out = (int64_t)n;
     return 0;
