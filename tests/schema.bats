@@ -146,10 +146,11 @@ says() {
     local files
     mapfile -t files < <(find "$TOP_SRCDIR/schema" -name '*.json' ! -name types.json ! -path '*/vendor/*')
     [ "${#files[@]}" -gt 20 ]
-    exits 0 --schema="$TOP_SRCDIR/schema/vendor/json-schema-2020-12/schema.json" "${files[@]}"
+    echo '{"$ref": "https://json-schema.org/draft/2020-12/schema"}' >any.json
+    exits 0 --schema=any.json "${files[@]}"
     [ "$(wc -l <out)" -eq "${#files[@]}" ]
     echo '{"name": "a", "executable": {"type": 5}}' >t.json
-    exits 1 --schema="$TOP_SRCDIR/schema/task.json" --map=https://www.purl.org/ivoa.net/execdm/1/="$TOP_SRCDIR/schema" t.json
+    exits 1 --schema="$TOP_SRCDIR/schema/task.json" t.json
     says '/executable/type: type: expected a string, got the number 5'
 }
 

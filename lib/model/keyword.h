@@ -1,8 +1,10 @@
-/* What schema.c (which compiles) and keyword.c (which applies) share. Nobody else looks in here. */
+/* What schema.c (which compiles), keyword.c (which applies) and the keywords themselves
+ * (assertion.c, applicator.c) share. Nobody else looks in here. */
 #ifndef MODEL_KEYWORD_H
 #define MODEL_KEYWORD_H
 
 #include "model/schema.h"
+#include "text/buf.h"
 
 /* One bit for each vocabulary of the standard. */
 enum {
@@ -41,7 +43,7 @@ struct run;
 struct step;
 struct seen;
 
-/* A row of the one table of keywords, in the order of their names. */
+/* A keyword. */
 struct keyword {
     const char *name;
     unsigned vocabulary;
@@ -50,9 +52,16 @@ struct keyword {
     bool (*apply)(struct run *r, const struct step *step, json_t *instance, struct seen *seen);
     bool looks_back; /* applied last: asks what the others have evaluated */
 };
+/* The keywords of one file, in the order of their names. */
+struct vocabulary {
+    const struct keyword *rows;
+    size_t n;
+};
+extern const struct vocabulary assertion_rows, applicator_rows;
+
 const struct keyword *keyword_find(const char *name);
-/* The table, for whoever wants to walk it; *n rows. */
-const struct keyword *keyword_rows(size_t *n);
+/* Adds the names of all there are. */
+void keyword_names(struct strs *names);
 
 /* A schema below a keyword: at a key or an index of its operand, or the operand itself. */
 struct branch {
@@ -99,5 +108,50 @@ struct schema {
 const struct schema_reading *schema_set_reading(const struct schema_set *set);
 /* The resource's own anchor of that name, or NULL. */
 const struct anchor *anchor_find(const struct resource *resource, const char *name);
+
+/* ---- applying: what the keywords' functions work with ------------------------------------ */
+
+/* One application of a schema to an instance. */
+struct run {
+    struct pointer *at;        /* in the instance */
+    struct findings *findings; /* NULL while only asking */
+    const struct schema_hook *hook;
+    const struct scope *scope;
+    int depth;
+    bool broken; /* it cannot be applied; err says why */
+    struct err *err;
+};
+
+/* What of one instance the schemas applied so far have evaluated; for unevaluatedProperties and
+ * unevaluatedItems. */
+struct seen {
+    json_t *keys; /* key -> true */
+    bool *items;
+    size_t n;
+};
+void keyword_seen_item(struct seen *s, const json_t *array, size_t index);
+
+/* Adds an error at the place of the instance; what comes back may be hinted at, where it has a text
+ * (while only asking it has none). */
+struct finding *keyword_complain(struct run *r, const struct step *step, const char *rule,
+                                 const char *fmt, ...) PRINTF(4, 5);
+/* The schema cannot be applied. Returns false. */
+bool keyword_broken(struct run *r, const struct step *step, const char *text);
+/* The name of the instance, to begin a sentence with. */
+const char *keyword_about(const struct run *r);
+/* Applies a schema; seen may be NULL when nobody asks what was evaluated. */
+bool keyword_apply(struct run *r, const struct schema *s, json_t *instance, struct seen *seen);
+/* The same, saying nothing and changing nothing. */
+bool keyword_ask(struct run *r, const struct schema *s, json_t *instance, struct seen *seen);
+/* The same for a member or an item, with the pointer at it. */
+bool keyword_member(struct run *r, const struct schema *s, const char *key, json_t *v,
+                    struct seen *seen);
+bool keyword_item(struct run *r, const struct schema *s, const json_t *array, size_t i,
+                  struct seen *seen);
+/* The step of another keyword of the same schema, or NULL. */
+const struct step *keyword_beside(const struct step *step, const char *name);
+/* Is the pattern in the text? */
+bool keyword_matches(struct run *r, const struct step *step, const struct pattern *p,
+                     const char *text, size_t len);
 
 #endif

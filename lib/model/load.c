@@ -235,6 +235,7 @@ int foreign_open(struct foreign *f, const struct model *m, const char *file, cha
     own(str_fini) char *vendor = str_print("%s/vendor/json-schema-2020-12", m->dir);
     *strrchr(path, '/') = '\0';
     maps_add(&mine.maps, beside, *path ? path : "/");
+    maps_add(&mine.maps, MODEL_URI, m->dir);
     maps_add(&mine.maps, "https://json-schema.org/draft/2020-12/", vendor);
     *f = mine;
     mine = (struct foreign){0};

@@ -382,14 +382,11 @@ static int compile_step(struct compiling *c, struct step *step, const struct sch
 
 static int unknown_keyword(struct compiling *c, const struct schema *s, const char *key)
 {
-    size_t n;
-    const struct keyword *rows = keyword_rows(&n);
-    const char *names[100] = {NULL};
+    own(strs_fini) struct strs names = {0};
     if (!c->set->reading.own || str_begins(key, "x-"))
         return 0;
-    for (size_t i = 0; i < n && i < COUNT(names) - 1; i++)
-        names[i] = rows[i].name;
-    const char *near = near_miss(key, names);
+    keyword_names(&names);
+    const char *near = near_miss(key, (const char *const *)names.list);
     return err_set(c->err, CODE_CONFIG, "%s: unknown keyword \"%s\"%s%s%s", s->location, key,
                    near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
