@@ -5,6 +5,16 @@
 #include <jansson.h>
 #include "text/base.h"
 
+/* As jansson's, which evaluates `array` twice for every item: here it is looked up once. */
+#undef json_array_foreach
+#define json_array_foreach(array, index, value) JSON_EACH(array, index, value, __LINE__)
+#define JSON_EACH(array, index, value, line) JSON_EACH_IN(array, index, value, line)
+#define JSON_EACH_IN(array, index, value, line)                                                    \
+    for (const json_t *array_##line = ((index) = 0, (array));                                      \
+         (index) < json_array_size(array_##line) &&                                                \
+         ((value) = json_array_get(array_##line, index));                                          \
+         (index)++)
+
 /* own(json_fini) json_t *j = NULL; */
 static inline void json_fini(json_t **j)
 {
