@@ -10,7 +10,7 @@
 
 static const char *as_kind, *form_name, *schema_file;
 static struct strs maps;
-static bool wants_rules, wants_types, assert_format;
+static bool wants_rules, wants_types, assert_format, strict;
 
 static const struct opt options[] = {
     {.name = "as",
@@ -32,6 +32,7 @@ static const struct opt options[] = {
     {.name = "assert-format",
      .flag = &assert_format,
      .help = "with --schema: strings must have the form that format says"},
+    {.name = "strict", .flag = &strict, .help = "exit 1 for warnings and notices, too"},
     {.name = "rules", .flag = &wants_rules, .help = "list the rules"},
     {.name = "types", .flag = &wants_types, .help = "list the known types"},
     {0},
@@ -55,7 +56,13 @@ static int check(struct yardstick *y, json_t *doc, const char *base, const char 
     if (as_kind)
         kind_parse(as_kind, &known);
     *kind = kind_name(known);
-    return check_document(&y->model, known, doc, base, findings, err);
+    if (check_document(&y->model, known, doc, base, findings, err) < 0)
+        return -1;
+    if (!as_kind && findings->errors && known != KIND_TASK)
+        finding_add(findings, FINDING_NOTICE, "guessed-kind", "",
+                    "read as %s %s because of its key \"%s\", --as=KIND says otherwise",
+                    strchr("aeiou", **kind) ? "an" : "a", *kind, kind_key(known));
+    return 0;
 }
 
 /* One input, to its end or to what cannot be read; the next one may be better. */
@@ -203,7 +210,7 @@ static int unknown_kind(struct err *err)
 static int run(char **operands, struct buf *out, struct err *err)
 {
     own(yardstick_fini) struct yardstick yardstick = {0};
-    own(report_fini) struct report report = {0};
+    own(report_fini) struct report report = {.strict = strict};
     enum kind kind;
     if (as_kind && kind_parse(as_kind, &kind) < 0)
         return unknown_kind(err);

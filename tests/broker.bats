@@ -47,7 +47,7 @@ END
 @test "what a broker answered is told apart from a request" {
     local file
     for file in broker-offers broker-session; do
-        run -1 execdm-validate "$TOP_SRCDIR/tests/corpus/bad/$file.json"
+        run -1 execdm-validate -q "$TOP_SRCDIR/tests/corpus/bad/$file.json"
         [ "${#lines[@]}" -eq 1 ]
         [[ $output == *'this is what an ExecutionBroker answered, expected a request for one; accept its offers there'* ]]
     done

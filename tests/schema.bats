@@ -110,6 +110,14 @@ says() {
     exits 66 --schema=nowhere.json 4.json
 }
 
+@test "--schema: a schema beside it is found, too, when both say an address of their own" {
+    echo '{"$id": "https://example.org/obs.json", "properties": {"at": {"$ref": "coords.json"}}}' >obs.json
+    echo '{"$id": "https://example.org/coords.json", "type": "array"}' >coords.json
+    echo 'at: here' >d.yaml
+    exits 1 --schema=obs.json d.yaml
+    says 'at: expected a list, got the string "here"'
+}
+
 @test "--schema: a schema that is wrong is 78, and says where" {
     printf '{"type": "object",\n "properties": {"a": {"type": "strnig"}}}\n' >s.json
     echo '{}' >d.json
@@ -220,4 +228,8 @@ END
     echo '{' >"$file"
     exits 78 e.yaml
     says "$file:"
+    echo "$encabulation" >"$file"
+    mkdir "$EXECDM_CONFIG/types.d/gpu"
+    exits 78 e.yaml
+    says 'types.d: error: "gpu" is no area of types, expected directories called executable'
 }

@@ -269,6 +269,35 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     grep -q ' /offers/lifetime: ' err
 }
 
+@test "--strict: what is told is enough for exit 1, and is written all the same" {
+    printf 'name: a\ndatetime: [{start: 2026-01-01}]\n' >t.yaml
+    exits 0 t.yaml
+    exits 1 --strict t.yaml
+    [ -s out ]
+    exits 1 --strict -q t.yaml
+    [ ! -s err ]
+    printf 'name: a\n' >t.yaml
+    exits 0 --strict t.yaml
+}
+
+@test "a kind that was guessed is told, once something is wrong" {
+    printf 'name: a\ndriver: me\nexecutable: {type: x}\n' >t.yaml
+    exits 1 t.yaml
+    grep -q 't.yaml:1:1: notice: read as a platform because of its key "driver", --as=KIND says otherwise \[guessed-kind\]' err
+    exits 1 --as=platform t.yaml
+    run ! grep -q guessed err
+}
+
+@test "hints: quotes for a string, the form of what has one" {
+    printf 'name: 5\ndatetime: [{maxduration: 600}]\n' >t.yaml
+    exits 1 t.yaml
+    grep -q 'name: expected a string, got the number 5; write it in quotes \[wrong-type\]' err
+    grep -q 'maxduration: expected a string, got the number 600; expected .*PT1H' err
+    printf 'name: "a\nb: c\n' >t.yaml
+    exits 65 t.yaml
+    grep -q 'it began in line 1' err
+}
+
 @test "--log=json: a finding is an object on its line" {
     require jq
     printf 'name: ""\ndatetime: [{start: 2026-01-01}]\n' >t.yaml

@@ -117,6 +117,7 @@ static void gather(struct report *r, const char *file, size_t index, const char 
 void report_document(struct report *r, const struct input *in, size_t index, const char *kind,
                      struct findings *findings)
 {
+    r->told |= findings->n > 0;
     if (findings->errors)
         r->invalid++;
     else
@@ -147,7 +148,7 @@ void report_unreadable(struct report *r, const char *file, const struct input *i
 
 enum code report_code(const struct report *r)
 {
-    return r->unreadable ? CODE_DATA : r->invalid ? CODE_NO : CODE_OK;
+    return r->unreadable ? CODE_DATA : r->invalid || (r->strict && r->told) ? CODE_NO : CODE_OK;
 }
 
 void report_print(const struct report *r, struct buf *out)

@@ -17,6 +17,8 @@ struct report {
     json_t *results;                       /* SARIF */
     size_t valid, invalid, unreadable;     /* documents */
     size_t severities[FINDING_NOTICE + 1]; /* findings */
+    bool strict; /* anything told is as bad as an error, for the exit code */
+    bool told;   /* something was, be it a notice */
 };
 
 /* -1 when there is no such form; NULL is text. */
@@ -28,7 +30,8 @@ void report_document(struct report *r, const struct input *in, size_t index, con
 /* An input that could not be opened or read on (CODE_DATA); in is {0} or as it then was. */
 void report_unreadable(struct report *r, const char *file, const struct input *in,
                        const struct err *err);
-/* The exit code of the run: 65 when something was unreadable, 1 when invalid, else 0. */
+/* The exit code of the run: 65 when something was unreadable, 1 when invalid (or strict, and
+ * anything was told), else 0. */
 enum code report_code(const struct report *r);
 /* Appends the report; nothing as text. */
 void report_print(const struct report *r, struct buf *out);

@@ -279,9 +279,8 @@ static bool kw_one_of(struct run *r, const struct step *step, json_t *v, struct 
     }
     own(str_fini) char *a = form_of(step->branches[fit[0]].schema);
     own(str_fini) char *b = form_of(step->branches[fit[1]].schema);
-    keyword_complain(r, step, "bad-value",
-                     "%s: fits two forms, expected one alone: %s (%zu) and %s (%zu)",
-                     keyword_about(r), a, fit[0] + 1, b, fit[1] + 1);
+    keyword_complain(r, step, "bad-value", "%s: fits forms %zu and %zu, expected one alone: %s, %s",
+                     keyword_about(r), fit[0] + 1, fit[1] + 1, a, b);
     return false;
 }
 

@@ -6,6 +6,20 @@
 
 /* ---- any instance ------------------------------------------------------------------------ */
 
+/* A number or a word of YAML where a string is expected was meant as one; what has a form of its
+ * own is described by its schema. */
+static void hint_at_type(struct finding *f, const json_t *schema, const json_t *v)
+{
+    const char *about = json_text(schema, "description");
+    if (!f->text || json_is_object(v) || json_is_array(v))
+        return;
+    if (json_object_get(schema, "format") && about)
+        finding_hint(f, "expected %s", about);
+    else if (str_same(json_text(schema, "type"), "string") && !json_is_string(v) &&
+             !json_is_null(v))
+        finding_hint(f, "write it in quotes");
+}
+
 static bool kw_type(struct run *r, const struct step *step, json_t *v, struct seen *seen)
 {
     (void)seen;
@@ -24,8 +38,10 @@ static bool kw_type(struct run *r, const struct step *step, json_t *v, struct se
         buf_print(&expected, "%s%s", i ? " or " : "", value_kind(json_string_value(type)));
     }
     own(str_fini) char *got = value_shown(v);
-    keyword_complain(r, step, "wrong-type", "%s: expected %s, got %s", keyword_about(r),
-                     expected.bytes ? expected.bytes : "nothing", got);
+    struct finding *f =
+        keyword_complain(r, step, "wrong-type", "%s: expected %s, got %s", keyword_about(r),
+                         expected.bytes ? expected.bytes : "nothing", got);
+    hint_at_type(f, step->schema->json, v);
     return false;
 }
 

@@ -48,6 +48,11 @@ const char *kind_name(enum kind kind)
     return kinds[kind].name;
 }
 
+const char *kind_key(enum kind kind)
+{
+    return kinds[kind].key;
+}
+
 char *kind_list(void)
 {
     struct buf b = {0};

@@ -24,6 +24,8 @@ enum kind kind_of(const json_t *doc);
 /* -1 when there is no such kind. */
 int kind_parse(const char *name, enum kind *kind);
 const char *kind_name(enum kind kind);
+/* The key a document of this kind is known by, or NULL. */
+const char *kind_key(enum kind kind);
 /* "task, offer, ... or finding", for messages; the caller frees. */
 char *kind_list(void);
 

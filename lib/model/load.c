@@ -125,6 +125,30 @@ static int is_schema_file(const struct dirent *e)
            (str_same(dot, ".json") || str_same(dot, ".yaml") || str_same(dot, ".yml"));
 }
 
+/* What lies in types.d and would be passed over is a mistake. */
+static int check_areas(const char *dir, const char *const *areas, struct err *err)
+{
+    struct dirent **list = NULL;
+    const int n = scandir(dir, &list, NULL, alphasort);
+    int rc = 0;
+    for (int i = 0; i < n; i++) {
+        const char *name = list[i]->d_name;
+        size_t k = 0;
+        while (areas[k] && !str_same(areas[k], name))
+            k++;
+        if (rc == 0 && *name != '.' && !areas[k]) {
+            rc = err_set(err, CODE_CONFIG,
+                         "\"%s\" is no area of types, expected directories called executable, "
+                         "compute, extra, storage, authentication or webservice",
+                         name);
+            err_at(err, dir, 0, 0);
+        }
+        free(list[i]);
+    }
+    free(list);
+    return rc;
+}
+
 static int load_area(struct model *m, const char *dir, const char *area, struct err *err)
 {
     own(str_fini) char *below = str_print("%s/%s", dir, area);
@@ -149,13 +173,15 @@ static int load_area(struct model *m, const char *dir, const char *area, struct 
 /* types.d/AREA/NAME.json of the configuration: the types a site adds. */
 static int load_site_types(struct model *m, struct err *err)
 {
-    static const char *const areas[] = {"executable", "compute",        "extra",
-                                        "storage",    "authentication", "webservice"};
+    static const char *const areas[] = {"executable",     "compute",    "extra", "storage",
+                                        "authentication", "webservice", NULL};
     own(str_fini) char *config = config_dir();
     own(str_fini) char *dir = config ? str_print("%s/types.d", config) : NULL;
     if (!dir || access(dir, F_OK) < 0)
         return 0;
-    for (size_t i = 0; i < COUNT(areas); i++)
+    if (check_areas(dir, areas, err) < 0)
+        return -1;
+    for (size_t i = 0; areas[i]; i++)
         if (load_area(m, dir, areas[i], err) < 0)
             return -1;
     return 0;
@@ -235,6 +261,11 @@ int foreign_open(struct foreign *f, const struct model *m, const char *file, cha
     own(str_fini) char *vendor = str_print("%s/vendor/json-schema-2020-12", m->dir);
     *strrchr(path, '/') = '\0';
     maps_add(&mine.maps, beside, *path ? path : "/");
+    own(str_fini) char *id = uri_resolve(uri, json_is_object(document) && json_text(document, "$id")
+                                                  ? json_text(document, "$id")
+                                                  : "");
+    own(str_fini) char *siblings = uri_resolve(id, "."); /* files beside it may say the same $id */
+    maps_add(&mine.maps, siblings, *path ? path : "/");
     maps_add(&mine.maps, MODEL_URI, m->dir);
     maps_add(&mine.maps, "https://json-schema.org/draft/2020-12/", vendor);
     *f = mine;

@@ -61,7 +61,9 @@ static int unit_parse(const char *text, bool up, int64_t *bytes, const char **wh
         if (strcmp(name, units[i].name) == 0)
             unit = units[i].bytes;
     if (unit == 0 || whole + places == 0) {
-        *why = "expected GiB as a number, or a string with a unit like \"16 GB\"";
+        *why = "expected GiB as a number, or a string with one of the units B, kB, MB, GB, TB, PB, "
+               "KiB, "
+               "MiB, GiB, TiB and PiB, like \"16 GB\"";
         return -1;
     }
     for (size_t i = places; i > 0; i--) {

@@ -242,7 +242,7 @@ static int duration_item(const char **s, bool *time, size_t *unit, struct durati
         return 0;
     }
 bad:
-    *why = "expected a duration like PT1H30M or P1D";
+    *why = "expected a duration like PT10M (minutes), PT1H30M or P1D";
     return -1;
 }
 
@@ -264,7 +264,7 @@ static int duration_scan(const char *text, struct duration *out, bool *sloppy, c
             return -1;
     }
     if (items == 0) {
-        *why = "expected a duration like PT1H30M or P1D";
+        *why = "expected a duration like PT10M (minutes), PT1H30M or P1D";
         return -1;
     }
     if (d.months >= 10000 * 12 || d.sec >= 10000 * 366 * INT64_C(86400)) {

@@ -170,6 +170,9 @@ static int parser_failed(struct yaml_reader *r, struct err *err)
                        "half of a surrogate pair, expected both halves like \\ud83d\\ude00");
     if (at < r->len && r->bytes[at] == '\t')
         return fail_at(r, at, err, "a tab cannot stand here; indent with blanks, not tabs");
+    if (words && at >= r->len && p->context_mark.line < p->problem_mark.line)
+        return fail(r, p->problem_mark, err, "%s; it began in line %zu", words,
+                    p->context_mark.line + 1);
     if (words)
         return fail_at(r, at, err, words);
     return fail(r, p->problem_mark, err, "%s%s%s", problem, p->context ? " " : "",
