@@ -41,8 +41,16 @@ static void unknown_key(struct run *r, const struct step *step, const char *key)
         strs_add(&names, properties->branches[i].key);
     struct finding *f = keyword_complain(r, step, "unknown-key", "unknown key \"%s\"", key);
     const char *near = names.n ? near_miss(key, (const char *const *)names.list) : NULL;
-    if (near && f->text)
+    if (!f->text || names.n == 0)
+        return;
+    if (near) {
         finding_hint(f, "did you mean \"%s\"?", near);
+        return;
+    }
+    own(buf_fini) struct buf known = {0};
+    for (size_t i = 0; i < names.n; i++)
+        buf_print(&known, "%s%s", i ? ", " : "", names.list[i]);
+    finding_hint(f, "known here: %s", known.bytes);
 }
 
 /* A member that no other keyword has a schema for. */

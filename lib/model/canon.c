@@ -232,6 +232,23 @@ void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct 
     typed_each(m, doc, canon_alias, &context);
 }
 
+void canon_platform(const struct model *m, json_t *doc, struct moves *moves,
+                    struct findings *findings)
+{
+    static const char *const lists[] = {"/executables", "/storage", "/compute/extras",
+                                        "/authentication"};
+    struct alias_context context = {m, findings};
+    (void)moves;
+    for (size_t k = 0; k < COUNT(lists); k++) {
+        json_t *list = pointer_find(doc, lists[k]);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            struct pointer at = {0};
+            at.len = (size_t)snprintf(at.text, sizeof(at.text), "%s/%zu", lists[k], i);
+            canon_alias(&context, json_array_get(list, i), NULL, &at);
+        }
+    }
+}
+
 static void one_offer(const struct model *m, json_t *offer, struct pointer *at,
                       struct findings *findings)
 {

@@ -13,7 +13,7 @@ static const struct {
     [KIND_OFFER] = {"offer", "offer.json", NULL, canon_offer, NULL},
     [KIND_ANSWER] = {"answer", "answer.json", "offers", canon_answer, NULL},
     [KIND_JOB] = {"job", "job.json", "phase", NULL, NULL},
-    [KIND_PLATFORM] = {"platform", "platform.json", "driver", NULL, rules_platform},
+    [KIND_PLATFORM] = {"platform", "platform.json", "driver", canon_platform, rules_platform},
     [KIND_CONFIGURATION] = {"configuration", "configuration.json", "execdm", NULL, NULL},
     [KIND_LOCATOR] = {"data-locator", "data-locator.json", NULL, NULL, NULL},
     [KIND_MANIFEST] = {"manifest", "manifest.json", NULL, NULL, NULL},

@@ -47,6 +47,9 @@ struct moves {
 };
 void moves_add(struct moves *moves, const char *to, const char *from);
 void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings);
+/* Of a platform: one spelling of every type. */
+void canon_platform(const struct model *m, json_t *doc, struct moves *moves,
+                    struct findings *findings);
 /* Of offers: null is "not given" in what an offer says of its task (the draft's offer-002). */
 void canon_offer(const struct model *m, json_t *doc, struct moves *moves,
                  struct findings *findings);

@@ -64,6 +64,8 @@ struct finding *keyword_complain(struct run *r, const struct step *step, const c
     struct finding *f = finding_add(r->findings, FINDING_ERROR, rule, r->at->text, "%s", text);
     f->keyword = step->keyword->name;
     f->schema = str_print("%s/%s", step->schema->location, step->keyword->name);
+    if (r->findings->errors == ERRORS_MAX)
+        finding_hint(f, "this is error %d of this document, no more are told", ERRORS_MAX);
     return f;
 }
 
