@@ -21,7 +21,7 @@ replay() {
 }
 
 @test "the kept corpus of YAML is read as promised" {
-    replay yaml 100
+    replay yaml 50
 }
 
 @test "the kept corpus of JSON is read as promised" {
@@ -33,7 +33,7 @@ replay() {
 }
 
 @test "the kept corpus of instants, durations, windows and sizes is read as promised" {
-    replay when 100
+    replay when 50
 }
 
 @test "every fuzz target is in the lists, and has a corpus" {

@@ -26,8 +26,12 @@ size_t pointer_key(struct pointer *p, const char *key)
 size_t pointer_index(struct pointer *p, size_t index)
 {
     char number[24];
-    snprintf(number, sizeof(number), "%zu", index);
-    return pointer_key(p, number);
+    size_t at = sizeof(number) - 1;
+    number[at] = '\0';
+    do /* as printf would, of which a checker of many lists does little else */
+        number[--at] = (char)('0' + index % 10);
+    while ((index /= 10));
+    return pointer_key(p, number + at);
 }
 
 void pointer_up(struct pointer *p, size_t len)

@@ -647,6 +647,26 @@ static void test_places_of_stream(void)
     }
 }
 
+/* A text that has every character a mark could be is read as libyaml reads it: the pair is refused,
+ * and nothing is taken for a mark. */
+static void test_no_mark_left(void)
+{
+    own(buf_fini) struct buf b = {0}, all = {0};
+    for (unsigned c = 0x100; c <= 0x6ff; c++) {
+        buf_char(&all, (char)(0xc0 | c >> 6));
+        buf_char(&all, (char)(0x80 | (c & 0x3f)));
+    }
+    buf_print(&b, "a: \"%s\"\nb: \"\\ud83d\\ude00\"\n", all.bytes);
+    own(str_fini) char *refused = read_text(b.bytes);
+    has_str(refused, "x:2:7: half of a surrogate pair", "no mark is left for a pair");
+    b.len = 0;
+    buf_print(&b, "a: \"%s\"\nb: \"\\ud83d\\ude00\"\n", all.bytes + 4); /* two less */
+    own(str_fini) char *got = read_text(b.bytes);
+    own(str_fini) char *want =
+        str_print("{\"a\":\"%s\",\"b\":\"\xf0\x9f\x98\x80\"}", all.bytes + 4);
+    is_str(got, want, "two left are enough");
+}
+
 static void test_files(void)
 {
     static const struct {
@@ -720,6 +740,7 @@ int main(void)
     test_aliases();
     test_size();
     test_locate();
+    test_no_mark_left();
     test_places();
     test_places_of_stream();
     test_files();
