@@ -1,6 +1,7 @@
 /* execdm-validate: is this task well described? Writes the canonical form of what is valid, or a
  * report for tools. */
 #include <ctype.h>
+#include "cli/many.h"
 #include "cli/prog.h"
 #include "cli/report.h"
 #include "cli/table.h"
@@ -207,6 +208,25 @@ static int unknown_kind(struct err *err)
     return err_set(err, CODE_USAGE, "--as is %s, not \"%s\"", kinds, as_kind);
 }
 
+/* These files, with a report of their own. */
+static int validate_files(void *context, char **operands, size_t n, struct buf *out,
+                          struct err *err)
+{
+    own(report_fini) struct report report = {.strict = strict};
+    for (size_t i = 0; i < n; i++)
+        if (validate_input(context, operands[i], &report, out, err) < 0)
+            return -1;
+    return (int)report_code(&report);
+}
+
+static size_t count(char **operands)
+{
+    size_t n = 0;
+    while (operands[n])
+        n++;
+    return n;
+}
+
 static int run(char **operands, struct buf *out, struct err *err)
 {
     own(yardstick_fini) struct yardstick yardstick = {0};
@@ -225,6 +245,10 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (model_open(&yardstick.model, NULL, err) < 0 ||
         (schema_file && open_foreign(&yardstick, &report, err) < 0))
         return -1;
+    if (report.form == REPORT_TEXT && !prog_terminal() && many_pays(count(operands)))
+        return model_warm(&yardstick.model, err) < 0
+                   ? -1
+                   : many_run(operands, validate_files, &yardstick, out, err);
     if (!*operands && validate_input(&yardstick, NULL, &report, out, err) < 0)
         return -1;
     for (; *operands; operands++)

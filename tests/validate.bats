@@ -280,6 +280,33 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     exits 0 --strict t.yaml
 }
 
+@test "many files: all processors say what one would, in the order of the files" {
+    require taskset
+    local i
+    mkdir many
+    for i in {100..699}; do printf 'name: n%s\n' "$i" >"many/$i.yaml"; done
+    printf 'nmae: x\n' >many/150.yaml
+    printf 'a: [\n' >many/420.yaml
+    printf 'datetime: [{start: 2026-01-01}]\n' >many/555.yaml
+    exits 65 many/*
+    mv out all.out
+    mv err all.err
+    code=0
+    taskset -c 0 execdm-validate many/* >out 2>err || code=$?
+    same 65 "$code"
+    cmp out all.out
+    cmp err all.err
+    same 598 "$(wc -l <out)"
+    rm many/420.yaml
+    exits 1 many/*
+    exits 66 many/4* nowhere.yaml many/5* many/6*
+    same 'execdm-validate: error: cannot open nowhere.yaml: No such file or directory' "$(cat err)"
+    run ! grep -q n699 out
+    code=0
+    execdm-validate many/* >/dev/full 2>err || code=$?
+    same 74 "$code"
+}
+
 @test "a kind that was guessed is told, once something is wrong" {
     printf 'name: a\ndriver: me\nexecutable: {type: x}\n' >t.yaml
     exits 1 t.yaml

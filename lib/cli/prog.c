@@ -87,14 +87,14 @@ void prog_document(struct buf *out, const json_t *doc)
     buf_char(out, '\n');
 }
 
-int prog_flush(struct buf *out, struct err *err)
+int prog_write(int fd, struct buf *out, struct err *err)
 {
     for (size_t at = 0; at < out->len;) {
-        ssize_t n = write(1, out->bytes + at, out->len - at);
+        ssize_t n = write(fd, out->bytes + at, out->len - at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            err_sys(err, "cannot write to standard output");
+            err_sys(err, "cannot write to standard %s", fd == 1 ? "output" : "error");
             err->code = CODE_IO;
             out->len = 0;
             return -1;
@@ -103,6 +103,11 @@ int prog_flush(struct buf *out, struct err *err)
     }
     out->len = 0;
     return 0;
+}
+
+int prog_flush(struct buf *out, struct err *err)
+{
+    return prog_write(1, out, err);
 }
 
 /* A program started with descriptors 0 to 2 closed (cron, CGI) must not have its store become its
@@ -217,6 +222,17 @@ static int run(int argc, char **argv, const struct prog *prog, struct buf *out, 
     return prog->run(argv + optind, out, err);
 }
 
+int prog_end(int code, struct buf *out, struct err *err)
+{
+    if (code >= 0 && prog_flush(out, err) < 0)
+        code = -1;
+    if (code >= 0)
+        return code;
+    if (err->errnum != EPIPE) /* who reads us knows that he has gone */
+        prog_say("error", err->where, "%s", err->text);
+    return err->code ? (int)err->code : CODE_BUG;
+}
+
 int prog_main(int argc, char **argv, const struct prog *prog)
 {
     own(buf_fini) struct buf out = {0};
@@ -227,13 +243,5 @@ int prog_main(int argc, char **argv, const struct prog *prog)
     signal(SIGCHLD, SIG_DFL);            /* we wait for ours, whoever started us */
     json_set_alloc_funcs(mem_new, free); /* without memory the program ends, here too */
     program_name = prog->name;
-    int code = run(argc, argv, prog, &out, &err);
-    if (code >= 0 && prog_flush(&out, &err) < 0)
-        code = -1;
-    if (code < 0) {
-        if (err.errnum != EPIPE) /* who reads us knows that he has gone */
-            prog_say("error", err.where, "%s", err.text);
-        code = err.code ? (int)err.code : CODE_BUG;
-    }
-    return code;
+    return prog_end(run(argc, argv, prog, &out, &err), &out, &err);
 }

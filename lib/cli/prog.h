@@ -38,6 +38,10 @@ extern int prog_quiet, prog_verbose;
 /* Writes what is in out to standard output now and empties it; for programs that answer document
  * by document. */
 int prog_flush(struct buf *out, struct err *err);
+/* The same to standard output or error. */
+int prog_write(int fd, struct buf *out, struct err *err);
+/* The end of a run: what is in out is written, an error is said. Returns the exit code. */
+int prog_end(int code, struct buf *out, struct err *err);
 /* Appends a document: indented on a terminal, else one line. */
 void prog_document(struct buf *out, const json_t *doc);
 /* Is standard output a terminal where a person looks? */

@@ -6,15 +6,24 @@
 
 /* ---- mappings ---------------------------------------------------------------------------- */
 
+/* The schema at a key; schemas have few, so looking at each is quicker than a hash. */
+static const struct branch *branch_called(const struct step *step, const char *key)
+{
+    for (size_t i = 0; step && i < step->n; i++)
+        if (strcmp(step->branches[i].key, key) == 0)
+            return &step->branches[i];
+    return NULL;
+}
+
 static bool kw_properties(struct run *r, const struct step *step, json_t *v, struct seen *seen)
 {
+    const char *key;
+    json_t *member;
     bool ok = true;
-    if (!json_is_object(v))
-        return true;
-    for (size_t i = 0; i < step->n; i++) {
-        json_t *member = json_object_get(v, step->branches[i].key);
-        if (member)
-            ok &= keyword_member(r, step->branches[i].schema, step->branches[i].key, member, seen);
+    json_object_foreach (json_is_object(v) ? v : NULL, key, member) {
+        const struct branch *branch = branch_called(step, key);
+        if (branch)
+            ok &= keyword_member(r, branch->schema, key, member, seen);
     }
     return ok;
 }
@@ -35,7 +44,7 @@ static bool kw_pattern_properties(struct run *r, const struct step *step, json_t
 /* A key no schema has a place for, and which was probably meant. */
 static void unknown_key(struct run *r, const struct step *step, const char *key)
 {
-    const struct step *properties = keyword_beside(step, "properties");
+    const struct step *properties = step->schema->properties;
     own(strs_fini) struct strs names = {0};
     for (size_t i = 0; properties && i < properties->n; i++)
         strs_add(&names, properties->branches[i].key);
@@ -70,13 +79,12 @@ static bool apply_other(struct run *r, const struct step *step, const char *key,
 
 static bool kw_additional(struct run *r, const struct step *step, json_t *v, struct seen *seen)
 {
-    const json_t *named = json_object_get(step->schema->json, "properties");
-    const struct step *patterns = keyword_beside(step, "patternProperties");
+    const struct step *patterns = step->schema->patterns;
     const char *key;
     json_t *member;
     bool ok = true;
     json_object_foreach (json_is_object(v) ? v : NULL, key, member) {
-        bool known = json_object_get(named, key);
+        bool known = branch_called(step->schema->properties, key);
         for (size_t i = 0; patterns && !known && i < patterns->n; i++)
             known = keyword_matches(r, step, patterns->branches[i].pattern, key, strlen(key));
         if (!known)
@@ -137,7 +145,7 @@ static bool kw_prefix_items(struct run *r, const struct step *step, json_t *v, s
 
 static bool kw_items(struct run *r, const struct step *step, json_t *v, struct seen *seen)
 {
-    const struct step *prefix = keyword_beside(step, "prefixItems");
+    const struct step *prefix = step->schema->prefix;
     bool ok = true;
     for (size_t i = prefix ? prefix->n : 0; i < json_array_size(v); i++)
         ok &= keyword_item(r, step->branches[0].schema, v, i, seen);

@@ -33,6 +33,11 @@ static bool is_foreign(const struct model *m, const json_t *item)
     return type && !type_uri(m, type);
 }
 
+static bool is_null(const json_t *v)
+{
+    return json_is_null(v);
+}
+
 static void drop_nulls(const struct model *m, json_t *v, struct pointer *at,
                        struct findings *findings)
 {
@@ -226,7 +231,8 @@ void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct 
 {
     struct pointer at = {0};
     struct alias_context context = {m, findings};
-    drop_nulls(m, doc, &at, findings);
+    if (json_any(doc, is_null))
+        drop_nulls(m, doc, &at, findings);
     canon_compute(m, doc, moves, findings);
     canon_signals(m, doc, moves, findings);
     typed_each(m, doc, canon_alias, &context);

@@ -103,6 +103,8 @@ struct schema {
     struct step *steps;
     size_t n;
     bool looks_back; /* has a keyword that does */
+    /* Steps that others ask for, or NULL. */
+    const struct step *properties, *patterns, *prefix;
 };
 
 const struct schema_reading *schema_set_reading(const struct schema_set *set);

@@ -205,6 +205,9 @@ int model_open(struct model *m, const char *dir, struct err *err)
 
 void model_close(struct model *m)
 {
+    for (size_t i = 0; i < m->nloaded; i++)
+        free(m->loaded[i].name);
+    free(m->loaded);
     schema_set_free(m->set);
     if (m->maps)
         maps_fini(m->maps);
@@ -216,8 +219,28 @@ void model_close(struct model *m)
 
 const struct schema *model_schema(struct model *m, const char *name, struct err *err)
 {
+    for (size_t i = 0; i < m->nloaded; i++)
+        if (strcmp(m->loaded[i].name, name) == 0)
+            return m->loaded[i].schema;
     own(str_fini) char *uri = str_print("%s%s", MODEL_URI, name);
-    return schema_load(m->set, uri, err);
+    const struct schema *schema = schema_load(m->set, uri, err);
+    if (!schema)
+        return NULL;
+    m->loaded = mem_grow(m->loaded, m->nloaded + 1, sizeof(*m->loaded));
+    m->loaded[m->nloaded++] = (struct loaded){str_new(name), schema};
+    return schema;
+}
+
+int model_warm(struct model *m, struct err *err)
+{
+    const char *spelling;
+    json_t *row;
+    if (!model_schema(m, "task.json", err))
+        return -1;
+    json_object_foreach (m->types, spelling, row)
+        if (!type_schema(m, spelling, err))
+            return -1;
+    return 0;
 }
 
 /* ---- schemas of others ------------------------------------------------------------------- */

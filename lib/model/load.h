@@ -19,6 +19,11 @@ struct model {
     char *dir; /* of the schemas */
     struct schema_maps *maps;
     struct schema_set *set;
+    struct loaded { /* schemas of files, found by name before */
+        char *name;
+        const struct schema *schema;
+    } * loaded;
+    size_t nloaded;
     json_t *types; /* spelling -> {uri, area, schema} */
 };
 
@@ -47,6 +52,9 @@ char *config_dir(void);
 
 /* A schema by its file, "task.json"; borrowed, NULL with err. */
 const struct schema *model_schema(struct model *m, const char *name, struct err *err);
+
+/* Reads what tasks need now, and not when it is first needed: before a fork. */
+int model_warm(struct model *m, struct err *err);
 
 /* The registry of types. Spellings are compared as plain strings (EP-04); NULL: not known. All
  * borrowed. */

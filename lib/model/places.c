@@ -4,45 +4,79 @@
 #include "text/buf.h"
 #include "text/uri.h"
 
-static const json_t *storage_called(struct ruling *r, const char *name)
+static bool is_writable(const json_t *volume)
 {
-    size_t i;
-    json_t *item;
+    return str_same(json_text(volume, "mode"), "rw");
+}
+
+/* What the rules below look up. */
+static void index_storages(struct ruling *r)
+{
+    size_t c, i;
+    json_t *compute, *item;
+    r->storages = json_object();
+    r->mounted = json_object();
     json_array_foreach (pointer_find(r->doc, "/resources/storage"), i, item)
-        if (str_same(json_text(item, "name"), name))
-            return item;
-    return NULL;
+        if (!json_object_get(r->storages, json_text(item, "name")))
+            json_object_set(r->storages, json_text(item, "name"), item);
+    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
+        json_array_foreach (json_object_get(compute, "volumes"), i, item) {
+            const char *name = json_text(item, "resource");
+            if (name && !json_is_true(json_object_get(r->mounted, name)))
+                json_object_set_new(r->mounted, name, json_boolean(is_writable(item)));
+        }
+}
+
+/* Every volume, with the pointer at it. */
+static void each_volume(struct ruling *r,
+                        void (*visit)(struct ruling *r, const json_t *volume, const char *at))
+{
+    size_t c, i;
+    json_t *compute, *volume;
+    struct pointer at = {0};
+    pointer_key(&at, "resources");
+    pointer_key(&at, "compute");
+    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute) {
+        const size_t up = pointer_index(&at, c);
+        pointer_key(&at, "volumes");
+        json_array_foreach (json_object_get(compute, "volumes"), i, volume) {
+            const size_t list = pointer_index(&at, i);
+            visit(r, volume, at.text);
+            pointer_up(&at, list);
+        }
+        pointer_up(&at, up);
+    }
+}
+
+static void no_such_storage(struct ruling *r, const char *name, const char *volume)
+{
+    own(str_fini) char *at = str_print("%s/resource", volume);
+    const char *names[64] = {NULL}, *key;
+    size_t n = 0;
+    json_t *storage;
+    json_object_foreach (r->storages, key, storage)
+        if (n < COUNT(names) - 1)
+            names[n++] = key;
+    struct finding *f = rules_break(r, "no-such-storage", at,
+                                    "there is no storage called \"%s\" (Planner 2.2.3)", name);
+    const char *near = near_miss(name, names);
+    if (near)
+        finding_hint(f, "did you mean \"%s\"?", near);
+}
+
+static void visit_storage(struct ruling *r, const json_t *volume, const char *at)
+{
+    const char *name = json_text(volume, "resource");
+    if (!name)
+        rules_break(r, "no-such-storage", at,
+                    "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
+    else if (!json_object_get(r->storages, name))
+        no_such_storage(r, name, at);
 }
 
 static void rule_volume_storage(struct ruling *r)
 {
-    size_t c, i;
-    json_t *compute, *volume;
-    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
-        json_array_foreach (json_object_get(compute, "volumes"), i, volume) {
-            const char *name = json_text(volume, "resource");
-            if (!name) {
-                own(str_fini) char *here = str_print("/resources/compute/%zu/volumes/%zu", c, i);
-                rules_break(
-                    r, "no-such-storage", here,
-                    "the volume names no storage, expected the key \"resource\" (Planner 2.2.3)");
-            }
-            if (!name || storage_called(r, name))
-                continue;
-            own(str_fini) char *at = str_print("/resources/compute/%zu/volumes/%zu/resource", c, i);
-            const char *names[64] = {NULL};
-            size_t k, n = 0;
-            json_t *item;
-            json_array_foreach (pointer_find(r->doc, "/resources/storage"), k, item)
-                if (n < COUNT(names) - 1 && json_text(item, "name"))
-                    names[n++] = json_text(item, "name");
-            struct finding *f =
-                rules_break(r, "no-such-storage", at,
-                            "there is no storage called \"%s\" (Planner 2.2.3)", name);
-            const char *near = near_miss(name, names);
-            if (near)
-                finding_hint(f, "did you mean \"%s\"?", near);
-        }
+    each_volume(r, visit_storage);
 }
 
 /* Is `inner` the same path as `outer` or below it? */
@@ -54,56 +88,74 @@ static bool lies_in(const char *inner, const char *outer)
     return strncmp(inner, outer, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
 }
 
-static bool is_writable(const json_t *volume)
+static void overlap(struct ruling *r, const json_t *volumes, size_t a, size_t b, bool same,
+                    const char *pointer)
 {
-    return str_same(json_text(volume, "mode"), "rw");
+    const size_t late = a > b ? a : b, early = a > b ? b : a;
+    own(str_fini) char *at = str_print("%s/%zu/path", pointer, late);
+    rules_break(r, "mount-overlap", at,
+                same ? "%s and %s are the same place, each volume needs its own (Planner 2.2.3)"
+                     : "%s and %s lie inside each other with different modes (Planner 2.2.3)",
+                json_text(json_array_get(volumes, late), "path"),
+                json_text(json_array_get(volumes, early), "path"));
 }
 
+/* The path without slashes at its end; the caller frees. */
+static char *plain_path(const json_t *volume)
+{
+    char *path = str_new(json_text(volume, "path"));
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
+        path[n - 1] = '\0';
+    return path;
+}
+
+/* Each path is looked for among the others, and so is each that it lies in. */
 static void check_mounts(struct ruling *r, const json_t *volumes, const char *pointer)
 {
+    own(json_fini) json_t *paths = json_object(); /* -> index of the first volume there */
     for (size_t i = 0; i < json_array_size(volumes); i++) {
-        const json_t *a = json_array_get(volumes, i);
-        for (size_t j = 0; j < i; j++) {
-            const json_t *b = json_array_get(volumes, j);
-            const char *pa = json_text(a, "path"), *pb = json_text(b, "path");
-            bool same = lies_in(pa, pb) && lies_in(pb, pa);
-            bool nested = lies_in(pa, pb) || lies_in(pb, pa);
-            if (!same && (!nested || is_writable(a) == is_writable(b)))
-                continue;
-            own(str_fini) char *at = str_print("%s/%zu/path", pointer, i);
-            rules_break(
-                r, "mount-overlap", at,
-                same ? "%s and %s are the same place, each volume needs its own (Planner "
-                       "2.2.3)"
-                     : "%s and %s lie inside each other with different modes (Planner 2.2.3)",
-                pa, pb);
+        own(str_fini) char *path = plain_path(json_array_get(volumes, i));
+        const json_t *other = json_object_get(paths, path);
+        if (other)
+            overlap(r, volumes, i, (size_t)json_integer_value(other), true, pointer);
+        else
+            json_object_set_new(paths, path, json_integer((json_int_t)i));
+    }
+    for (size_t i = 0; i < json_array_size(volumes); i++) {
+        const json_t *volume = json_array_get(volumes, i);
+        own(str_fini) char *path = plain_path(volume);
+        for (char *slash; (slash = strrchr(path, '/')) && slash > path;) {
+            *slash = '\0';
+            const json_t *outer = json_object_get(paths, path);
+            const size_t k = (size_t)json_integer_value(outer);
+            if (outer && is_writable(json_array_get(volumes, k)) != is_writable(volume))
+                overlap(r, volumes, i, k, false, pointer);
         }
     }
 }
 
 /* Mounts that would hide what every job has. */
-static void check_mount_place(struct ruling *r, const char *path, const char *at)
+static void visit_mount(struct ruling *r, const json_t *volume, const char *at)
 {
     static const char *const kept[] = {"/proc", "/dev", "/execdm"};
-    for (size_t k = 0; k < COUNT(kept); k++)
-        if (lies_in(path, kept[k]))
-            finding_hint(rules_break(r, "mount-reserved", at, "%s is kept for the system", kept[k]),
-                         "mount it below /inputs or /outputs");
+    for (size_t k = 0; k < COUNT(kept); k++) {
+        if (!lies_in(json_text(volume, "path"), kept[k]))
+            continue;
+        own(str_fini) char *path = str_print("%s/path", at);
+        finding_hint(rules_break(r, "mount-reserved", path, "%s is kept for the system", kept[k]),
+                     "mount it below /inputs or /outputs");
+    }
 }
 
 static void rule_mounts(struct ruling *r)
 {
-    size_t c, i;
-    json_t *compute, *volume;
+    size_t c;
+    json_t *compute;
     json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute) {
-        json_t *volumes = json_object_get(compute, "volumes");
         own(str_fini) char *pointer = str_print("/resources/compute/%zu/volumes", c);
-        check_mounts(r, volumes, pointer);
-        json_array_foreach (volumes, i, volume) {
-            own(str_fini) char *at = str_print("%s/%zu/path", pointer, i);
-            check_mount_place(r, json_text(volume, "path"), at);
-        }
+        check_mounts(r, json_object_get(compute, "volumes"), pointer);
     }
+    each_volume(r, visit_mount);
 }
 
 /* What a storage type means beyond its schema. Types of a site have no row: nothing is said. */
@@ -146,17 +198,6 @@ static const char *fixed_by(const struct ruling *r, const json_t *storage)
                                                            : NULL;
 }
 
-static bool is_written(struct ruling *r, const char *storage)
-{
-    size_t c, i;
-    json_t *compute, *volume;
-    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
-        json_array_foreach (json_object_get(compute, "volumes"), i, volume)
-            if (is_writable(volume) && str_same(json_text(volume, "resource"), storage))
-                return true;
-    return false;
-}
-
 static void check_mode(struct ruling *r, const json_t *volume, const json_t *storage,
                        const char *at)
 {
@@ -168,7 +209,7 @@ static void check_mode(struct ruling *r, const json_t *volume, const json_t *sto
                                  fixed, name),
                      "mount it with mode r, or leave %s out", fixed);
     }
-    if (!begins_empty(r, storage) || is_written(r, name))
+    if (!begins_empty(r, storage) || json_is_true(json_object_get(r->mounted, name)))
         return;
     const struct storage_row *row = storage_row(storage);
     finding_hint(rules_break(r, "nothing-to-read", at,
@@ -179,18 +220,16 @@ static void check_mode(struct ruling *r, const json_t *volume, const json_t *sto
                                    : "a place that is there already has the lifecycle unmanaged");
 }
 
+static void visit_mode(struct ruling *r, const json_t *volume, const char *at)
+{
+    const json_t *storage = json_object_get(r->storages, json_text(volume, "resource"));
+    if (storage)
+        check_mode(r, volume, storage, at);
+}
+
 static void rule_modes(struct ruling *r)
 {
-    size_t c, i;
-    json_t *compute, *volume;
-    json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
-        json_array_foreach (json_object_get(compute, "volumes"), i, volume) {
-            const char *name = json_text(volume, "resource");
-            const json_t *storage = name ? storage_called(r, name) : NULL;
-            own(str_fini) char *at = str_print("/resources/compute/%zu/volumes/%zu", c, i);
-            if (storage)
-                check_mode(r, volume, storage, at);
-        }
+    each_volume(r, visit_mode);
 }
 
 /* https:///x and s3:/key lead nowhere. */
@@ -199,7 +238,6 @@ static void check_host(struct ruling *r, const char *url, const char *at)
     static const char *const schemes[][2] = {
         {"http", "host"}, {"https", "host"}, {"s3", "bucket"}, {"vos", "service"}};
     own(str_fini) char *scheme = uri_scheme(url);
-    own(str_fini) char *shown = uri_shown(url);
     for (size_t i = 0; i < COUNT(schemes); i++) {
         if (!str_same(scheme, schemes[i][0]))
             continue;
@@ -212,9 +250,11 @@ static void check_host(struct ruling *r, const char *url, const char *at)
                 n -= k + 1;
                 break;
             }
-        if (n == 0 || host[0] == ':')
-            rules_break(r, "no-host", at, "\"%s\" names no %s, expected %s://%s/...", shown,
-                        schemes[i][1], scheme, schemes[i][1]);
+        if (n != 0 && host[0] != ':')
+            return;
+        own(str_fini) char *shown = uri_shown(url);
+        rules_break(r, "no-host", at, "\"%s\" names no %s, expected %s://%s/...", shown,
+                    schemes[i][1], scheme, schemes[i][1]);
     }
 }
 
@@ -222,16 +262,27 @@ static void check_scheme(struct ruling *r, const json_t *storage, const char *ur
 {
     const struct storage_row *row = storage_row(storage);
     own(str_fini) char *scheme = uri_scheme(url);
-    own(str_fini) char *shown = uri_shown(url);
     own(buf_fini) struct buf expected = {0};
     for (size_t i = 0; row && i < COUNT(row->schemes) && row->schemes[i]; i++) {
         if (str_same(scheme, row->schemes[i]))
             return;
         buf_print(&expected, i ? " or %s:" : "%s:", row->schemes[i]);
     }
-    if (expected.len)
-        rules_break(r, "wrong-scheme", at, "\"%s\" is no place of the type %s, expected %s...",
-                    shown, type_short(row->type), expected.bytes);
+    if (!expected.len)
+        return;
+    own(str_fini) char *shown = uri_shown(url);
+    rules_break(r, "wrong-scheme", at, "\"%s\" is no place of the type %s, expected %s...", shown,
+                type_short(row->type), expected.bytes);
+}
+
+static void check_place(struct ruling *r, const json_t *item, const char *area, const char *key,
+                        const char *url, const char *at)
+{
+    check_host(r, url, at);
+    if (str_same(area, "storage") && str_same(key, "location"))
+        check_scheme(r, item, url, at);
+    if (str_same(area, "executable") && str_begins(url, "file:") && url[strlen(url) - 1] == '/')
+        rules_break(r, "not-a-file", at, "%s is the directory %s, expected a file", key, url);
 }
 
 /* Where something is: of storage, and of what is to be run. */
@@ -240,18 +291,15 @@ static void visit_places(void *context, json_t *item, const char *area, struct p
     static const char *const keys[] = {"location", "endpoint", "notebook", "program",
                                        "requirements"};
     struct ruling *r = context;
-    for (size_t i = 0; i < COUNT(keys) && rules_known(r, item); i++) {
-        const char *url = json_text(json_object_get(item, "spec"), keys[i]);
-        own(str_fini) char *here = str_print("%s/spec/%s", at->text, keys[i]);
-        if (!url)
-            continue;
-        check_host(r, url, here);
-        if (str_same(area, "storage") && str_same(keys[i], "location"))
-            check_scheme(r, item, url, here);
-        if (str_same(area, "executable") && str_begins(url, "file:") && url[strlen(url) - 1] == '/')
-            rules_break(r, "not-a-file", here, "%s is the directory %s, expected a file", keys[i],
-                        url);
-    }
+    json_t *spec = rules_known(r, item) ? json_object_get(item, "spec") : NULL, *value;
+    const char *key;
+    json_object_foreach (spec, key, value)
+        for (size_t i = 0; i < COUNT(keys); i++) {
+            if (strcmp(key, keys[i]) != 0 || !json_is_string(value))
+                continue;
+            own(str_fini) char *here = str_print("%s/spec/%s", at->text, key);
+            check_place(r, item, area, key, json_string_value(value), here);
+        }
 }
 
 static void rule_places(struct ruling *r)
@@ -262,14 +310,10 @@ static void rule_places(struct ruling *r)
 /* What no volume mounts, the program cannot see. */
 static void rule_unused_storage(struct ruling *r)
 {
-    size_t i, c, k;
-    json_t *storage, *compute, *volume;
+    size_t i;
+    json_t *storage;
     json_array_foreach (pointer_find(r->doc, "/resources/storage"), i, storage) {
-        bool used = false;
-        json_array_foreach (pointer_find(r->doc, "/resources/compute"), c, compute)
-            json_array_foreach (json_object_get(compute, "volumes"), k, volume)
-                used |= str_same(json_text(volume, "resource"), json_text(storage, "name"));
-        if (used)
+        if (json_object_get(r->mounted, json_text(storage, "name")))
             continue;
         own(str_fini) char *at = str_print("/resources/storage/%zu", i);
         finding_add(r->findings, FINDING_NOTICE, "unused-storage", at,
@@ -283,6 +327,9 @@ void rules_places(struct ruling *r)
     static void (*const rules[])(struct ruling *) = {
         rule_volume_storage, rule_mounts, rule_modes, rule_places, rule_unused_storage,
     };
+    index_storages(r);
     for (size_t i = 0; i < COUNT(rules); i++)
         rules[i](r);
+    json_decref(r->storages);
+    json_decref(r->mounted);
 }

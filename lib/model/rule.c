@@ -7,7 +7,8 @@
 const struct rule rule_rows[] = {
     /* reading */
     {"unreadable", ERROR, "", "the input is no YAML or JSON document, or is beyond its limits"},
-    {"guessed-kind", NOTICE, "", "what an invalid document was read as, because of one of its keys"},
+    {"guessed-kind", NOTICE, "",
+     "what an invalid document was read as, because of one of its keys"},
     {"nul-character", ERROR, "", "a string holds a NUL character, which no program can take"},
 
     /* what the schemas say */

@@ -54,43 +54,53 @@ static void check_pairs(struct ruling *r, json_t *object, const char *pointer, c
     const char *key;
     json_t *value;
     json_object_foreach (object, key, value) {
-        own(str_fini) char *max = str_print("max%s", strlen(key) > 3 ? key + 3 : "");
-        if (str_begins(key, "min"))
-            check_pair(r, object, pointer, key, max, clause);
+        if (!str_begins(key, "min"))
+            continue;
+        own(str_fini) char *max = str_print("max%s", key + 3);
+        check_pair(r, object, pointer, key, max, clause);
     }
 }
 
 /* The planner counts in thousandths of a core and in bytes, and takes none of them for "not given".
  * What it cannot count is no amount either. */
-static void check_amount(struct ruling *r, const json_t *object, const char *pointer,
-                         const char *key, bool cores)
+static void check_amount(struct ruling *r, const json_t *v, const char *pointer, const char *key,
+                         bool cores)
 {
     int (*parse)(const json_t *, bool, int64_t *, const char **) = cores ? cores_parse : size_parse;
-    const json_t *v = json_object_get(object, key);
     int64_t down = 0, up = 0;
     const char *why;
     bool is_max = !str_begins(key, "min") && !str_same(key, "size");
-    bool counts = v && parse(v, false, &down, &why) == 0;
-    if (!v || (json_is_string(v) && !counts)) /* in a site's type the word may mean another thing */
+    bool counts = parse(v, false, &down, &why) == 0;
+    if (json_is_string(v) && !counts) /* in a site's type the word may mean another thing */
+        return;
+    const bool uncounted = !counts || parse(v, true, &up, &why) < 0;
+    if (!uncounted && !(is_max && down == 0))
         return;
     own(str_fini) char *at = str_print("%s/%s", pointer, key);
     own(str_fini) char *said = write_string(v);
-    if (!counts || parse(v, true, &up, &why) < 0)
+    if (uncounted)
         rules_break(r, "out-of-range", at, "%s is %s, more than can be counted", key, said);
-    else if (is_max && down == 0)
+    else
         rules_break(r, "too-small", at, "%s is %s, expected at least %s (Planner 2.2.2)", key, said,
                     cores ? "a thousandth of a core" : "one byte");
 }
 
-static void check_amounts(struct ruling *r, const json_t *object, const char *pointer)
+static void check_amounts(struct ruling *r, json_t *object, const char *pointer)
 {
-    static const char *const cores[] = {"mincores", "maxcores", "cores"};
-    static const char *const sizes[] = {"minmemory", "maxmemory", "minsize",
-                                        "maxsize",   "size",      "memory"};
-    for (size_t i = 0; i < COUNT(cores); i++)
-        check_amount(r, object, pointer, cores[i], true);
-    for (size_t i = 0; i < COUNT(sizes); i++)
-        check_amount(r, object, pointer, sizes[i], false);
+    static const struct {
+        const char *key;
+        bool cores;
+    } amounts[] = {
+        {"mincores", true},   {"maxcores", true},   {"cores", true},
+        {"minmemory", false}, {"maxmemory", false}, {"minsize", false},
+        {"maxsize", false},   {"size", false},      {"memory", false},
+    };
+    const char *key;
+    json_t *value;
+    json_object_foreach (object, key, value)
+        for (size_t i = 0; i < COUNT(amounts); i++)
+            if (strcmp(key, amounts[i].key) == 0)
+                check_amount(r, value, pointer, key, amounts[i].cores);
 }
 
 bool rules_known(const struct ruling *r, const json_t *item)
@@ -103,12 +113,13 @@ static void visit_amounts(void *context, json_t *item, const char *area, struct 
 {
     struct ruling *r = context;
     json_t *spec = json_object_get(item, "spec");
-    own(str_fini) char *pointer = str_print("%s/spec", at->text);
-    if (!rules_known(r, item))
+    if (!spec || !rules_known(r, item))
         return;
-    check_pairs(r, spec, pointer,
+    const size_t up = pointer_key(at, "spec");
+    check_pairs(r, spec, at->text,
                 str_same(area, "storage") ? " (Planner 2.2.3)" : " (Planner 2.2.2)");
-    check_amounts(r, spec, pointer);
+    check_amounts(r, spec, at->text);
+    pointer_up(at, up);
 }
 
 static void rule_amounts(struct ruling *r)
@@ -126,14 +137,14 @@ static void rule_amounts(struct ruling *r)
 static void check_unique(struct ruling *r, const json_t *list, const char *pointer, const char *key,
                          const char *rule, const char *fault)
 {
+    own(json_fini) json_t *seen = json_object();
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_text(json_array_get(list, i), key);
-        for (size_t j = 0; name && j < i; j++) {
-            if (!str_same(name, json_text(json_array_get(list, j), key)))
-                continue;
+        if (name && json_object_get(seen, name)) {
             own(str_fini) char *at = str_print("%s/%zu/%s", pointer, i, key);
             rules_break(r, rule, at, "the %s \"%s\" is given twice, %s", key, name, fault);
-            break;
+        } else if (name) {
+            json_object_set_new(seen, name, json_true());
         }
     }
 }
@@ -275,7 +286,7 @@ void rules_task(const struct model *m, json_t *doc, struct findings *findings)
         rule_amounts,    rule_names,     rules_places,   rule_markers,
         rule_conditions, rule_durations, rule_type_form,
     };
-    struct ruling r = {m, doc, findings};
+    struct ruling r = {.model = m, .doc = doc, .findings = findings};
     for (size_t i = 0; i < COUNT(rules); i++)
         rules[i](&r);
 }
@@ -286,7 +297,7 @@ void rules_platform(const struct model *m, json_t *doc, struct findings *finding
                                            {"/compute", "maxmemory", "memory"},
                                            {"/datetime", "duration", "maxduration"}};
     static const char *const typed[] = {"/executables", "/storage"};
-    struct ruling r = {m, doc, findings};
+    struct ruling r = {.model = m, .doc = doc, .findings = findings};
     for (size_t i = 0; i < COUNT(pairs); i++)
         check_pair(&r, pointer_find(doc, pairs[i][0]), pairs[i][0], pairs[i][1], pairs[i][2], "");
     check_amounts(&r, json_object_get(doc, "compute"), "/compute");

@@ -9,6 +9,8 @@ struct ruling {
     const struct model *model;
     json_t *doc;
     struct findings *findings;
+    json_t *storages; /* places.c: name -> storage */
+    json_t *mounted;  /* and name of a storage -> is a volume of it writable? */
 };
 
 /* Adds an error. */

@@ -413,6 +413,20 @@ static int compile_steps(struct compiling *c, struct schema *s)
     return 0;
 }
 
+/* What properties and prefixItems have taken, additionalProperties and items leave alone. */
+static void note_neighbours(struct schema *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct step *step = &s->steps[i];
+        if (str_same(step->keyword->name, "properties"))
+            s->properties = step;
+        if (str_same(step->keyword->name, "patternProperties"))
+            s->patterns = step;
+        if (str_same(step->keyword->name, "prefixItems"))
+            s->prefix = step;
+    }
+}
+
 static struct schema *compile(struct compiling *c, json_t *json, const char *location)
 {
     struct schema_set *set = c->set;
@@ -435,6 +449,7 @@ static struct schema *compile(struct compiling *c, json_t *json, const char *loc
         note_anchors(c->resource, s);
         if (compile_steps(c, s) < 0)
             return NULL;
+        note_neighbours(s);
     }
     if (outer)
         c->resource = outer;
