@@ -91,7 +91,7 @@ svg_text() { # FILE
 }
 
 @test "what is derived is what would be derived now" {
-    require xsltproc jq dot
+    require xsltproc jq dot gvpack
     local file n=0
     "$TOP_SRCDIR/schema/derive/run" derived
     while read -r file; do
@@ -108,7 +108,7 @@ svg_text() { # FILE
 }
 
 @test "a description without its clause, or a type without its row, is refused" {
-    require xsltproc jq dot
+    require xsltproc jq dot gvpack
     copy_of schema man
     sed -i 's/the fewest cores the task can do with \[cores\] (Planner 2.2.2)/the fewest cores/' tree/schema/execdm.vo-dml.xml
     run ! tree/schema/derive/run derived
@@ -117,6 +117,14 @@ svg_text() { # FILE
     sed -i '/ref="execdm:common.Cores"/d' tree/schema/execdm.binding.xml
     run ! tree/schema/derive/run derived
     [[ $output == *"no row for the primitive type execdm:common.Cores"* ]]
+    copy_of schema man
+    sed -i 's|<frame package="job"/>||' tree/schema/execdm.binding.xml
+    run ! tree/schema/derive/run derived
+    [[ $output == *"no frame for the package job"* ]]
+    copy_of schema man
+    sed -i '/<package name="job"/d' tree/schema/execdm.binding.xml
+    run ! tree/schema/derive/run derived
+    [[ $output == *"no row for the package job"* ]]
 }
 
 wrong_schemas() { # TREE
@@ -267,6 +275,28 @@ END
     [ "${#lines[@]}" -eq 2 ]
     [[ ${lines[0]} == 'gone: task.json /properties/description'* ]]
     [[ ${lines[1]} == 'now required: job.json /required "attempt"' ]]
+}
+
+@test "the diagrams have every class, once, and a font that is everywhere" {
+    local class svgs=("$TOP_SRCDIR/schema/execdm.svg" "$TOP_SRCDIR/schema/execdm-inside.svg")
+    if grep -h 'font-family' "${svgs[@]}" | grep -v 'font-family="Helvetica, Arial, sans-serif"'; then return 1; fi
+    while read -r class; do
+        [ "$(cat "${svgs[@]}" | grep -c "^<title>$class</title>$")" -eq 1 ] || { echo "$class"; return 1; }
+    done < <(tr -d '\n' <"$model" | grep -oP '<objectType[^>]*>\s*<vodml-id>\K[^<]*')
+}
+
+@test "execdm-model(7) begins with the task, and its example of a type is one" {
+    local page=$TOP_SRCDIR/man/execdm-model.7 types=$EXECDM_CONFIG/types.d/extra
+    [ "$(grep -A1 '^Package' "$page" | sed -n 2p)" = '.Em task .' ]
+    [ "$(grep -A100 'derived: begin' "$page" | grep -m2 '^.It')" = $'.It Sx What a user writes\n.It Sx The executable thing' ]
+    mkdir -p "$types"
+    sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./!p}' "$page" >"$types/fpga.json"
+    printf 'resources: {compute: [{spec: {extras: [{type: https://example.org/types/fpga, spec: {minmemory: %s}}]}}]}\n' \
+        '16 GB' >good.yaml
+    execdm-validate good.yaml
+    sed 's/16 GB/lots/' good.yaml >bad.yaml
+    run -1 execdm-validate bad.yaml
+    [[ $output == *minmemory*lots* ]]
 }
 
 @test "the pages list every type, and what each one requires" {

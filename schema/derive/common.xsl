@@ -217,4 +217,21 @@
     </xsl:variable>
     <xsl:if test="$form != 'none' and (not($of/@abstract = 'true') or $binding/class[@ref = $of/vodml-id])">yes</xsl:if>
   </xsl:template>
+
+  <!-- What is defined in a file, but the class that is the file itself: <d id=""/> -->
+  <xsl:template name="defined">
+    <xsl:param name="in"/>
+    <xsl:for-each select="$model//primitiveType | $model//enumeration | $model//objectType">
+      <xsl:variable name="home">
+        <xsl:call-template name="home"><xsl:with-param name="id" select="string(vodml-id)"/></xsl:call-template>
+      </xsl:variable>
+      <xsl:variable name="has">
+        <xsl:call-template name="has-schema"><xsl:with-param name="of" select="."/></xsl:call-template>
+      </xsl:variable>
+      <xsl:if test="$home = $in and $has = 'yes' and not($binding/class[@ref = current()/vodml-id]/@file)
+                    and not($binding/area/type[@ref = current()/vodml-id])">
+        <d id="{vodml-id}"/>
+      </xsl:if>
+    </xsl:for-each>
+  </xsl:template>
 </xsl:stylesheet>

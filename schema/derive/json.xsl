@@ -59,20 +59,7 @@
   <!-- , "$defs": {...} with all that is at home in the file, but the class that is the file itself -->
   <xsl:template name="defs">
     <xsl:param name="here"/>
-    <xsl:variable name="list">
-      <xsl:for-each select="$model//primitiveType | $model//enumeration | $model//objectType">
-        <xsl:variable name="home">
-          <xsl:call-template name="home"><xsl:with-param name="id" select="string(vodml-id)"/></xsl:call-template>
-        </xsl:variable>
-        <xsl:variable name="has">
-          <xsl:call-template name="has-schema"><xsl:with-param name="of" select="."/></xsl:call-template>
-        </xsl:variable>
-        <xsl:if test="$home = $here and $has = 'yes' and not($binding/class[@ref = current()/vodml-id]/@file)
-                      and not($binding/area/type[@ref = current()/vodml-id])">
-          <d id="{vodml-id}"/>
-        </xsl:if>
-      </xsl:for-each>
-    </xsl:variable>
+    <xsl:variable name="list"><xsl:call-template name="defined"><xsl:with-param name="in" select="$here"/></xsl:call-template></xsl:variable>
     <xsl:if test="exsl:node-set($list)/d">
       <xsl:text>, "$defs": {</xsl:text>
       <xsl:for-each select="exsl:node-set($list)/d">

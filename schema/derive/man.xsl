@@ -1,5 +1,6 @@
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- The derived parts of the manual in mdoc(7): page=model, a list of keys for each class that has a schema;
+<!-- The derived parts of the manual in mdoc(7): page=model, the packages in the order of the binding,
+     with the keys of their classes, after lists of them and of the definitions;
      page=types, the types by area, their spellings and the keys of their spec. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
                 xmlns:exsl="http://exslt.org/common" extension-element-prefixes="exsl">
@@ -11,7 +12,24 @@
       <xsl:when test="$page = 'types'">
         <xsl:for-each select="$binding/area"><xsl:call-template name="area"/></xsl:for-each>
       </xsl:when>
-      <xsl:otherwise><xsl:apply-templates select="//package"/></xsl:otherwise>
+      <xsl:otherwise>
+        <xsl:for-each select="//package[not(name = $binding/package/@name)]">
+          <xsl:message terminate="yes">the binding has no row for the package <xsl:value-of select="name"/></xsl:message>
+        </xsl:for-each>
+        <xsl:text>.Ss Contents&#10;.Bl -tag -width Ds -compact&#10;</xsl:text>
+        <xsl:for-each select="$binding/package">
+          <xsl:apply-templates select="$model//package[name = current()/@name]" mode="contents"/>
+        </xsl:for-each>
+        <xsl:text>.El&#10;.Ss Definitions to refer to&#10;.Bl -tag -width Ds -compact&#10;</xsl:text>
+        <xsl:call-template name="definitions"><xsl:with-param name="in" select="'definitions.json'"/></xsl:call-template>
+        <xsl:for-each select="$binding/class/@file">
+          <xsl:call-template name="definitions"><xsl:with-param name="in" select="string(.)"/></xsl:call-template>
+        </xsl:for-each>
+        <xsl:text>.El&#10;</xsl:text>
+        <xsl:for-each select="$binding/package">
+          <xsl:apply-templates select="$model//package[name = current()/@name]"/>
+        </xsl:for-each>
+      </xsl:otherwise>
     </xsl:choose>
   </xsl:template>
 
@@ -40,13 +58,46 @@
 
   <!-- model: packages, classes, enumerations -->
 
+  <xsl:template match="package" mode="contents">
+    <xsl:text>.It Sx </xsl:text>
+    <xsl:call-template name="words"><xsl:with-param name="of" select="."/></xsl:call-template>
+    <xsl:text>&#10;.Em </xsl:text>
+    <xsl:for-each select="objectType | enumeration | primitiveType"><xsl:call-template name="listed"/></xsl:for-each>
+  </xsl:template>
+
+  <!-- The definitions of a file, if it has any. -->
+  <xsl:template name="definitions">
+    <xsl:param name="in"/>
+    <xsl:variable name="list"><xsl:call-template name="defined"><xsl:with-param name="in" select="$in"/></xsl:call-template></xsl:variable>
+    <xsl:if test="exsl:node-set($list)/d">
+      <xsl:value-of select="concat('.It Pa ', $in, '&#10;.Cm ')"/>
+      <xsl:for-each select="exsl:node-set($list)/d">
+        <xsl:call-template name="listed">
+          <xsl:with-param name="name"><xsl:call-template name="def"><xsl:with-param name="id" select="string(@id)"/></xsl:call-template></xsl:with-param>
+        </xsl:call-template>
+      </xsl:for-each>
+    </xsl:if>
+  </xsl:template>
+
+  <!-- One of a list of names on a line. -->
+  <xsl:template name="listed">
+    <xsl:param name="name" select="name"/>
+    <xsl:value-of select="$name"/>
+    <xsl:choose>
+      <xsl:when test="position() = last()"> .&#10;</xsl:when>
+      <xsl:otherwise> , </xsl:otherwise>
+    </xsl:choose>
+  </xsl:template>
+
+  <!-- Documents come first. -->
   <xsl:template match="package">
     <xsl:variable name="words">
       <xsl:call-template name="words"><xsl:with-param name="of" select="."/></xsl:call-template>
     </xsl:variable>
     <xsl:value-of select="concat('.Ss ', $words, '&#10;')"/>
     <xsl:text>Package&#10;.Em </xsl:text><xsl:value-of select="name"/><xsl:text> .&#10;.Bl -tag -width Ds&#10;</xsl:text>
-    <xsl:apply-templates select="objectType | enumeration | primitiveType"/>
+    <xsl:apply-templates select="objectType[vodml-id = $binding/class[@file]/@ref]"/>
+    <xsl:apply-templates select="objectType[not(vodml-id = $binding/class[@file]/@ref)] | enumeration | primitiveType"/>
     <xsl:text>.El&#10;</xsl:text>
   </xsl:template>
 
@@ -75,7 +126,18 @@
     <xsl:if test="extends">
       <xsl:text>Has the keys of&#10;.Em </xsl:text>
       <xsl:call-template name="type"><xsl:with-param name="ref" select="extends/vodml-ref"/></xsl:call-template>
-      <xsl:text> , too.&#10;</xsl:text>
+      <xsl:variable name="roles">
+        <xsl:call-template name="roles"><xsl:with-param name="id" select="substring-after(extends/vodml-ref, 'execdm:')"/></xsl:call-template>
+      </xsl:variable>
+      <xsl:choose>
+        <xsl:when test="exsl:node-set($roles)/r"> , too:&#10;.Cm </xsl:when>
+        <xsl:otherwise> , too.&#10;</xsl:otherwise>
+      </xsl:choose>
+      <xsl:for-each select="$model//*[vodml-id = exsl:node-set($roles)/r/@id]">
+        <xsl:call-template name="listed">
+          <xsl:with-param name="name"><xsl:call-template name="key"><xsl:with-param name="role" select="."/></xsl:call-template></xsl:with-param>
+        </xsl:call-template>
+      </xsl:for-each>
     </xsl:if>
     <xsl:call-template name="file"/>
     <xsl:if test="attribute | composition">
@@ -117,6 +179,7 @@
   <xsl:template match="enumeration">
     <xsl:value-of select="concat('.It Em ', name, '&#10;')"/>
     <xsl:call-template name="whole"/>
+    <xsl:call-template name="file"/>
     <xsl:text>.Bl -tag -width Ds -compact&#10;</xsl:text>
     <xsl:for-each select="literal">
       <xsl:value-of select="concat('.It Cm ', name, '&#10;')"/>
@@ -128,6 +191,7 @@
   <xsl:template match="primitiveType">
     <xsl:value-of select="concat('.It Em ', name, '&#10;')"/>
     <xsl:call-template name="whole"/>
+    <xsl:call-template name="file"/>
   </xsl:template>
 
   <!-- types -->
