@@ -16,18 +16,29 @@ setup() {
         [ ! -s err ] || { cat err && return 1; }
         [ -s out ]
     done
-    [ "$n" -ge 12 ]
+    [ "$n" -ge 13 ]
+}
+
+@test "the request of the ExecutionBroker: explained in two lines, and nothing of it is lost" {
+    require jq
+    local file=$examples/broker-1.0.yaml
+    [ "$(head -n 3 "$file" | grep -c '^# ')" -eq 2 ]
+    execdm-validate --strict "$file" >out
+    jq -e '(.executable.type | endswith("/oci-container")) and (.resources.compute[0] | .spec.mincores and .spec.minmemory and
+        (.volumes | length == 1)) and (.resources.storage[0].type | endswith("/amazon-s3")) and
+        (.datetime[0] | .start and .minduration)' out
 }
 
 @test "the use cases of the draft: each has one example, explained in two lines, of the type it is about" {
     require jq
-    local section type files
+    local section type files header
     while read -r section type; do
         files=("$examples/$section"-*.yaml)
         [ "${#files[@]}" -eq 1 ]
-        [ "$(head -n 2 "${files[0]}" | grep -c '^# ')" -eq 2 ]
-        [ "$(sed -n 3p "${files[0]}" | cut -c 1)" != '#' ]
-        [[ $(head -n 1 "${files[0]}") == "# $section "* ]]
+        header=$(sed '/^# yaml-language-server:/d' "${files[0]}" | head -n 3)
+        [ "$(head -n 2 <<<"$header" | grep -c '^# ')" -eq 2 ]
+        [ "$(sed -n 3p <<<"$header" | cut -c 1)" != '#' ]
+        [[ $(head -n 1 <<<"$header") == "# $section "* ]]
         [ "$(execdm-validate "${files[0]}" 2>err | jq -r '.executable.type' | sed 's|.*/||' | xargs)" = "$type" ]
     done <<'END'
 7.1 jupyter-notebook

@@ -108,6 +108,29 @@ hooked() {
     git commit -q -m good
 }
 
+@test "hook: a notice is shown, and with execdm.strict it keeps the commit back" {
+    hooked
+    echo 'datetime: [{maxduration: P10M}]' >task.yaml
+    git add .
+    git config execdm.strict true
+    run git commit -q -m strict
+    [ "$status" -ne 0 ]
+    [[ $output == *'"P10M" is 10 months'*month-not-minute* ]]
+    git config execdm.strict perhaps
+    run git commit -q -m neither
+    [ "$status" -ne 0 ]
+    [[ $output == *perhaps* ]]
+    git config execdm.strict false
+    run -0 git commit -q -m told
+    [[ $output == *'"P10M" is 10 months'*month-not-minute* ]]
+    # as pre-commit starts it
+    run -0 .git/hooks/pre-commit task.yaml
+    [[ $output == *month-not-minute* ]]
+    git config execdm.strict true
+    run -1 .git/hooks/pre-commit task.yaml
+    [[ $output == *month-not-minute* ]]
+}
+
 @test "hook: what cannot be looked up is refused, and nothing is left behind" {
     hooked
     mkdir ../tmp
@@ -160,31 +183,90 @@ hooked() {
     [[ $output != *none.yaml* ]]
 }
 
-# The lines of an example that check, typed in a repository with one wrong task.
-ci_command() { # FILE
-    sed -n "s/^ *\(- \)\{0,1\}\(git ls-files .*\)/\2/p" "$TOP_SRCDIR/contrib/ci/$1"
+# bats test_tags=real
+@test "pre-commit: the lines of the page, and what is told of a valid task is seen" {
+    require pre-commit
+    local hooks=$BATS_TEST_TMPDIR/hooks
+    mkdir -p "$hooks/contrib/pre-commit" jobs
+    cp "$TOP_SRCDIR/.pre-commit-hooks.yaml" "$hooks/"
+    cp "$TOP_SRCDIR/contrib/pre-commit/hook" "$hooks/contrib/pre-commit/"
+    git init -q "$hooks"
+    git -C "$hooks" add .
+    git -C "$hooks" commit -q -m hooks
+    sed -n '/^repos:/,/^\.Ed/{/^\./!p}' "$TOP_SRCDIR/man/execdm-validate.1" |
+        sed "s|/path/to/execdm|$hooks|; s|COMMIT|$(git -C "$hooks" rev-parse HEAD)|" >.pre-commit-config.yaml
+    echo 'datetime: [{maxduration: P10M}]' >jobs/one.yaml
+    echo 'nmae: a' >none.yaml
+    git add .
+    run -0 pre-commit run --all-files
+    [[ $output == *Passed*'jobs/one.yaml:1:13: notice: '*month-not-minute* ]]
+    git config execdm.strict true
+    run -1 pre-commit run --all-files
+    [[ $output == *month-not-minute* && $output != *none.yaml* ]]
 }
 
-@test "ci: the examples are YAML, and what they run checks the tasks of a repository" {
+# What an example runs, once execdm is installed; execdm's own reader finds it.
+ci_command() { # github|gitlab
+    local where='.tasks.script[]'
+    [ "$1" = gitlab ] || where='.jobs.validate.steps[] | select(.name == "validate").run'
+    echo true >"$BATS_TEST_TMPDIR/any.json"
+    execdm-validate --schema="$BATS_TEST_TMPDIR/any.json" "$TOP_SRCDIR/contrib/ci/$1.yaml" |
+        jq -r "$where" | sed "s|/tmp/execdm/|$TOP_SRCDIR/|" >"$BATS_TEST_TMPDIR/typed"
+    [ -s "$BATS_TEST_TMPDIR/typed" ]
+    case $1 in gitlab) run bash -e -o pipefail "$BATS_TEST_TMPDIR/typed" ;; *) run bash -e "$BATS_TEST_TMPDIR/typed" ;; esac
+}
+
+@test "ci: what the examples run checks the tasks of a repository" {
     require jq
-    local file
-    for file in github gitlab; do
-        run execdm-validate "$TOP_SRCDIR/contrib/ci/$file.yaml"
-        [ "$status" -eq 1 ] # read, but no task
-    done
     mkdir sky
     printf 'name: a\nresorces: {}\n' >'sky/a b.task.yaml'
     echo 'name: a' >task.yaml
     git add .
-    ci_command github.yaml >typed
-    [ -s typed ]
-    run bash -e -o pipefail typed
-    [ "$status" -ne 0 ]
+    ci_command github
+    [ "$status" -eq 1 ]
     jq -e '.version == "2.1.0" and (.runs[0].results | length == 1)
         and .runs[0].results[0].locations[0].physicalLocation.region.startLine == 2' execdm.sarif
-    ci_command gitlab.yaml >typed
-    bash -e -o pipefail typed
-    jq -f "$TOP_SRCDIR/contrib/ci/codequality.jq" report.json >codequality.json
+    ci_command gitlab
+    [ "$status" -eq 1 ]
     jq -e 'length == 1 and .[0].severity == "major" and .[0].check_name == "unknown-key" and
         .[0].location == {path: "sky/a b.task.yaml", lines: {begin: 2}} and (.[0].fingerprint | length > 10)' codequality.json
+    echo 'name: a' >'sky/a b.task.yaml'
+    ci_command github
+    [ "$status" -eq 0 ]
+    ci_command gitlab
+    [ "$status" -eq 0 ]
+    [ "$(jq -c . codequality.json)" = '[]' ]
+}
+
+@test "ci: without tasks all is well" {
+    echo 'nmae: a' >none.yaml
+    git add .
+    ci_command github
+    [ "$status" -eq 0 ]
+    [ ! -e execdm.sarif ]
+    ci_command gitlab
+    [ "$status" -eq 0 ]
+    [ "$(jq -c . codequality.json)" = '[]' ]
+}
+
+@test "ci, the hook and pre-commit mean the same files" {
+    require jq
+    local file
+    mkdir -p a/task.yaml b.task.json
+    for file in task.yaml a/task.yml a/task.json x.task.yaml a/y.task.yml b.task.json/.task.json -z.task.yaml \
+        mytask.yaml task.yaml.old a/task.yaml/plain.yaml task.xml a-task.yaml Task.yaml; do
+        echo '{"nmae": 1}' >"./$file"
+    done
+    git add .
+    ci_command github
+    jq -r '.runs[0].results[].locations[0].physicalLocation.artifactLocation.uri' execdm.sarif | sort -u >by-ci
+    [ "$(wc -l <by-ci)" -eq 7 ]
+    ci_command gitlab
+    jq -r '.[].location.path' codequality.json | sort -u | diff by-ci -
+    run "$TOP_SRCDIR/contrib/pre-commit/hook"
+    [ "$status" -ne 0 ]
+    sed -n 's|^\./||; s/:1:2: error: .*//p' <<<"$output" | sort -u | diff by-ci -
+    local names
+    names=$(sed -n 's/^ *files: //p' "$TOP_SRCDIR/.pre-commit-hooks.yaml")
+    git ls-files | grep -E "$names" | sort -u | diff by-ci -
 }
