@@ -80,6 +80,6 @@ wait_until() {
 rules_in() {
     perl -0777 -ne '
         s/json_text\([^()]*\)//g;
-        while (/(?<!void[ ])(?<!\*)\b(?:finding_add|complain|rules_break|refuse|answer_message|add_message)\s*\(
+        while (/(?<!void[ ])(?<!\*)\b(?:finding_add|keyword_complain|rules_break|carry_refuse|refuse|answer_message|add_message)\s*\(
                 (?:[^;"]|"(?:\\.|[^"\\])*")*?"([a-z]+(?:-[a-z]+)*)"/gx) { print "$1\n" }' "$@" | sort -u
 }

@@ -2,42 +2,15 @@
  * A component (executable, compute, storage, data, volume) says by its `kind` which table is its.
  */
 #include "model/broker.h"
+#include "model/carry.h"
 #include "text/buf.h"
 #include "text/uri.h"
-#include "text/when.h"
 
 #define EXECUTABLE "https://www.purl.org/ivoa.net/executable-types/"
 #define RESOURCE "https://www.purl.org/ivoa.net/resource-types/"
 #define STORAGE "https://www.purl.org/ivoa.net/storage-types/"
 
-/* A part of the request on its way into a part of the task. */
-struct part {
-    struct import *all;
-    const struct member *tables[4]; /* what its members become; looked through in this order */
-    const char *area;
-    struct pointer *at; /* where the walk is in the request */
-    json_t *to;         /* what is being made, and */
-    const char *place;  /* where in the task it will stand */
-};
-
-struct import {
-    struct moves *moves;
-    struct findings *findings;
-    json_t *storages; /* of the task: `storage` and `data` come to stand in one list */
-    json_t *ids;      /* uuid or url of one of them -> its name */
-};
-
-typedef void carry(struct part *p, const char *to, json_t *value);
-
-struct member {
-    const char *from; /* "memory/min"; a star as the last step: what no other row names */
-    carry *carry;     /* put, lose, or one that changes the value first */
-    const char *to;   /* put: "spec/minmemory"; lose: "why; what to do" */
-};
-
-static carry put, lose, lose_kind, skip, carry_bytes, carry_checksum, carry_component,
-    carry_components, carry_digest, carry_image, carry_mode, carry_period, carry_privileged,
-    carry_units, carry_volumes, carry_window;
+static carry carry_component, carry_components, carry_period, carry_volumes;
 
 #define BY_SERVICE "the service that answers fills it in"
 #define COSTS "a task says nothing of costs and metrics; compare the offers by yourself"
@@ -46,23 +19,23 @@ static carry put, lose, lose_kind, skip, carry_bytes, carry_checksum, carry_comp
 #define OBJECT_TYPE "what the object is, Rucio knows"
 
 static const struct member meta_members[] = {
-    {"kind", skip, NULL},
-    {"meta/name", put, "name"},
-    {"meta/uuid", lose, BY_SERVICE},
-    {"meta/url", lose, BY_SERVICE},
-    {"meta/created", lose, BY_SERVICE},
-    {"meta/modified", lose, BY_SERVICE},
-    {"meta/messages", lose, BY_SERVICE},
-    {"meta/options", lose, BY_SERVICE},
-    {"costs", lose, COSTS},
-    {"metrics", lose, COSTS},
+    {"kind", carry_nothing, NULL},
+    {"meta/name", carry_put, "name"},
+    {"meta/uuid", carry_lose, BY_SERVICE},
+    {"meta/url", carry_lose, BY_SERVICE},
+    {"meta/created", carry_lose, BY_SERVICE},
+    {"meta/modified", carry_lose, BY_SERVICE},
+    {"meta/messages", carry_lose, BY_SERVICE},
+    {"meta/options", carry_lose, BY_SERVICE},
+    {"costs", carry_lose, COSTS},
+    {"metrics", carry_lose, COSTS},
     {0},
 };
 
 static const struct member request_members[] = {
-    {"name", put, "name"},
-    {"description", put, "description"},
-    {"meta/description", put, "description"},
+    {"name", carry_put, "name"},
+    {"description", carry_put, "description"},
+    {"meta/description", carry_put, "description"},
     {"executable", carry_component, "executable"},
     {"compute", carry_component, "resources/compute"},
     {"storage", carry_components, "resources/storage"},
@@ -73,14 +46,14 @@ static const struct member request_members[] = {
 
 static const struct member period_members[] = {
     {"start", carry_window, "start"},
-    {"duration", put, "minduration"},
+    {"duration", carry_put, "minduration"},
     {0},
 };
 
 static const struct member component_members[] = {
-    {"meta/description", put, "x-description"},
-    {"phase", lose, BY_SERVICE},
-    {"schedule", lose,
+    {"meta/description", carry_put, "x-description"},
+    {"phase", carry_lose, BY_SERVICE},
+    {"schedule", carry_lose,
      "when a component is prepared and released is for the platform to plan; say when the job may "
      "start in schedule/requested"},
     {0},
@@ -89,20 +62,20 @@ static const struct member component_members[] = {
 static const struct member docker_members[] = {
     {"image/locations", carry_image, "spec"},
     {"image/digest", carry_digest, "spec/digest"},
-    {"image/platform/architecture", put, "spec/arch"},
-    {"image/platform/os", put, "spec/os"},
+    {"image/platform/architecture", carry_put, "spec/arch"},
+    {"image/platform/os", carry_put, "spec/os"},
     {"privileged", carry_privileged, NULL},
-    {"command", put, "spec/command"},
-    {"entrypoint", put, "spec/entrypoint"},
-    {"environment", put, "spec/environment"},
-    {"network", lose,
+    {"command", carry_put, "spec/command"},
+    {"entrypoint", carry_put, "spec/entrypoint"},
+    {"environment", carry_put, "spec/environment"},
+    {"network", carry_lose,
      "a job has no network and publishes no ports; have the program leave its results in "
      "/outputs"},
     {0},
 };
 
 static const struct member singularity_members[] = {
-    {"kind", lose_kind,
+    {"kind", carry_kind,
      "is run as an OCI container; the home directory and other files of the host are not seen in "
      "it"},
     {"location", carry_image, "spec"},
@@ -110,95 +83,95 @@ static const struct member singularity_members[] = {
 };
 
 static const struct member notebook_members[] = {
-    {"location", put, "spec/notebook"},
+    {"location", carry_put, "spec/notebook"},
     {0},
 };
 
 static const struct member compute_members[] = {
-    {"cores/min", put, "spec/mincores"},
-    {"cores/max", put, "spec/maxcores"},
-    {"memory/min", put, "spec/minmemory"},
-    {"memory/max", put, "spec/maxmemory"},
+    {"cores/min", carry_put, "spec/mincores"},
+    {"cores/max", carry_put, "spec/maxcores"},
+    {"memory/min", carry_put, "spec/minmemory"},
+    {"memory/max", carry_put, "spec/maxmemory"},
     {"memory/units", carry_units, NULL},
     {"volumes", carry_volumes, "volumes"},
     {0},
 };
 
 static const struct member volume_members[] = {
-    {"path", put, "path"},
+    {"path", carry_put, "path"},
     {"mode", carry_mode, "mode"},
-    {"resource", put, "resource"},
+    {"resource", carry_put, "resource"},
     {0},
 };
 
 static const struct member storage_members[] = {
-    {"size/min", put, "spec/minsize"},
-    {"size/max", put, "spec/maxsize"},
+    {"size/min", carry_put, "spec/minsize"},
+    {"size/max", carry_put, "spec/maxsize"},
     {"size/units", carry_units, NULL},
-    {"data", lose, PLACED},
+    {"data", carry_lose, PLACED},
     {0},
 };
 
 static const struct member simple_data_members[] = {
-    {"location", put, "spec/location"},
-    {"storage", lose, PLACED},
+    {"location", carry_put, "spec/location"},
+    {"storage", carry_lose, PLACED},
     {0},
 };
 
 static const struct member s3_data_members[] = {
-    {"endpoint", put, "spec/endpoint"}, {"template", put, "spec/template"},
-    {"bucket", put, "spec/bucket"},     {"object", put, "spec/object"},
-    {"storage", lose, PLACED},          {0},
+    {"endpoint", carry_put, "spec/endpoint"}, {"template", carry_put, "spec/template"},
+    {"bucket", carry_put, "spec/bucket"},     {"object", carry_put, "spec/object"},
+    {"storage", carry_lose, PLACED},          {0},
 };
 
 static const struct member rucio_data_members[] = {
-    {"rucio/endpoint", put, "spec/endpoint"},
-    {"rucio/scope", put, "spec/domain"},
-    {"rucio/object", put, "spec/objectid"},
-    {"rucio/type", lose, OBJECT_TYPE},
-    {"storage", lose, PLACED},
+    {"rucio/endpoint", carry_put, "spec/endpoint"},
+    {"rucio/scope", carry_put, "spec/domain"},
+    {"rucio/object", carry_put, "spec/objectid"},
+    {"rucio/type", carry_lose, OBJECT_TYPE},
+    {"storage", carry_lose, PLACED},
     {0},
 };
 
 /* The data lake is Rucio's: a namespace is a scope. */
 static const struct member skao_data_members[] = {
-    {"skao/namespace", put, "spec/domain"},
-    {"skao/objectname", put, "spec/objectid"},
-    {"skao/objecttype", lose, OBJECT_TYPE},
+    {"skao/namespace", carry_put, "spec/domain"},
+    {"skao/objectname", carry_put, "spec/objectid"},
+    {"skao/objecttype", carry_lose, OBJECT_TYPE},
     {"skao/datasize", carry_bytes, "spec/size"},
     {"skao/checksum", carry_checksum, "spec/checksum"},
-    {"skao/replicas", lose, "where copies are, the data lake knows"},
-    {"ivoa/*", lose, DESCRIBES},
-    {"storage", lose, PLACED},
+    {"skao/replicas", carry_lose, "where copies are, the data lake knows"},
+    {"ivoa/*", carry_lose, DESCRIBES},
+    {"storage", carry_lose, PLACED},
     {0},
 };
 
 /* Fetched from where ObsCore says, or DataLink where ObsCore says nothing. */
 static const struct member obscore_data_members[] = {
-    {"ivoa/obscore/access_url", put, "spec/location"},
-    {"ivoa/obscore/*", lose, DESCRIBES},
-    {"ivoa/datalink/*", lose, DESCRIBES},
-    {"ivoa/*", lose, DESCRIBES},
-    {"skao/*", lose, DESCRIBES},
-    {"storage", lose, PLACED},
+    {"ivoa/obscore/access_url", carry_put, "spec/location"},
+    {"ivoa/obscore/*", carry_lose, DESCRIBES},
+    {"ivoa/datalink/*", carry_lose, DESCRIBES},
+    {"ivoa/*", carry_lose, DESCRIBES},
+    {"skao/*", carry_lose, DESCRIBES},
+    {"storage", carry_lose, PLACED},
     {0},
 };
 
 static const struct member datalink_data_members[] = {
-    {"ivoa/obscore/*", lose, DESCRIBES},
-    {"ivoa/datalink/access_url", put, "spec/location"},
+    {"ivoa/obscore/*", carry_lose, DESCRIBES},
+    {"ivoa/datalink/access_url", carry_put, "spec/location"},
     {"ivoa/datalink/content_length", carry_bytes, "spec/size"},
-    {"ivoa/datalink/*", lose, DESCRIBES},
-    {"ivoa/*", lose, DESCRIBES},
-    {"skao/*", lose, DESCRIBES},
-    {"storage", lose, PLACED},
+    {"ivoa/datalink/*", carry_lose, DESCRIBES},
+    {"ivoa/*", carry_lose, DESCRIBES},
+    {"skao/*", carry_lose, DESCRIBES},
+    {"storage", carry_lose, PLACED},
     {0},
 };
 
 /* A kind nobody here knows is carried as a type nobody here knows (EP-05). */
 static const struct member foreign_members[] = {
     {"volumes", carry_volumes, "volumes"},
-    {"*", put, "spec"},
+    {"*", carry_put, "spec"},
     {0},
 };
 
@@ -260,8 +233,7 @@ static const char *const prefixes[] = {
 };
 static const char *const suffixes[] = {"-1.0.yaml", "-1.0", ".yaml", ""};
 
-/* The NAME of a kind of the broker's; NULL when it is none. The caller frees. */
-static char *kind_name_of(const char *kind)
+char *broker_kind(const char *kind)
 {
     for (size_t i = 0; kind && i < COUNT(prefixes); i++) {
         if (!str_begins(kind, prefixes[i]))
@@ -277,7 +249,7 @@ static char *kind_name_of(const char *kind)
 
 static bool is_kind(const json_t *component)
 {
-    own(str_fini) char *name = kind_name_of(json_text(component, "kind"));
+    own(str_fini) char *name = broker_kind(json_text(component, "kind"));
     return name != NULL;
 }
 
@@ -294,258 +266,6 @@ bool broker_is(const json_t *doc)
     for (size_t i = 0; i < COUNT(lists); i++)
         is |= is_kind(json_array_get(json_object_get(doc, lists[i]), 0));
     return is;
-}
-
-/* --- findings */
-
-/* The last step of a pointer, for people: "cores", or "data/0". */
-static const char *last_step(const char *pointer)
-{
-    const char *slash = strrchr(pointer, '/');
-    if (!slash)
-        return pointer;
-    if (slash[1] >= '0' && slash[1] <= '9')
-        while (slash > pointer && slash[-1] != '/')
-            slash--;
-    else
-        slash++;
-    return slash;
-}
-
-/* why: "a reason; what to do" */
-static void drop(struct part *p, const char *what, const char *why)
-{
-    size_t n = strcspn(why, ";");
-    struct finding *f = finding_add(p->all->findings, FINDING_WARNING, "lossy", p->at->text,
-                                    "%s: dropped, %.*s", what, (int)n, why);
-    if (why[n])
-        finding_hint(f, "%s", why + n + 2);
-}
-
-static void refuse(struct part *p, const char *rule, const char *fmt, ...) PRINTF(3, 4);
-
-static void refuse(struct part *p, const char *rule, const char *fmt, ...)
-{
-    char text[600];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    finding_add(p->all->findings, FINDING_ERROR, rule, p->at->text, "%s: %s",
-                last_step(p->at->text), text);
-}
-
-static void refuse_key(struct part *p, const char *key, const char *below)
-{
-    const char *known[64] = {NULL};
-    struct strs steps = {0};
-    size_t n = strlen(below);
-    for (const struct member *const *table = p->tables; *table; table++)
-        for (const struct member *row = *table; row->from; row++)
-            if (strncmp(row->from, below, n) == 0 && steps.n < COUNT(known) - 1)
-                strs_print(&steps, "%.*s", (int)strcspn(row->from + n, "/"), row->from + n);
-    for (size_t i = 0; i < steps.n; i++)
-        known[i] = steps.list[i];
-    struct finding *f = finding_add(p->all->findings, FINDING_ERROR, "unknown-key", p->at->text,
-                                    "unknown key \"%s\"", key);
-    const char *near = near_miss(key, known);
-    if (near)
-        finding_hint(f, "did you mean \"%s\"?", near);
-    strs_fini(&steps);
-}
-
-/* --- values */
-
-/* Sets the value where `to` says ("spec/mincores"). */
-static void set_at(struct part *p, const char *to, json_t *value)
-{
-    json_t *into = p->to;
-    for (const char *slash; (slash = strchr(to, '/')); to = slash + 1) {
-        own(str_fini) char *step = str_print("%.*s", (int)(slash - to), to);
-        if (!json_is_object(json_object_get(into, step)))
-            json_object_set_new(into, step, json_object());
-        into = json_object_get(into, step);
-    }
-    const json_t *before = json_object_get(into, to);
-    if (before && !json_equal(before, value))
-        refuse(p, "bad-value", "another %s was given before", to);
-    json_object_set(into, to, value);
-}
-
-/* The same, noting from where it came. */
-static void put(struct part *p, const char *to, json_t *value)
-{
-    own(str_fini) char *place = str_print("%s/%s", p->place, to);
-    moves_add(p->all->moves, place, p->at->text);
-    set_at(p, to, value);
-}
-
-static void lose(struct part *p, const char *why, json_t *value)
-{
-    (void)value;
-    drop(p, last_step(p->at->text), why);
-}
-
-static void lose_kind(struct part *p, const char *why, json_t *value)
-{
-    own(str_fini) char *name = kind_name_of(json_string_value(value));
-    size_t n = strcspn(why, ";");
-    struct finding *f = finding_add(p->all->findings, FINDING_WARNING, "lossy", p->at->text,
-                                    "a %s %.*s", name, (int)n, why);
-    finding_hint(f, "%s", why + n + 2);
-}
-
-static void skip(struct part *p, const char *to, json_t *value)
-{
-    (void)p;
-    (void)to;
-    (void)value;
-}
-
-static void put_new(struct part *p, const char *to, json_t *value)
-{
-    put(p, to, value);
-    json_decref(value);
-}
-
-static void carry_digest(struct part *p, const char *to, json_t *value)
-{
-    const char *s = json_string_value(value);
-    if (s && strlen(s) == 64 && s[strspn(s, "0123456789abcdef")] == '\0')
-        put_new(p, to, json_sprintf("sha256:%s", s));
-    else
-        put(p, to, value);
-}
-
-/* [REGISTRY/]NAME[:TAG][@DIGEST]: what has a dot or a port before the first slash is a registry. */
-static void put_image(struct part *p, const char *to, const char *s)
-{
-    const char *const keys[] = {"repo", "image", "version", "digest"};
-    size_t from[COUNT(keys)] = {0}, len[COUNT(keys)] = {0};
-    s += str_begins(s, "docker://") ? strlen("docker://") : 0;
-    size_t end = strcspn(s, "@"), slash = strcspn(s, "/");
-    from[3] = end + (s[end] == '@');
-    len[3] = strlen(s + from[3]);
-    if (slash < end && (memchr(s, '.', slash) || memchr(s, ':', slash) ||
-                        (slash == strlen("localhost") && str_begins(s, "localhost")))) {
-        len[0] = slash;
-        from[1] = slash + 1;
-    }
-    const char *colon = memrchr(s, ':', end);
-    if (colon && !memchr(colon, '/', (size_t)(s + end - colon))) {
-        from[2] = (size_t)(colon - s) + 1;
-        len[2] = end - from[2];
-        end = (size_t)(colon - s);
-    }
-    len[1] = end - from[1];
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        own(str_fini) char *place = str_print("%s/%s", to, keys[i]);
-        if (len[i])
-            put_new(p, place, json_stringn(s + from[i], len[i]));
-    }
-}
-
-static void carry_image(struct part *p, const char *to, json_t *value)
-{
-    size_t n = json_is_array(value) ? json_array_size(value) : 1;
-    if (n == 0)
-        refuse(p, "out-of-range", "expected at least one place of the image");
-    for (size_t i = 0; i < n; i++) {
-        size_t up = json_is_array(value) ? pointer_index(p->at, i) : p->at->len;
-        const json_t *one = json_is_array(value) ? json_array_get(value, i) : value;
-        if (!json_string_length(one) || strlen(json_string_value(one)) != json_string_length(one))
-            refuse(p, "wrong-type", "expected the place of an image, like \"ghcr.io/ivoa/tool:1\"");
-        else if (i == 0)
-            put_image(p, to, json_string_value(one));
-        else
-            drop(p, json_string_value(one), "an image has one place; put the best one first");
-        pointer_up(p->at, up);
-    }
-}
-
-static void carry_privileged(struct part *p, const char *to, json_t *value)
-{
-    (void)to;
-    if (json_is_true(value))
-        refuse(p, "bad-value", "no program is ever privileged here, expected false");
-    else if (!json_is_false(value))
-        refuse(p, "wrong-type", "expected true or false");
-}
-
-/* Memory and storage are counted in GiB, say the broker's schemas; so are ours. */
-static void carry_units(struct part *p, const char *to, json_t *value)
-{
-    (void)to;
-    if (!str_same(json_string_value(value), "GiB"))
-        refuse(p, "bad-value", "expected GiB, a broker's request knows no other unit");
-}
-
-static void carry_bytes(struct part *p, const char *to, json_t *value)
-{
-    if (json_is_integer(value) && json_integer_value(value) >= 0)
-        put_new(p, to, json_sprintf("%" JSON_INTEGER_FORMAT " B", json_integer_value(value)));
-    else
-        refuse(p, "wrong-type", "expected a number of bytes");
-}
-
-static void carry_checksum(struct part *p, const char *to, json_t *value)
-{
-    static const char *const known[][2] = {
-        {"SHA256", "sha256"}, {"SHA-256", "sha256"}, {"MD5", "md5"}};
-    const char *type = json_text(value, "type"), *sum = json_text(value, "value");
-    for (size_t i = 0; type && sum && i < COUNT(known); i++) {
-        if (strcasecmp(type, known[i][0]) != 0)
-            continue;
-        own(str_fini) char *text = str_print("%s:%s", known[i][1], sum);
-        for (char *c = text; *c; c++)
-            *c |= *c >= 'A' && *c <= 'F' ? 0x20 : 0;
-        put_new(p, to, json_string(text));
-        return;
-    }
-    if (type && sum)
-        drop(p, type, "only sha256 and md5 are checked here");
-    else
-        refuse(p, "wrong-type", "expected a type and a value");
-}
-
-static void carry_mode(struct part *p, const char *to, json_t *value)
-{
-    static const char *const modes[][2] = {{"READONLY", "r"}, {"READWRITE", "rw"}};
-    for (size_t i = 0; i < COUNT(modes); i++)
-        if (str_same(json_string_value(value), modes[i][0])) {
-            put_new(p, to, json_string(modes[i][1]));
-            return;
-        }
-    refuse(p, "bad-value", "expected READONLY or READWRITE");
-}
-
-/* duration/end, which the broker allows and the Planner (2.4) does not, is counted back. */
-static void carry_window(struct part *p, const char *to, json_t *value)
-{
-    const char *s = json_string_value(value), *why;
-    size_t n = s ? strcspn(s, "/") : 0;
-    struct window w = {0};
-    struct duration d;
-    char text[WINDOW_TEXT];
-    if (!s || *s != 'P' || s[n] != '/') {
-        put(p, to, value);
-        return;
-    }
-    own(str_fini) char *length = str_print("%.*s", (int)n, s);
-    if (duration_parse(length, &d, NULL, &why) < 0 ||
-        when_parse(s + n + 1, &w.to, NULL, &why) < 0) {
-        refuse(p, "bad-form", "\"%s\": %s", s, why);
-        return;
-    }
-    if (d.months > 12 * strtol(s + n + 1, NULL, 10)) { /* its year */
-        refuse(p, "bad-form", "\"%s\": begins before the year 0", s);
-        return;
-    }
-    w.from = when_add(w.to, (struct duration){-d.months, -d.sec - (d.nsec > 0),
-                                              d.nsec ? 1000000000 - d.nsec : 0});
-    finding_add(p->all->findings, FINDING_NOTICE, "sloppy-form", p->at->text,
-                "\"%s\" is read as %s", s, window_print(w, text));
-    put_new(p, to, json_string(text));
 }
 
 /* --- parts */
@@ -578,16 +298,17 @@ static void walk_member(struct part *p, const char *path, json_t *value)
     own(str_fini) char *deeper = str_print("%s/", path);
     if (json_is_null(value))
         finding_add(p->all->findings, FINDING_NOTICE, "sloppy-form", p->at->text,
-                    "%s: null is read as not given", last_step(path));
+                    "%s: null is read as not given", carry_about(path));
     else if (json_string_value(value) &&
              strlen(json_string_value(value)) != json_string_length(value))
-        refuse(p, "nul-character", "the string holds a NUL character, which no program can take");
+        carry_refuse(p, "nul-character",
+                     "the string holds a NUL character, which no program can take");
     else if (row)
         row->carry(p, row->to, value);
     else if (json_is_object(value))
         walk(p, value, deeper);
     else
-        refuse(p, "wrong-type", "expected a mapping");
+        carry_refuse(p, "wrong-type", "expected a mapping");
 }
 
 /* The key may hold anything. Where it came from follows from the place of its part. */
@@ -615,18 +336,18 @@ static void walk(struct part *p, json_t *object, const char *below)
         bool is_step = !strpbrk(key, "/*"); /* what the tables can name */
         if (is_step && (row_of(p, path) || leads_on(p, path)))
             walk_member(p, path, value);
-        else if (rest && rest->carry == put)
+        else if (rest && rest->carry == carry_put)
             put_as(p, rest->to, key, value);
         else if (rest)
             buf_print(&dropped, "%s%s", dropped.len ? ", " : "", key);
         else if (str_begins(key, "x-"))
             json_object_set(p->to, key, value);
         else
-            refuse_key(p, key, below);
+            carry_refuse_key(p, key, below);
         pointer_up(p->at, up);
     }
     if (dropped.len)
-        drop(p, dropped.bytes, rest->to);
+        carry_drop(p, dropped.bytes, rest->to);
 }
 
 static json_t *find(json_t *component, const char *path)
@@ -657,7 +378,7 @@ static const char *type_by(const struct row *row, json_t *component)
 static const struct row *row_for(struct part *p, json_t *component, const char **type)
 {
     const char *kind = json_text(component, "kind"), *elsewhere = NULL;
-    own(str_fini) char *name = kind_name_of(kind);
+    own(str_fini) char *name = broker_kind(kind);
     for (size_t i = 0; kind && i < COUNT(kinds); i++) {
         if (kinds[i].name && str_same(kinds[i].name, name) && !str_same(kinds[i].area, p->area))
             elsewhere = kinds[i].area;
@@ -669,13 +390,13 @@ static const struct row *row_for(struct part *p, json_t *component, const char *
     }
     size_t up = kind ? pointer_key(p->at, "kind") : p->at->len;
     if (elsewhere)
-        refuse(p, "wrong-type-here", "a %s is one of %s, expected one of %s", name, elsewhere,
-               p->area);
+        carry_refuse(p, "wrong-type-here", "a %s is one of %s, expected one of %s", name, elsewhere,
+                     p->area);
     else if (kind)
-        refuse(p, "bad-value", "\"%s\" is no kind of %s known here", kind, p->area);
+        carry_refuse(p, "bad-value", "\"%s\" is no kind of %s known here", kind, p->area);
     else
-        refuse(p, json_is_object(component) ? "missing-key" : "wrong-type",
-               "expected a mapping with a kind that says which %s it is", p->area);
+        carry_refuse(p, json_is_object(component) ? "missing-key" : "wrong-type",
+                     "expected a mapping with a kind that says which %s it is", p->area);
     pointer_up(p->at, up);
     return NULL;
 }
@@ -691,7 +412,7 @@ static json_t *component(struct part *up, const char *area, json_t *from, const 
     if (!row)
         return NULL;
     if (row->must && !find(from, row->must)) {
-        refuse(&p, "missing-key", "the key \"%s\" is missing", row->must);
+        carry_refuse(&p, "missing-key", "the key \"%s\" is missing", row->must);
         return NULL;
     }
     own(str_fini) char *spec = str_print("%s/spec", place);
@@ -716,11 +437,11 @@ static void carry_component(struct part *p, const char *to, json_t *value)
 {
     bool list = !str_same(to, "executable");
     own(str_fini) char *place = str_print("/%s%s", to, list ? "/0" : "");
-    own(str_fini) char *area = str_new(last_step(p->at->text));
+    own(str_fini) char *area = str_new(carry_about(p->at->text));
     json_t *made = component(p, area, value, place, NULL);
     own(json_fini) json_t *whole = made && list ? json_pack("[o]", made) : made;
     if (whole)
-        set_at(p, to, whole);
+        carry_set(p, to, whole);
 }
 
 /* A volume may name what it mounts by its uuid or its url. */
@@ -734,12 +455,12 @@ static void note_ids(struct import *all, const json_t *meta, const char *name)
 
 static void carry_components(struct part *p, const char *to, json_t *value)
 {
-    own(str_fini) char *area = str_new(last_step(p->at->text));
+    own(str_fini) char *area = str_new(carry_about(p->at->text));
     struct import *all = p->all;
     size_t i;
     json_t *item;
     if (!json_is_array(value)) {
-        refuse(p, "wrong-type", "expected a list");
+        carry_refuse(p, "wrong-type", "expected a list");
         return;
     }
     json_array_foreach (value, i, item) {
@@ -754,7 +475,7 @@ static void carry_components(struct part *p, const char *to, json_t *value)
         pointer_up(p->at, up);
     }
     if (json_array_size(all->storages))
-        set_at(p, to, all->storages);
+        carry_set(p, to, all->storages);
 }
 
 static void carry_volumes(struct part *p, const char *to, json_t *value)
@@ -762,7 +483,7 @@ static void carry_volumes(struct part *p, const char *to, json_t *value)
     size_t i;
     json_t *item;
     if (!json_is_array(value)) {
-        refuse(p, "wrong-type", "expected a list");
+        carry_refuse(p, "wrong-type", "expected a list");
         return;
     }
     own(json_fini) json_t *list = json_array();
@@ -774,7 +495,7 @@ static void carry_volumes(struct part *p, const char *to, json_t *value)
             json_array_append_new(list, made);
         pointer_up(p->at, up);
     }
-    set_at(p, to, list);
+    carry_set(p, to, list);
 }
 
 static void carry_period(struct part *up, const char *to, json_t *value)
@@ -783,12 +504,12 @@ static void carry_period(struct part *up, const char *to, json_t *value)
     struct part p = {up->all, {period_members},        NULL,
                      up->at,  json_array_get(list, 0), "/datetime/0"};
     if (!json_is_object(value)) {
-        refuse(up, "wrong-type", "expected a mapping");
+        carry_refuse(up, "wrong-type", "expected a mapping");
         return;
     }
     moves_add(up->all->moves, p.place, p.at->text);
     walk(&p, value, "");
-    set_at(up, to, list);
+    carry_set(up, to, list);
 }
 
 static void resolve_volumes(struct import *all, json_t *task)
@@ -832,7 +553,7 @@ static void name_task(struct import *all, json_t *task, json_t *doc)
 
 static bool is_answer(const json_t *doc)
 {
-    own(str_fini) char *name = kind_name_of(json_text(doc, "kind"));
+    own(str_fini) char *name = broker_kind(json_text(doc, "kind"));
     return json_object_get(doc, "offers") || json_object_get(doc, "result") ||
            (name && (strstr(name, "offerset") || strstr(name, "session")));
 }
