@@ -212,14 +212,48 @@ static char *form_of(const struct schema *s)
                    : str_new("another form");
 }
 
-/* How deep the shallowest of the findings stands. */
-static size_t reach(const struct findings *f)
+static size_t steps_of(const char *pointer)
 {
-    size_t least = SIZE_MAX;
-    for (size_t i = 0; i < f->n; i++)
-        if (f->list[i].severity == FINDING_ERROR && strlen(f->list[i].pointer) < least)
-            least = strlen(f->list[i].pointer);
-    return least;
+    size_t n = 0;
+    for (; *pointer; pointer++)
+        n += *pointer == '/';
+    return n;
+}
+
+/* How far a form got before it failed, from 0: not at all, the value is of another sort. One whose
+ * const or enum fails was probably not meant. */
+static size_t reach(const struct findings *f, size_t root)
+{
+    size_t least = SIZE_MAX / 4;
+    bool other = false;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct finding *one = &f->list[i];
+        const size_t steps = steps_of(one->pointer);
+        const bool named = str_same(one->keyword, "const") || str_same(one->keyword, "enum");
+        if (steps <= root && (named || str_same(one->keyword, "type")))
+            return 0;
+        least = steps < least ? steps : least;
+        other |= named;
+    }
+    return 2 * (least - root) + !other + 1;
+}
+
+/* "a string or a list", each once. */
+static char *forms_of(const struct step *step)
+{
+    own(strs_fini) struct strs forms = {0};
+    struct buf b = {0};
+    for (size_t i = 0; i < step->n; i++) {
+        own(str_fini) char *form = form_of(step->branches[i].schema);
+        bool told = false;
+        for (size_t k = 0; k < forms.n; k++)
+            told |= str_same(forms.list[k], form);
+        if (told)
+            continue;
+        buf_print(&b, "%s%s", forms.n ? " or " : "", form);
+        strs_add(&forms, form);
+    }
+    return buf_take(&b);
 }
 
 /* None of the branches fits. The one that got further than all others was meant, and its findings
@@ -227,19 +261,16 @@ static size_t reach(const struct findings *f)
 static void explain_none(struct run *r, const struct step *step, json_t *v)
 {
     struct findings *told = r->findings, best = {0};
-    own(buf_fini) struct buf forms = {0};
-    size_t furthest = strlen(r->at->text); /* a branch must get beyond the instance itself */
-    bool alone = false;
     const struct schema_hook *hook = r->hook;
+    const size_t root = steps_of(r->at->text);
+    size_t furthest = 0;
+    bool alone = false;
     r->hook = NULL;
     for (size_t i = 0; i < step->n; i++) {
         struct findings mine = {0};
-        own(str_fini) char *form = form_of(step->branches[i].schema);
-        if (!forms.bytes || !strstr(forms.bytes, form))
-            buf_print(&forms, "%s%s", i ? " or " : "", form);
         r->findings = &mine;
         keyword_apply(r, step->branches[i].schema, v, NULL);
-        const size_t far = reach(&mine);
+        const size_t far = reach(&mine, root);
         alone = far > furthest || (alone && far < furthest);
         if (far > furthest) {
             furthest = far;
@@ -254,21 +285,32 @@ static void explain_none(struct run *r, const struct step *step, json_t *v)
     if (alone && best.n) {
         findings_move(told, &best);
     } else {
+        own(str_fini) char *forms = forms_of(step);
         own(str_fini) char *got = value_shown(v);
-        keyword_complain(r, step, "bad-value", "%s: expected %s, got %s", keyword_about(r),
-                         forms.bytes, got);
+        keyword_complain(r, step, "bad-value", "%s: expected %s, got %s", keyword_about(r), forms,
+                         got);
     }
     findings_fini(&best);
 }
 
+/* The form that fits, once more, for what has a format in it. */
+static void tell_formats(struct run *r, const struct schema *form, json_t *v)
+{
+    if (r->hook)
+        keyword_apply(r, form, v, NULL);
+}
+
 static bool kw_any_of(struct run *r, const struct step *step, json_t *v, struct seen *seen)
 {
-    bool ok = false;
-    for (size_t i = 0; i < step->n && (!ok || seen); i++)
-        ok |= keyword_ask(r, step->branches[i].schema, v, seen);
-    if (!ok && r->findings && !r->broken)
+    const struct schema *fit = NULL;
+    for (size_t i = 0; i < step->n && (!fit || seen); i++)
+        if (keyword_ask(r, step->branches[i].schema, v, seen) && !fit)
+            fit = step->branches[i].schema;
+    if (fit)
+        tell_formats(r, fit, v);
+    else if (r->findings && !r->broken)
         explain_none(r, step, v);
-    return ok;
+    return fit;
 }
 
 static bool kw_one_of(struct run *r, const struct step *step, json_t *v, struct seen *seen)
@@ -277,8 +319,10 @@ static bool kw_one_of(struct run *r, const struct step *step, json_t *v, struct 
     for (size_t i = 0; i < step->n && n < 2; i++)
         if (keyword_ask(r, step->branches[i].schema, v, n ? NULL : seen))
             fit[n++] = i;
-    if (n == 1)
+    if (n == 1) {
+        tell_formats(r, step->branches[fit[0]].schema, v);
         return true;
+    }
     if (!r->findings || r->broken)
         return false;
     if (n == 0) {

@@ -54,6 +54,7 @@ static bool kw_enum(struct run *r, const struct step *step, json_t *v, struct se
     json_array_foreach (step->value, i, item)
         if (value_same(item, v))
             return true;
+    keyword_effort(r, step, json_array_size(step->value));
     if (!r->findings)
         return false;
     json_array_foreach (step->value, i, item)

@@ -26,7 +26,7 @@ int kind_parse(const char *name, enum kind *kind);
 const char *kind_name(enum kind kind);
 /* The key a document of this kind is known by, or NULL. */
 const char *kind_key(enum kind kind);
-/* "task, offer, ... or finding", for messages; the caller frees. */
+/* "task, offer, ... or report", for messages; the caller frees. */
 char *kind_list(void);
 
 /* Brings doc into canonical form, in place, and says with notices which sloppy forms it read; then

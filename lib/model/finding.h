@@ -35,7 +35,7 @@ void findings_fini(struct findings *f);
 const char *severity_name(enum severity s);
 /* {severity, rule, pointer, text, hint, where, schema, keyword}, a new reference. */
 json_t *finding_json(const struct finding *f);
-/* "file:1:2: error: /pointer: text (hint) [rule]"; the caller frees. */
+/* "file:1:2: error: /pointer: text; hint [rule]"; the caller frees. */
 char *finding_line(const struct finding *f);
 
 /* The word of a NULL-ended list that `word` was probably meant to be, or NULL. */

@@ -231,6 +231,13 @@ static int standard_check(const char *format, const json_t *value, const char **
     return !standard[i].is || standard[i].is(json_string_value(value));
 }
 
+bool format_known(const char *format)
+{
+    const char *why;
+    own(json_fini) json_t *null = json_null();
+    return format_check(true, format, null, &why) >= 0;
+}
+
 int format_check(bool own, const char *format, const json_t *value, const char **why)
 {
     for (size_t i = 0; own && i < COUNT(ours); i++)

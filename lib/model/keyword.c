@@ -1,7 +1,8 @@
 /* Applying schemas: the walk, what it says, and the keywords of the core. */
 #include "model/keyword.h"
 
-#define DEPTH_MAX 400   /* schemas inside each other while one is applied */
+#define DEPTH_MAX 100 /* schemas inside each other while one is applied to one value */
+#define EFFORT_MAX 30000000
 #define ERRORS_MAX 1000 /* of one document: who has that many wants no more */
 
 /* The resources entered on the way here, for $dynamicRef. */
@@ -61,11 +62,17 @@ struct finding *keyword_complain(struct run *r, const struct step *step, const c
     va_start(ap, fmt);
     own(str_fini) char *text = str_vprint(fmt, ap);
     va_end(ap);
+    const struct finding *last = r->findings->n ? &r->findings->list[r->findings->n - 1] : NULL;
+    if (last && str_same(last->pointer, r->at->text) && str_same(last->text, text))
+        return &nobody; /* several schemas may say the same */
     struct finding *f = finding_add(r->findings, FINDING_ERROR, rule, r->at->text, "%s", text);
     f->keyword = step->keyword->name;
     f->schema = str_print("%s/%s", step->schema->location, step->keyword->name);
-    if (r->findings->errors == ERRORS_MAX)
+    if (r->findings->errors == ERRORS_MAX) {
         finding_hint(f, "this is error %d of this document, no more are told", ERRORS_MAX);
+        r->findings = NULL; /* nothing more need be found */
+        return &nobody;
+    }
     return f;
 }
 
@@ -93,6 +100,22 @@ const char *keyword_about(const struct run *r)
 
 /* ---- applying ---------------------------------------------------------------------------- */
 
+void keyword_effort(struct run *r, const struct step *step, size_t n)
+{
+    r->effort += n;
+    if (r->effort > EFFORT_MAX)
+        keyword_broken(r, step, "it takes too long to apply; its alternatives multiply");
+}
+
+/* The reference of a schema, to name it. */
+static const struct step *reference_in(const struct schema *s, const struct step *otherwise)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->steps[i].keyword->operand == OPERAND_REFERENCE)
+            return &s->steps[i];
+    return s->n ? s->steps : otherwise;
+}
+
 bool keyword_apply(struct run *r, const struct schema *s, json_t *instance, struct seen *outer)
 {
     static const struct keyword never = {.name = "false"};
@@ -108,7 +131,8 @@ bool keyword_apply(struct run *r, const struct schema *s, json_t *instance, stru
         return false;
     }
     if (++r->depth > DEPTH_MAX)
-        ok = keyword_broken(r, s->n ? s->steps : &nothing, "the references run in a circle");
+        ok = keyword_broken(r, reference_in(s, &nothing), "the references run in a circle");
+    keyword_effort(r, s->n ? s->steps : &nothing, 1);
     if (!before || before->resource != s->resource)
         r->scope = &scope;
     for (size_t i = 0; i < s->n && !r->broken && (ok || r->findings); i++) {
@@ -141,7 +165,10 @@ bool keyword_member(struct run *r, const struct schema *s, const char *key, json
                     struct seen *seen)
 {
     const size_t up = pointer_key(r->at, key);
+    const int depth = r->depth;
+    r->depth = 0;
     const bool ok = keyword_apply(r, s, v, NULL);
+    r->depth = depth;
     pointer_up(r->at, up);
     seen_key(seen, key);
     return ok;
@@ -151,7 +178,10 @@ bool keyword_item(struct run *r, const struct schema *s, const json_t *array, si
                   struct seen *seen)
 {
     const size_t up = pointer_index(r->at, i);
+    const int depth = r->depth;
+    r->depth = 0;
     const bool ok = keyword_apply(r, s, json_array_get(array, i), NULL);
+    r->depth = depth;
     pointer_up(r->at, up);
     keyword_seen_item(seen, array, i);
     return ok;

@@ -88,6 +88,7 @@ struct resource {
     unsigned vocabulary;
     struct anchor *anchors;
     size_t n;
+    json_t *names; /* of anchors: index */
 };
 struct anchor {
     const char *name; /* borrowed from the document */
@@ -119,8 +120,9 @@ struct run {
     struct findings *findings; /* NULL while only asking */
     const struct schema_hook *hook;
     const struct scope *scope;
-    int depth;
-    bool broken; /* it cannot be applied; err says why */
+    int depth;     /* schemas applied to the same value, inside each other */
+    size_t effort; /* applications and comparisons so far */
+    bool broken;   /* it cannot be applied; err says why */
     struct err *err;
 };
 
@@ -139,6 +141,8 @@ struct finding *keyword_complain(struct run *r, const struct step *step, const c
                                  const char *fmt, ...) PRINTF(4, 5);
 /* The schema cannot be applied. Returns false. */
 bool keyword_broken(struct run *r, const struct step *step, const char *text);
+/* Counts work that grows with what others wrote; past a limit the schema cannot be applied. */
+void keyword_effort(struct run *r, const struct step *step, size_t n);
 /* The name of the instance, to begin a sentence with. */
 const char *keyword_about(const struct run *r);
 /* Applies a schema; seen may be NULL when nobody asks what was evaluated. */

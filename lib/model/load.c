@@ -177,7 +177,14 @@ static int load_site_types(struct model *m, struct err *err)
                                         "authentication", "webservice", NULL};
     own(str_fini) char *config = config_dir();
     own(str_fini) char *dir = config ? str_print("%s/types.d", config) : NULL;
-    if (!dir || access(dir, F_OK) < 0)
+    if (!dir)
+        return 0;
+    if (access(dir, F_OK) < 0 && errno != ENOENT && errno != ENOTDIR) {
+        err_sys(err, "cannot look for types in %s", dir);
+        err->code = CODE_CONFIG;
+        return -1;
+    }
+    if (access(dir, F_OK) < 0)
         return 0;
     if (check_areas(dir, areas, err) < 0)
         return -1;

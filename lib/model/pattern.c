@@ -5,7 +5,10 @@
 #include "model/schema.h"
 #include "text/buf.h"
 
-#define EFFORT 1000000 /* steps of one match; a pattern that backtracks without end is stopped */
+/* Steps of a match; a pattern that backtracks without end is stopped. PCRE2 counts from each place
+ * of the text anew, so a long text has fewer for each. */
+#define EFFORT 1000000
+#define EFFORT_EACH 200
 
 struct pattern {
     char *text;
@@ -93,6 +96,7 @@ static char *translated(const char *text)
     buf_str(&b, "");
     while (*text) {
         const char letter = *text == '\\' ? text[1] : '\0';
+        const bool was_inside = inside;
         inside = letter ? inside : *text == '[' || (inside && *text != ']');
         if (letter == 's' || letter == 'S') {
             buf_str(&b, white_space(letter, inside));
@@ -102,6 +106,9 @@ static char *translated(const char *text)
             buf_add(&b, text, 3);
             add_property(&b, text + 3, n);
             text += 3 + n;
+        } else if (was_inside && *text == '[') {
+            buf_str(&b, "\\["); /* ECMA-262 has no [:alpha:] */
+            text++;
         } else {
             buf_add(&b, text, letter ? 2 : 1);
             text += letter ? 2 : 1;
@@ -113,7 +120,8 @@ static char *translated(const char *text)
 struct pattern *pattern_new(const char *text, struct err *err)
 {
     const uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX |
-                             PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C;
+                             PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C |
+                             PCRE2_ALLOW_EMPTY_CLASS;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     own(str_fini) char *ours = translated(text);
     int number;
@@ -134,7 +142,6 @@ struct pattern *pattern_new(const char *text, struct err *err)
     p->code = code;
     p->data = pcre2_match_data_create(1, NULL);
     p->context = pcre2_match_context_create(NULL);
-    pcre2_set_match_limit(p->context, EFFORT);
     return p;
 }
 
@@ -151,6 +158,10 @@ void pattern_free(struct pattern *p)
 
 int pattern_find(const struct pattern *p, const char *text, size_t len, struct err *err)
 {
+    const size_t each = 100 * (size_t)EFFORT / (len + 1);
+    pcre2_set_match_limit(p->context, each > EFFORT        ? EFFORT
+                                      : each < EFFORT_EACH ? EFFORT_EACH
+                                                           : (uint32_t)each);
     const int rc = pcre2_match(p->code, (PCRE2_SPTR)text, len, 0, 0, p->data, p->context);
     if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
         return err_set(err, CODE_CONFIG,

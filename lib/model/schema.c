@@ -17,7 +17,9 @@ struct schema_set {
     struct schema **schemas;
     struct step **references; /* not followed yet */
     size_t ndocuments, nresources, nschemas, nreferences;
-    void *by_json; /* tsearch: every schema that is a mapping, by its json_t */
+    json_t *by_uri; /* resources by their URI: index */
+    bool failed;    /* a load did: what is compiled may refer to nothing */
+    void *by_json;  /* tsearch: every schema that is a mapping, by its json_t */
 };
 
 /* The usual dialect: `format` tells and does not assert. */
@@ -66,6 +68,7 @@ struct schema_set *schema_set_new(const struct schema_reading *reading)
 {
     struct schema_set *set = mem_new(sizeof(*set));
     set->reading = *reading;
+    set->by_uri = json_object();
     return set;
 }
 
@@ -96,6 +99,7 @@ void schema_set_free(struct schema_set *set)
     for (size_t i = 0; i < set->nschemas; i++)
         schema_free(set->schemas[i]);
     for (size_t i = 0; i < set->nresources; i++) {
+        json_decref(set->resources[i]->names);
         free(set->resources[i]->anchors);
         free(set->resources[i]->uri);
         free(set->resources[i]);
@@ -104,6 +108,7 @@ void schema_set_free(struct schema_set *set)
         json_decref(set->documents[i].json);
         free(set->documents[i].uri);
     }
+    json_decref(set->by_uri);
     free(set->schemas);
     free(set->resources);
     free(set->documents);
@@ -124,10 +129,8 @@ const struct schema_reading *schema_set_reading(const struct schema_set *set)
 
 const struct anchor *anchor_find(const struct resource *resource, const char *name)
 {
-    for (size_t i = 0; i < resource->n; i++)
-        if (strcmp(resource->anchors[i].name, name) == 0)
-            return &resource->anchors[i];
-    return NULL;
+    const json_t *index = json_object_get(resource->names, name);
+    return index ? &resource->anchors[json_integer_value(index)] : NULL;
 }
 
 /* ---- documents --------------------------------------------------------------------------- */
@@ -220,6 +223,9 @@ static int open_resource(struct compiling *c, struct schema *s)
     set->resources = mem_grow(set->resources, set->nresources + 1, sizeof(*set->resources));
     set->resources[set->nresources++] = r;
     r->uri = without_fragment(full);
+    r->names = json_object();
+    if (!json_object_get(set->by_uri, r->uri))
+        json_object_set_new(set->by_uri, r->uri, json_integer((json_int_t)set->nresources - 1));
     r->root = s;
     r->vocabulary = bits;
     free(s->location);
@@ -236,6 +242,8 @@ static void note_anchors(struct resource *r, const struct schema *s)
         if (!name)
             continue;
         r->anchors = mem_grow(r->anchors, r->n + 1, sizeof(*r->anchors));
+        if (!json_object_get(r->names, name))
+            json_object_set_new(r->names, name, json_integer((json_int_t)r->n));
         r->anchors[r->n++] = (struct anchor){name, i == 1, s};
     }
 }
@@ -372,6 +380,10 @@ static int compile_step(struct compiling *c, struct step *step, const struct sch
     if (k->operand == OPERAND_PATTERN &&
         !(step->pattern = pattern_new(json_string_value(step->value), c->err)))
         return err_wrap(c->err, "%s", location);
+    if (c->set->reading.own && str_same(k->name, "format") &&
+        !format_known(json_string_value(step->value)))
+        return err_set(c->err, CODE_CONFIG, "%s: nobody here knows the format \"%s\"", location,
+                       json_string_value(step->value));
     if (k->operand == OPERAND_REFERENCE) {
         struct schema_set *set = c->set;
         set->references = mem_grow(set->references, set->nreferences + 1, sizeof(*set->references));
@@ -460,10 +472,8 @@ static struct schema *compile(struct compiling *c, json_t *json, const char *loc
 
 static const struct resource *resource_find(const struct schema_set *set, const char *uri)
 {
-    for (size_t i = 0; i < set->nresources; i++)
-        if (strcmp(set->resources[i]->uri, uri) == 0)
-            return set->resources[i];
-    return NULL;
+    const json_t *index = json_object_get(set->by_uri, uri);
+    return index ? set->resources[json_integer_value(index)] : NULL;
 }
 
 static const struct schema *compile_document(struct schema_set *set, const char *uri, json_t *json,
@@ -547,9 +557,11 @@ static int follow_references(struct schema_set *set, struct err *err)
 static const struct schema *finished(struct schema_set *set, const struct schema *s,
                                      struct err *err)
 {
-    if (s && follow_references(set, err) == 0)
+    if (s && !set->failed && follow_references(set, err) == 0)
         return s;
-    set->nreferences = 0;
+    if (s && set->failed)
+        err_set(err, CODE_CONFIG, "the schemas could not be read before");
+    set->failed = true;
     err->code = CODE_CONFIG;
     return NULL;
 }

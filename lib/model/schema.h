@@ -37,8 +37,9 @@ const struct schema *schema_load(struct schema_set *set, const char *uri, struct
 const struct schema *schema_add(struct schema_set *set, const char *uri, json_t *document,
                                 struct err *err);
 
-/* Told of every string that has a format and keeps it, while the instance is checked (but not of
- * what is tried inside anyOf, oneOf, not, if and contains). It may change the string in place. */
+/* Told of every string that has a format and keeps it, while the instance is checked; of anyOf and
+ * oneOf only in the form that fits, of not, if and contains nothing. It may change the string in
+ * place. */
 struct schema_hook {
     void (*formatted)(void *context, const char *format, json_t *string, struct pointer *at);
     void *context;
@@ -54,6 +55,8 @@ int schema_check(const struct schema *schema, json_t *instance, struct pointer *
 /* format.c. Is this string (or number, of a size) of the format? 1 yes, 0 no with *why, -1 unknown.
  * With `own` our formats, which read the draft's sloppy forms, come before the standard's. */
 int format_check(bool own, const char *format, const json_t *value, const char **why);
+
+bool format_known(const char *format);
 
 /* pattern.c, the one file that knows PCRE2. NULL with err: no such pattern. */
 struct pattern;

@@ -1,5 +1,6 @@
 #include "model/value.h"
 #include <math.h>
+#include <sys/auxv.h>
 #include "text/buf.h"
 #include "text/write.h"
 
@@ -112,18 +113,36 @@ bool value_is_multiple(const json_t *v, const json_t *step)
     return a.digits % y == 0;
 }
 
+/* Random, and the same for the life of the program, so that nobody writes values that collide. */
+static uint64_t seed(void)
+{
+    const void *random = (const void *)getauxval(AT_RANDOM);
+    uint64_t s = 14695981039346656037u;
+    if (random)
+        memcpy(&s, random, sizeof(s));
+    return s;
+}
+
+/* Every bit of k decides about every bit of what comes out. */
+static uint64_t stirred(uint64_t k)
+{
+    k = (k ^ (k >> 33)) * 0xff51afd7ed558ccdu;
+    k = (k ^ (k >> 33)) * 0xc4ceb9fe1a85ec53u;
+    return k ^ (k >> 33);
+}
+
 /* Equal values have equal hashes. */
 static uint64_t hash_of(const json_t *v)
 {
     const uint64_t prime = 1099511628211u;
-    uint64_t h = 14695981039346656037u ^ (uint64_t)json_typeof(v);
+    uint64_t h = seed() ^ (uint64_t)json_typeof(v);
     const char *key;
     json_t *item;
     size_t i;
     if (json_is_number(v)) {
         const double d = json_number_value(v) == 0 ? 0 : json_number_value(v);
         memcpy(&h, &d, sizeof(h));
-        return h * prime;
+        return stirred(h ^ seed());
     }
     for (i = 0; i < json_string_length(v); i++)
         h = (h ^ (unsigned char)json_string_value(v)[i]) * prime;
@@ -133,9 +152,9 @@ static uint64_t hash_of(const json_t *v)
         uint64_t k = hash_of(item);
         for (const char *c = key; *c; c++)
             k = (k ^ (unsigned char)*c) * prime;
-        h += k * prime;
+        h += stirred(k);
     }
-    return h;
+    return stirred(h);
 }
 
 struct hashed {

@@ -2,24 +2,24 @@
 
 size_t pointer_key(struct pointer *p, const char *key)
 {
-    size_t before = p->len, at = p->len;
-    const size_t room = sizeof(p->text) - 3;
-    if (at < room)
-        p->text[at++] = '/';
-    for (; *key && at < room; key++) {
+    const size_t before = p->len;
+    size_t n = 1;
+    for (const char *c = key; *c; c++)
+        n += *c == '~' || *c == '/' ? 2 : 1;
+    p->len += n;
+    if (p->len >= sizeof(p->text))
+        return before;
+    char *to = p->text + before;
+    *to++ = '/';
+    for (; *key; key++) {
         if (*key == '~' || *key == '/') {
-            p->text[at++] = '~';
-            p->text[at++] = *key == '~' ? '0' : '1';
+            *to++ = '~';
+            *to++ = *key == '~' ? '0' : '1';
         } else {
-            p->text[at++] = *key;
+            *to++ = *key;
         }
     }
-    if ((*key & 0xc0) == 0x80) { /* cut within a UTF-8 sequence */
-        while ((p->text[--at] & 0xc0) == 0x80)
-            ;
-    }
-    p->text[at] = '\0';
-    p->len = at;
+    *to = '\0';
     return before;
 }
 
@@ -37,7 +37,8 @@ size_t pointer_index(struct pointer *p, size_t index)
 void pointer_up(struct pointer *p, size_t len)
 {
     p->len = len;
-    p->text[len] = '\0';
+    if (len < sizeof(p->text))
+        p->text[len] = '\0';
 }
 
 /* RFC 6901: digits without a leading zero. An index out of range finds nothing. */

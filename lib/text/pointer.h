@@ -6,8 +6,8 @@
 #include "text/json.h"
 
 struct pointer {
-    char text[1024]; /* what does not fit is cut off; it only serves messages */
-    size_t len;
+    char text[1024]; /* of a pointer too long: that of the nearest part around that is not */
+    size_t len;      /* as if all had room */
 };
 
 /* Both return the length to give to pointer_up when the walk comes back. */

@@ -173,7 +173,9 @@ static const struct {
     const char *schema, *instance, *want;
 } wrong[] = {
     {"{\"minimun\":1}", "1", "unknown keyword \"minimun\", did you mean \"minimum\"?"},
-    {"{\"format\":\"mountpath\"}", "\"a\"", "nobody here knows this format"},
+    {"{\"format\":\"mountpath\"}", "\"a\"", "nobody here knows the format \"mountpath\""},
+    {"{\"$defs\":{\"a\":{\"format\":\"mountpath\"}}}", "1", "nobody here knows the format"},
+
     {"{\"pattern\":\"(\"}", "\"a\"", "("},
     {"{\"pattern\":\"(a+)+$\"}", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\"",
      "takes too long"},
@@ -221,6 +223,16 @@ static const struct {
      "{}", "document: expected a string or a list, got a mapping", "#/anyOf"},
     {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}",
      "[\"a\",1]", "1: expected a string, got the number 1", "#/anyOf/1/items/type"},
+    {"{\"oneOf\":[{\"properties\":{\"kind\":{\"const\":\"galaxy\"},\"classification\":{\"type\":"
+     "\"string\"}}},{\"properties\":{\"kind\":{\"const\":\"star\"},\"m\":{\"type\":\"number\"}}}]}",
+     "{\"kind\":\"star\",\"m\":\"bright\",\"classification\":5}",
+     "m: expected a number, got the string \"bright\"", "#/oneOf/1/properties/m/type"},
+    {"{\"anyOf\":[{\"title\":\"a list\",\"maxItems\":0},{\"title\":\"a list of strings\",\"type\":"
+     "\"string\"}]}",
+     "[1]", "document: expected at most 0 items, got 1", "#/anyOf/0/maxItems"},
+    {"{\"anyOf\":[{\"title\":\"a list\",\"type\":\"array\"},{\"title\":\"a list of strings\","
+     "\"const\":[\"a\"]}]}",
+     "1", "document: expected a list or a list of strings, got the number 1", "#/anyOf"},
     {"{\"oneOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},"
      "{\"properties\":{\"b\":{\"const\":1}},\"required\":[\"b\"]}]}",
      "{\"b\":2}", "b: expected 1, got the number 2", "#/oneOf/1/properties/b/const"},
@@ -247,6 +259,72 @@ static const struct {
     {"{\"properties\":{\"abc\":true},\"unevaluatedProperties\":false}", "{\"abd\":1}",
      "unknown key \"abd\"", "#/unevaluatedProperties"},
 };
+
+/* Alternatives that multiply, 40 deep: 2^40 applications if nobody counted. */
+static void test_effort(void)
+{
+    own(buf_fini) struct buf b = {0};
+    struct err err = {0};
+    buf_str(&b, "{\"$ref\":\"#/$defs/x0\",\"$defs\":{");
+    for (int i = 0; i < 40; i++)
+        buf_print(&b,
+                  "\"x%d\":{\"allOf\":[{\"$ref\":\"#/$defs/x%d\"},{\"$ref\":\"#/$defs/x%d\"}]},", i,
+                  i + 1, i + 1);
+    buf_str(&b, "\"x40\":{}}}");
+    is_int(check_one(false, b.bytes, "1", NULL, &err), -1, "a bomb");
+    has_str(err.text, "takes too long", "is found out");
+    /* A document as deep as documents may be, with references on each level, is no circle. */
+    own(buf_fini) struct buf deep = {0};
+    err = (struct err){0};
+    for (int i = 0; i < 60; i++)
+        buf_char(&deep, '[');
+    for (int i = 0; i < 60; i++)
+        buf_char(&deep, ']');
+    is_int(check_one(false,
+                     "{\"$ref\":\"#/$defs/a\",\"$defs\":{\"a\":{\"$ref\":\"#/$defs/b\"},\"b\":"
+                     "{\"$ref\":\"#/$defs/c\"},\"c\":{\"items\":{\"$ref\":\"#/$defs/a\"}}}}",
+                     deep.bytes, NULL, &err),
+           1, err.text);
+}
+
+/* What is compiled when a load fails may refer to nothing, and is not handed out later. */
+static void test_failed_set(void)
+{
+    const struct schema_reading reading = {.read = read_schema};
+    own(schema_set_fini) struct schema_set *set = schema_set_new(&reading);
+    own(json_fini) json_t *s = json_loads("{\"$ref\":\"nowhere.json\"}", 0, NULL);
+    struct err err = {0};
+    ok(!schema_add(set, "first.json", s, &err), "it refers to nothing");
+    ok(!schema_load(set, "first.json", &err), "and is not there later");
+    is_int((int)err.code, CODE_CONFIG, "which is told");
+}
+
+static void upper(void *context, const char *format, json_t *string, struct pointer *at)
+{
+    (void)context;
+    (void)at;
+    if (str_same(format, "uri"))
+        json_string_set(string, "SEEN");
+}
+
+/* The hook is told of the form that fits, and of nothing that was only tried. */
+static void test_hook(void)
+{
+    const struct schema_reading reading = {.read = read_schema, .own = true};
+    const struct schema_hook hook = {upper, NULL};
+    own(schema_set_fini) struct schema_set *set = schema_set_new(&reading);
+    own(json_fini) json_t *s = json_loads(
+        "{\"items\":{\"oneOf\":[{\"type\":\"number\"},{\"format\":\"uri\",\"type\":\"string\"}]},"
+        "\"not\":{\"items\":{\"format\":\"uri\"},\"minItems\":9}}",
+        0, NULL);
+    own(json_fini) json_t *v = json_loads("[1,\"a:b\"]", 0, NULL);
+    struct err err = {0};
+    struct pointer at = {0};
+    const struct schema *compiled = schema_add(set, "", s, &err);
+    own(findings_fini) struct findings findings = {0};
+    is_int(schema_check(compiled, v, &at, &findings, &hook, &err), 1, "it passes");
+    is_str(json_string_value(json_array_get(v, 1)), "SEEN", "the string was told");
+}
 
 int main(void)
 {
@@ -278,6 +356,9 @@ int main(void)
             is_str(findings.list[0].schema, sentences[i].where, sentences[i].schema);
         }
     }
+    test_effort();
+    test_failed_set();
+    test_hook();
     /* In schemas of others what nobody knows is an annotation, and so is a format. */
     struct err err = {0};
     is_int(check_one(false, "{\"minimun\":1}", "0", NULL, &err), 1, "an unknown keyword");
