@@ -298,7 +298,7 @@ static void walk_member(struct part *p, const char *path, json_t *value)
     own(str_fini) char *deeper = str_print("%s/", path);
     if (json_is_null(value))
         finding_add(p->all->findings, FINDING_NOTICE, "sloppy-form", p->at->text,
-                    "%s: null is read as not given", carry_about(path));
+                    "%s: null is read as not given", pointer_last(path));
     else if (json_string_value(value) &&
              strlen(json_string_value(value)) != json_string_length(value))
         carry_refuse(p, "nul-character",
@@ -437,7 +437,7 @@ static void carry_component(struct part *p, const char *to, json_t *value)
 {
     bool list = !str_same(to, "executable");
     own(str_fini) char *place = str_print("/%s%s", to, list ? "/0" : "");
-    own(str_fini) char *area = str_new(carry_about(p->at->text));
+    own(str_fini) char *area = str_new(pointer_last(p->at->text));
     json_t *made = component(p, area, value, place, NULL);
     own(json_fini) json_t *whole = made && list ? json_pack("[o]", made) : made;
     if (whole)
@@ -455,7 +455,7 @@ static void note_ids(struct import *all, const json_t *meta, const char *name)
 
 static void carry_components(struct part *p, const char *to, json_t *value)
 {
-    own(str_fini) char *area = str_new(carry_about(p->at->text));
+    own(str_fini) char *area = str_new(pointer_last(p->at->text));
     struct import *all = p->all;
     size_t i;
     json_t *item;

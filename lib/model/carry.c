@@ -5,19 +5,6 @@
 
 /* --- findings */
 
-const char *carry_about(const char *pointer)
-{
-    const char *slash = strrchr(pointer, '/');
-    if (!slash)
-        return pointer;
-    if (slash[1] >= '0' && slash[1] <= '9')
-        while (slash > pointer && slash[-1] != '/')
-            slash--;
-    else
-        slash++;
-    return slash;
-}
-
 /* why: "a reason; what to do" */
 void carry_drop(struct part *p, const char *what, const char *why)
 {
@@ -36,7 +23,7 @@ void carry_refuse(struct part *p, const char *rule, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     finding_add(p->all->findings, FINDING_ERROR, rule, p->at->text, "%s: %s",
-                carry_about(p->at->text), text);
+                pointer_last(p->at->text), text);
 }
 
 void carry_refuse_key(struct part *p, const char *key, const char *below)
@@ -87,7 +74,7 @@ void carry_put(struct part *p, const char *to, json_t *value)
 void carry_lose(struct part *p, const char *why, json_t *value)
 {
     (void)value;
-    carry_drop(p, carry_about(p->at->text), why);
+    carry_drop(p, pointer_last(p->at->text), why);
 }
 
 void carry_kind(struct part *p, const char *why, json_t *value)

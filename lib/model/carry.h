@@ -43,8 +43,6 @@ carry carry_bytes, carry_checksum, carry_digest, carry_image, carry_mode, carry_
 /* Sets a value where `to` says ("spec/mincores"). */
 void carry_set(struct part *p, const char *to, json_t *value);
 
-/* The last step of a pointer, for people: "cores", or "data/0". */
-const char *carry_about(const char *pointer);
 /* A warning that something is lost; an error at the place of the walk; one of a key nobody knows.
  */
 void carry_drop(struct part *p, const char *what, const char *why);

@@ -85,17 +85,9 @@ bool keyword_broken(struct run *r, const struct step *step, const char *text)
     return false;
 }
 
-/* The last name of the pointer, to begin a sentence with. */
 const char *keyword_about(const struct run *r)
 {
-    const char *text = r->at->text, *slash = strrchr(text, '/');
-    if (!slash)
-        return "document";
-    if (slash == text || slash[1 + strspn(slash + 1, "0123456789")])
-        return slash + 1;
-    while (slash > text && slash[-1] != '/') /* an item: conditions/0 */
-        slash--;
-    return slash;
+    return pointer_last(r->at->text);
 }
 
 /* ---- applying ---------------------------------------------------------------------------- */

@@ -41,6 +41,18 @@ void pointer_up(struct pointer *p, size_t len)
         p->text[len] = '\0';
 }
 
+const char *pointer_last(const char *pointer)
+{
+    const char *slash = strrchr(pointer, '/');
+    if (!slash)
+        return *pointer ? pointer : "document";
+    if (slash == pointer || slash[1] == '\0' || slash[1 + strspn(slash + 1, "0123456789")])
+        return slash + 1;
+    while (slash > pointer && slash[-1] != '/') /* an item */
+        slash--;
+    return slash;
+}
+
 /* RFC 6901: digits without a leading zero. An index out of range finds nothing. */
 static json_t *item_at(const json_t *array, const char *token)
 {

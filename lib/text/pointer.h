@@ -14,6 +14,9 @@ struct pointer {
 size_t pointer_key(struct pointer *p, const char *key);
 size_t pointer_index(struct pointer *p, size_t index);
 void pointer_up(struct pointer *p, size_t len);
+/* The end of a pointer, for people: "cores", and of an item "data/0"; "document" of "". Borrowed.
+ */
+const char *pointer_last(const char *pointer);
 /* What stands there, borrowed, or NULL. "" is the document itself. */
 json_t *pointer_find(json_t *doc, const char *pointer);
 /* The next step of a pointer, unescaped, which it then is moved behind; false, and nothing moved,

@@ -78,6 +78,11 @@ static void test_build(void)
     pointer_up(&p, root);
     is_str(p.text, "", "to the document");
 
+    is_str(pointer_last("/resources/compute/0/spec/mincores"), "mincores", "the last name");
+    is_str(pointer_last("/data/0"), "data/0", "of an item");
+    is_str(pointer_last("/0"), "0", "of an item of the document");
+    is_str(pointer_last("/a/"), "", "an empty key");
+    is_str(pointer_last(""), "document", "the document");
     /* What has no room leaves the pointer of what is around it, and all below the same. */
     char key[4100] = "";
     memset(key, 'x', 4000);
