@@ -161,7 +161,7 @@ def walk(name, at, schema, root):
         if name == "editor.json" and not ref.startswith("#"):
             print(f"{name}: {at}: {ref} leads out of the file")
     for key, value in schema.get("properties", {}).items():
-        if "then" not in at and name != "editor.json" and not value.get("description", "").endswith(")"):
+        if "then" not in at and "/if/" not in at and name != "editor.json" and not value.get("description", "").endswith(")"):
             print(f"{name}: {at}/properties/{key}: no description, or one without a clause")
     for key, value in schema.items():
         inner = value.items() if key in ("properties", "patternProperties", "$defs") else \
@@ -275,6 +275,53 @@ END
     [ "${#lines[@]}" -eq 2 ]
     [[ ${lines[0]} == 'gone: task.json /properties/description'* ]]
     [[ ${lines[1]} == 'now required: job.json /required "attempt"' ]]
+}
+
+@test "within version 1 of the model nothing is constrained anew" {
+    require jq /usr/bin/python3
+    local golden=$TOP_SRCDIR/tests/golden/model-1.txt file change want
+    # what breaks documents that were valid, file by file, and what is said of it
+    while IFS='|' read -r file change want; do
+        copy_of schema
+        jq "$change" "$TOP_SRCDIR/schema/$file" >"tree/schema/$file"
+        run "$TOP_SRCDIR/tests/model-lines" tree/schema "$golden"
+        [[ $status -eq 1 && ${lines[0]} == "$want"* ]] || { echo "$file: $change: $status $output"; return 1; }
+    done <<'END'
+task.json|.properties.description.pattern = "^a"|now constrained: task.json /properties/description/pattern
+task.json|.properties.name.maxLength = 3|now constrained: task.json /properties/name/maxLength
+task.json|.properties.description.enum = ["a"]|now constrained: task.json /properties/description/enum
+task.json|.properties.description.not = {"properties": {"a": {"const": 1}}}|now constrained: task.json /properties/description/not
+task.json|.properties.authentication.minItems = 1|now constrained: task.json /properties/authentication/minItems
+task.json|.additionalProperties = true|gone: task.json /additionalProperties false
+task.json|.patternProperties["^y-"] = {"type": "string"}|now constrained: task.json /patternProperties/^y-/type
+task.json|.patternProperties["^x-"] = {"type": "string"}|gone: task.json /patternProperties/^x- true
+task.json|.allOf = [{"required": ["name"]}]|now required: task.json /allOf/0/required
+task.json|.anyOf = [{"type": "object"}]|now constrained: task.json /anyOf/0/type
+job.json|.additionalProperties = false|now constrained: job.json /additionalProperties
+definitions.json|.["$defs"].name.minLength = 2|gone: definitions.json /$defs/name/minLength
+definitions.json|.["$defs"]["volume-mode"].enum -= ["rw"]|gone: definitions.json /$defs/volume-mode/enum "rw"
+driver.json|.["$defs"]["probe-reply"].required += ["facts"]|now required: driver.json /$defs/probe-reply/required
+driver.json|.else.if.required += ["id"]|gone: driver.json /if
+END
+    # and what does not
+    while IFS='|' read -r file change; do
+        copy_of schema
+        jq "$change" "$TOP_SRCDIR/schema/$file" >"tree/schema/$file"
+        "$TOP_SRCDIR/tests/model-lines" tree/schema "$golden" || { echo "$file: $change"; return 1; }
+    done <<'END'
+task.json|.properties.priority = {"type": "integer", "minimum": 0, "enum": [0, 1], "not": {"const": 2}}
+task.json|.properties.more = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+task.json|.properties.description.description = "other words"
+job.json|.required -= ["id"]
+definitions.json|.["$defs"].more = {"type": "string", "pattern": "^a"}
+definitions.json|.["$defs"]["volume-mode"].enum += ["x"]
+definitions.json|.["$defs"].entrypoint.anyOf += [{"type": "null"}]
+driver.json|.else.else = {"if": {"required": ["logs"]}, "then": {"$ref": "#/$defs/logs-reply"}, "else": .else.else}
+types.json|.types += [{"uri": "https://example.org/a", "area": "extra", "schema": "types/extra/a.json", "aliases": ["a"]}]
+END
+    copy_of schema
+    jq '.["$id"] += "x"' "$TOP_SRCDIR/schema/types/extra/nvidia-ad104.json" >tree/schema/types/extra/more.json
+    "$TOP_SRCDIR/tests/model-lines" tree/schema "$golden"
 }
 
 @test "the diagrams have every class, once, and a font that is everywhere" {
