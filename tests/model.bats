@@ -125,6 +125,10 @@ svg_text() { # FILE
     sed -i '/<package name="job"/d' tree/schema/execdm.binding.xml
     run ! tree/schema/derive/run derived
     [[ $output == *"no row for the package job"* ]]
+    copy_of schema man
+    sed -i '/<class ref="driver.PurgeReply"/d' tree/schema/execdm.binding.xml
+    run ! tree/schema/derive/run derived
+    [[ $output == *"of the members of driver.DriverMessage all but one need a text in the binding"* ]]
 }
 
 wrong_schemas() { # TREE
@@ -230,6 +234,37 @@ END
             [[ $status -eq 1 && $output == *nonsense* ]] || { echo "$uri: $status $output"; return 1; }
         fi
     done < <(jq -r '.types[] | .area as $area | (.uri, .aliases[]) | [., $area] | @tsv' "$TOP_SRCDIR/schema/types.json")
+}
+
+@test "schemas: the one for editors takes the sizes that the model takes, and no others" {
+    local size n=0 bad=0 good editor
+    while IFS= read -r size; do
+        n=$((n + 1))
+        printf 'resources: {compute: [{spec: {minmemory: %s}}]}\n' "$size" >size.yaml
+        good=0 editor=0
+        execdm-validate -q size.yaml >/dev/null 2>err || good=$?
+        execdm-validate -q --schema="$TOP_SRCDIR/schema/editor.json" size.yaml >/dev/null 2>err || editor=$?
+        [ "$good" -eq "$editor" ] || { echo "$size: the model says $good, editors say $editor"; return 1; }
+        if [ "$good" -eq 1 ]; then bad=$((bad + 1)); fi
+    done < <(
+        for size in B kB KB MB GB TB PB KiB MiB GiB TiB PiB b kb mb Mb K M G T P k EB EiB kiB Kib KIB iB BB GiBs; do
+            printf '"%s"\n' "100 $size" "7$size"
+        done
+        printf '%s\n' 16 0 0.5 .5 1e-3 -1 -0.5 true '"16"' '".5 GB"' '"1. GB"' '". GB"' '"16  GB"' '"16    GB"' '" 16 GB"' '"16 GB "' \
+            '"1.5.2 GB"' '"+1 GB"' '"-1 GB"' '"1e3 GB"' '"1,5 GB"' '"007 GB"' '"16\tGB"' '"16\nGB"' '"16 GB\n"' '"16\_GB"' '""' '"GB"' \
+            '"x16 GB"' '"١٦ GB"' '"0 B"' '"0.001 B"'
+    )
+    [ "$n" -ge 90 ]
+    [[ $bad -ge 40 && $bad -le 70 ]]
+}
+
+@test "a mail address of a list that is none is told by its form" {
+    printf 'callouts: [{type: https://www.purl.org/ivoa.net/webservice-types/email, spec: {to: %s}}]\n' '[ada@example.org, eve]' >t.yaml
+    run -1 execdm-validate -q t.yaml
+    [[ $output == *'/callouts/0/spec/to/1: '*'expected a mail address, like ada@example.org'* && $output != *'['*'\s'* ]]
+    sed -i 's/\[ada.*eve\]/eve/' t.yaml
+    run -1 execdm-validate -q t.yaml
+    [[ $output == *'/callouts/0/spec/to: '*'expected a mail address or a list of mail addresses'* ]]
 }
 
 # bats test_tags=real
