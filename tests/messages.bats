@@ -50,7 +50,7 @@ END
 }
 
 @test "to a driver and from it: probe, submit, status, cancel" {
-    local verb file
+    local verb file line
     listening_driver
     id=$(submit sh='echo done; exit 3' name=three)
     work "$id" || true # they fail
@@ -75,7 +75,33 @@ END
     goes_by 'driver.json#/$defs/status-reply' heard/status.*.reply
     # the record of the end is what status replies, with its formats
     grep -q '"start":"' heard/status.*.reply
-    for verb in probe submit status; do goes_by driver.json headers $verb-lines heard/$verb.*.reply; done
+    for verb in probe submit status; do
+        goes_by driver.json headers $verb-lines heard/$verb.*.reply
+        execdm-validate -q --as=driver $verb-lines heard/$verb.*.reply >/dev/null
+    done
+    # of the whole file a message is one kind only: what is wrong in it is not taken for another kind
+    while read -r line; do refused_by driver.json "$line"; done <<'END'
+{"id": "probe", "facts": {"cores": "two"}}
+{"id": "probe", "verbs": "submit"}
+{"id": "probe", "ttl_s": 60}
+{"id": 5}
+{"id": "probe", "verb": "probe"}
+{"execdm_driver": 2, "verb": "probe"}
+{"execdm_driver": 1, "verb": "dance"}
+{"id": "a", "attempt": "1", "stamp": "s", "exec": {"type": "https://example.org/a"}}
+{"id": "a", "attempt": 1, "stamp": "s", "exec": {"type": "https://example.org/a"}, "mount": []}
+{"id": "a", "native": "n", "stamp": 7}
+{"id": "a", "native": "n", "stat": "done"}
+{"id": "a", "native": 5, "state": "running"}
+{"id": "a", "state": "ready"}
+{"id": "a", "state": "done", "exit": "0"}
+{"id": "a", "state": "cancelled", "ok": "yes"}
+{"id": "a", "ok": 1}
+{"id": "a", "natives": ["n"]}
+{"id": "a", "natives": "n", "complete": true}
+{"id": "a", "error": "no"}
+{}
+END
     refused_by 'driver.json#/$defs/driver-header' '{"execdm_driver": 2, "verb": "probe"}'
     refused_by 'driver.json#/$defs/status-reply' '{"id": "a", "state": "ready"}'
     refused_by 'driver.json#/$defs/status-reply' '{"id": "a", "state": "done", "as_of": "yesterday"}'
@@ -93,16 +119,20 @@ END
         head -n 1 $verb >>headers
         tail -n 1 $verb >>lines
         goes_by "driver.json#/\$defs/$verb-reply" "reply-$verb"
+        goes_by driver.json "reply-$verb"
     done
     goes_by 'driver.json#/$defs/driver-header' headers
     goes_by 'driver.json#/$defs/job-request' lines
+    goes_by driver.json headers lines
     { head -n 1 status | sed 's/status/submit/'; echo '{"id":"j"}'; } >submit
     execdm-driver-local submit <submit >reply-submit
     goes_by 'driver.json#/$defs/error-reply' reply-submit
+    goes_by driver.json reply-submit
     refused_by 'driver.json#/$defs/error-reply' '{"id": "j", "error": {"kind": "sad", "text": "no"}}'
 }
 
 @test "to the stager and from it: manifest, progress, files, warnings, ends, summary" {
+    local line
     mkdir -p in/deep
     head -c 3000000 /dev/zero >in/deep/zeros
     mkfifo in/fifo
@@ -127,9 +157,23 @@ END
     goes_by stage-report.json <(echo '{"id":"a","event":"progress","bytes":1,"total":null}')
     execdm-stage in/deep/zeros copy >summary
     goes_by 'stage-report.json#/$defs/stage-summary' summary
+    goes_by stage-report.json summary
     refused_by manifest.json '{"id": "a", "direction": "pull", "sorce": "file:///x"}'
     refused_by manifest.json '{"id": "a", "direction": "sideways"}'
-    refused_by stage-report.json '{"id": "a", "event": "file", "name": "x"}'
+    while read -r line; do refused_by stage-report.json "$line"; done <<'END'
+{"id": "a", "event": "file", "name": "x"}
+{"id": "a", "event": "odd", "source": "a"}
+{"id": "a", "event": "progress", "bytes": -1, "total": null}
+{"id": "a", "event": "progress", "source": "a"}
+{"id": "a", "event": "warning", "source": "a", "name": "x"}
+{"id": "a", "state": "ready", "bytes": 1, "files": 1}
+{"id": "a", "state": "failed"}
+{"id": "a", "state": "done", "source": "a"}
+{"type": "file", "source": "a", "id": 5}
+{"type": "fil", "source": "a"}
+{"dest": "a"}
+{}
+END
 }
 
 @test "answers, offers, jobs, results and findings go by theirs" {

@@ -541,6 +541,31 @@ documents() { # what the reports of the golden files are about
     same "file://$(realpath ..)/sub/a.yaml" "$(jq -r '.runs[0].artifacts[].location.uri' out)"
 }
 
+@test "--report=sarif: a file is one artifact, and another file is walked from its own beginning" {
+    require jq
+    # shellcheck disable=SC2016 # jq's
+    local places='.runs[0].results[].locations[0].physicalLocation | "\(.artifactLocation.uri):\(.region.startLine):\(.region.startColumn)"'
+    printf '{"nmae": 1}\n{}\n{"\303\251": 1, "nmae": 2}\n' >a.json
+    printf '\n\n{"nmae": 1}\n' >b.json
+    exits 1 --report=sarif a.json b.json a.json ./b.json "$PWD/a.json"
+    same 'a.json b.json' "$(jq -r '.runs[0].artifacts[].location.uri' out | xargs)"
+    same 'a.json:1:2 a.json:3:2 a.json:3:10 b.json:3:2 a.json:1:2 a.json:3:2 a.json:3:10 b.json:3:2 a.json:1:2 a.json:3:2 a.json:3:10' \
+        "$(jq -r "$places" out | xargs)"
+    # the document after an input that could not be read on
+    printf '{"nmae": 1}\n{"a"\n' >c.json
+    exits 65 --report=sarif c.json b.json
+    same 'c.json:1:2 c.json:2:5 b.json:3:2' "$(jq -r "$places" out | xargs)"
+}
+
+@test "--report=sarif: the findings of a long stream are found in one walk" {
+    require jq
+    seq -f '{"nmae": %.0f}' 40000 >many.json
+    local start=$SECONDS
+    exits 1 --report=sarif many.json
+    [ $((SECONDS - start)) -le 6 ] || { echo "$((SECONDS - start)) s"; return 1; }
+    same '40000 40000:2' "$(jq -r '.runs[0].results | "\(length) \(.[-1].locations[0].physicalLocation.region | "\(.startLine):\(.startColumn)")"' out)"
+}
+
 # bats test_tags=real
 @test "--report: valid by schemas and validators of others" {
     require_npm
@@ -550,7 +575,8 @@ documents() { # what the reports of the golden files are about
     execdm-validate --report=sarif sub/a.yaml "b c.json" d.yaml e.yaml >few.sarif || [ $? -eq 65 ]
     execdm-validate --report=sarif "$bad"/*.yaml "$bad"/*.json "$unreadable"/*.yaml >all.sarif || [ $? -eq 65 ]
     execdm-validate --report=sarif d.yaml >none.sarif
-    node "$ajv" sarif few.sarif all.sarif none.sarif
+    execdm-validate --report=sarif sub/a.yaml d.yaml sub/a.yaml >twice.sarif || [ $? -eq 1 ]
+    node "$ajv" sarif few.sarif all.sarif none.sarif twice.sarif
     sed 's/"level":"error"/"level":"fatal"/' few.sarif >wrong.sarif
     run ! node "$ajv" sarif wrong.sarif
     execdm-validate --report=json sub/a.yaml "b c.json" d.yaml e.yaml >few.json || [ $? -eq 65 ]

@@ -74,24 +74,15 @@ static json_t *placed(const struct finding *f)
     return object;
 }
 
-/* The names of the files there were, each once. */
-static void add_artifact(struct report *r, const char *file)
-{
-    json_t *artifact = sarif_artifact(file);
-    size_t n = json_array_size(r->documents);
-    if (n == 0 || !json_equal(json_array_get(r->documents, n - 1), artifact))
-        json_array_append(r->documents, artifact);
-    json_decref(artifact);
-}
-
 static void gather(struct report *r, const char *file, size_t index, const char *kind,
                    const struct findings *findings, const struct input *in)
 {
     own(str_fini) char *name = prog_utf8(file);
     json_t *list = json_array();
-    struct sarif_walk walk = {0};
+    if (index == 0) /* of another input */
+        r->walk = (struct sarif_walk){0};
     if (!r->documents)
-        r->documents = json_array();
+        r->documents = r->form == REPORT_SARIF ? json_object() : json_array();
     if (!r->results)
         r->results = json_array();
     for (size_t i = 0; i < findings->n; i++) {
@@ -100,13 +91,13 @@ static void gather(struct report *r, const char *file, size_t index, const char 
             continue;
         r->severities[f->severity]++;
         if (r->form == REPORT_SARIF)
-            json_array_append_new(r->results, sarif_result(f, file, in, &walk));
+            json_array_append_new(r->results, sarif_result(f, file, in, &r->walk));
         else
             json_array_append_new(list, placed(f));
     }
     if (r->form == REPORT_SARIF) {
         json_decref(list);
-        add_artifact(r, file);
+        sarif_artifact(r->documents, file);
         return;
     }
     json_array_append_new(r->documents, json_pack("{s:s,s:I,s:s*,s:b,s:o}", "file", name, "index",

@@ -9,13 +9,22 @@
 
 enum report_form { REPORT_TEXT, REPORT_JSON, REPORT_SARIF };
 
+/* How far the bytes of an input were counted in SARIF's columns. Begins as {0} with each input. */
+struct sarif_walk {
+    const char *line; /* where the line begins */
+    unsigned number;
+    size_t length, bytes; /* of the line; counted so far */
+    unsigned units, end;  /* of what was counted; of the whole line */
+};
+
 /* Begins as {.form = ...}; ended by report_fini. As text each finding is said on standard error at
  * once; the other forms are gathered and printed at the end. */
 struct report {
     enum report_form form;
-    json_t *documents;                     /* JSON: one row each. SARIF: the artifacts */
-    json_t *results;                       /* SARIF */
-    size_t valid, invalid, unreadable;     /* documents */
+    json_t *documents;                 /* JSON: one row each. SARIF: the artifacts, by their URIs */
+    json_t *results;                   /* SARIF */
+    struct sarif_walk walk;            /* SARIF: through the input at hand */
+    size_t valid, invalid, unreadable; /* documents */
     size_t severities[FINDING_NOTICE + 1]; /* findings */
     bool strict; /* anything told is as bad as an error, for the exit code */
     bool told;   /* something was, be it a notice */
@@ -23,8 +32,8 @@ struct report {
 
 /* -1 when there is no such form; NULL is text. */
 int report_form_parse(const char *name, enum report_form *form);
-/* What was found in the index-th document of an input; kind as kind_name says it. With -q only
- * errors are kept. */
+/* What was found in the index-th document of an input, told from its first one on; kind as
+ * kind_name says it. With -q only errors are kept. */
 void report_document(struct report *r, const struct input *in, size_t index, const char *kind,
                      struct findings *findings);
 /* An input that could not be opened or read on (CODE_DATA); in is {0} or as it then was. */
@@ -45,17 +54,12 @@ char *report_base(const char *path);
 
 /* sarif.c */
 
-/* How far the bytes of an input were counted in SARIF's columns. Begins as {0} with each input. */
-struct sarif_walk {
-    const char *line; /* where the line begins */
-    unsigned number;
-    size_t length, bytes; /* of the line; counted so far */
-    unsigned units, end;  /* of what was counted; of the whole line */
-};
 /* What SARIF calls a result. in may be NULL where its bytes are not at hand. */
 json_t *sarif_result(const struct finding *f, const char *file, const struct input *in,
                      struct sarif_walk *walk);
-json_t *sarif_artifact(const char *file);
+/* Into an object of artifacts by their URIs: a file is one of them, however often it is named
+ * (3.14.15). */
+void sarif_artifact(json_t *artifacts, const char *file);
 /* The whole log; borrows what it is given. */
 json_t *sarif_log(json_t *artifacts, json_t *results, enum code code);
 

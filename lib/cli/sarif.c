@@ -85,10 +85,10 @@ static json_t *region(const struct finding *f, const struct input *in, struct sa
                      (json_int_t)w->end + 1);
 }
 
-json_t *sarif_artifact(const char *file)
+void sarif_artifact(json_t *artifacts, const char *file)
 {
     own(str_fini) char *uri = artifact_uri(file);
-    return json_pack("{s:{s:s}}", "location", "uri", uri);
+    json_object_set_new(artifacts, uri, json_pack("{s:{s:s}}", "location", "uri", uri));
 }
 
 json_t *sarif_result(const struct finding *f, const char *file, const struct input *in,
@@ -120,14 +120,17 @@ static json_t *rule_json(const struct rule *rule)
 
 json_t *sarif_log(json_t *artifacts, json_t *results, enum code code)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *files = json_array(), *file;
+    const char *uri;
     for (const struct rule *rule = rule_rows; rule->id; rule++)
         json_array_append_new(list, rule_json(rule));
+    json_object_foreach (artifacts, uri, file)
+        json_array_append(files, file);
     json_t *driver = json_pack("{s:s,s:s,s:o}", "name", "execdm-validate", "semanticVersion",
                                PACKAGE_VERSION, "rules", list);
-    json_t *run = json_pack("{s:{s:o},s:s,s:[{s:b,s:i}],s:O,s:O}", "tool", "driver", driver,
+    json_t *run = json_pack("{s:{s:o},s:s,s:[{s:b,s:i}],s:o,s:O}", "tool", "driver", driver,
                             "columnKind", "utf16CodeUnits", "invocations", "executionSuccessful", 1,
-                            "exitCode", (int)code, "artifacts", artifacts, "results", results);
+                            "exitCode", (int)code, "artifacts", files, "results", results);
     return json_pack("{s:s,s:s,s:[o]}", "$schema", "https://json.schemastore.org/sarif-2.1.0.json",
                      "version", "2.1.0", "runs", run);
 }

@@ -238,20 +238,21 @@
     <xsl:text>, "type": "object"</xsl:text>
     <xsl:choose>
       <xsl:when test="$binding/class[@ref = $id]/@union">
-        <xsl:text>, "anyOf": [</xsl:text>
         <xsl:variable name="members">
           <xsl:call-template name="members"><xsl:with-param name="id" select="$id"/></xsl:call-template>
         </xsl:variable>
-        <xsl:for-each select="exsl:node-set($members)/m">
-          <xsl:if test="position() > 1">, </xsl:if>
-          <xsl:text>{</xsl:text>
-          <xsl:call-template name="ref">
-            <xsl:with-param name="id" select="string(@id)"/>
-            <xsl:with-param name="here" select="$here"/>
-          </xsl:call-template>
-          <xsl:text>}</xsl:text>
-        </xsl:for-each>
-        <xsl:text>]</xsl:text>
+        <xsl:variable name="ids" select="exsl:node-set($members)/m/@id"/>
+        <xsl:variable name="told" select="$binding/class[@ref = $ids and normalize-space()]"/>
+        <xsl:variable name="rest" select="$ids[not(. = $told/@ref)]"/>
+        <xsl:if test="count($rest) != 1">
+          <xsl:message terminate="yes">of the members of <xsl:value-of select="$id"/> all but one need a text in the binding</xsl:message>
+        </xsl:if>
+        <xsl:text>, </xsl:text>
+        <xsl:call-template name="first-of">
+          <xsl:with-param name="rows" select="$told"/>
+          <xsl:with-param name="rest" select="string($rest)"/>
+          <xsl:with-param name="here" select="$here"/>
+        </xsl:call-template>
       </xsl:when>
       <xsl:otherwise>
         <xsl:call-template name="properties">
@@ -262,6 +263,35 @@
     </xsl:choose>
     <xsl:if test="$form = 'strict'">, "patternProperties": {"^x-": true}</xsl:if>
     <xsl:if test="$form = 'strict' or $form = 'closed'">, "additionalProperties": false</xsl:if>
+  </xsl:template>
+
+  <!-- The inside of a schema: the first class whose row's text holds, else the rest. -->
+  <xsl:template name="first-of">
+    <xsl:param name="rows"/>
+    <xsl:param name="rest"/>
+    <xsl:param name="here"/>
+    <xsl:choose>
+      <xsl:when test="$rows">
+        <xsl:value-of select="concat('&quot;if&quot;: {', normalize-space($rows[1]), '}, &quot;then&quot;: {')"/>
+        <xsl:call-template name="ref">
+          <xsl:with-param name="id" select="string($rows[1]/@ref)"/>
+          <xsl:with-param name="here" select="$here"/>
+        </xsl:call-template>
+        <xsl:text>}, "else": {</xsl:text>
+        <xsl:call-template name="first-of">
+          <xsl:with-param name="rows" select="$rows[position() > 1]"/>
+          <xsl:with-param name="rest" select="$rest"/>
+          <xsl:with-param name="here" select="$here"/>
+        </xsl:call-template>
+        <xsl:text>}</xsl:text>
+      </xsl:when>
+      <xsl:otherwise>
+        <xsl:call-template name="ref">
+          <xsl:with-param name="id" select="$rest"/>
+          <xsl:with-param name="here" select="$here"/>
+        </xsl:call-template>
+      </xsl:otherwise>
+    </xsl:choose>
   </xsl:template>
 
   <!-- The classes a union stands for. -->
