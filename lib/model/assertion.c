@@ -183,6 +183,8 @@ static bool kw_pattern(struct run *r, const struct step *step, json_t *v, struct
     if (r->findings) {
         own(str_fini) char *got = value_shown(v);
         const char *about = json_text(step->schema->json, "description");
+        if (!about)
+            about = json_text(step->schema->json, "title");
         keyword_complain(r, step, "bad-form", "%s: expected %s%s, got %s", keyword_about(r),
                          about ? "" : "what matches ",
                          about ? about : json_string_value(step->value), got);
