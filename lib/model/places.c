@@ -185,14 +185,15 @@ static bool begins_empty(const struct ruling *r, const json_t *storage)
 {
     const struct storage_row *row = storage_row(storage);
     const char *lifecycle = json_text(json_object_get(storage, "spec"), "lifecycle");
-    return rules_known(r, storage) && ((row && row->empty) || str_same(lifecycle, "managed"));
+    return !typed_foreign(r->model, storage) &&
+           ((row && row->empty) || str_same(lifecycle, "managed"));
 }
 
 /* A checksum says which bytes there are, and unpack that they are an archive's: what the program
  * writes would be neither. */
 static const char *fixed_by(const struct ruling *r, const json_t *storage)
 {
-    const json_t *spec = rules_known(r, storage) ? json_object_get(storage, "spec") : NULL;
+    const json_t *spec = typed_foreign(r->model, storage) ? NULL : json_object_get(storage, "spec");
     return json_object_get(spec, "checksum")               ? "checksum"
            : json_is_true(json_object_get(spec, "unpack")) ? "unpack"
                                                            : NULL;
@@ -291,7 +292,7 @@ static void visit_places(void *context, json_t *item, const char *area, struct p
     static const char *const keys[] = {"location", "endpoint", "notebook", "program",
                                        "requirements"};
     struct ruling *r = context;
-    json_t *spec = rules_known(r, item) ? json_object_get(item, "spec") : NULL, *value;
+    json_t *spec = typed_foreign(r->model, item) ? NULL : json_object_get(item, "spec"), *value;
     const char *key;
     json_object_foreach (spec, key, value)
         for (size_t i = 0; i < COUNT(keys); i++) {
