@@ -282,7 +282,8 @@ static void check_place(struct ruling *r, const json_t *item, const char *area, 
     check_host(r, url, at);
     if (str_same(area, "storage") && str_same(key, "location"))
         check_scheme(r, item, url, at);
-    if (str_same(area, "executable") && str_begins(url, "file:") && url[strlen(url) - 1] == '/')
+    if (str_same(area, "executable") && typed_own(r->model, item) && str_begins(url, "file:") &&
+        url[strlen(url) - 1] == '/')
         rules_break(r, "not-a-file", at, "%s is the directory %s, expected a file", key, url);
 }
 

@@ -71,7 +71,8 @@ static void check_amount(struct ruling *r, const json_t *v, const char *pointer,
     const char *why;
     bool is_max = !str_begins(key, "min") && !str_same(key, "size");
     bool counts = parse(v, false, &down, &why) == 0;
-    if (json_is_string(v) && !counts) /* in a site's type the word may mean another thing */
+    /* In a site's type the word may mean another thing. */
+    if (!counts && (!json_is_number(v) || json_number_value(v) < 0))
         return;
     const bool uncounted = !counts || parse(v, true, &up, &why) < 0;
     if (!uncounted && !(is_max && down == 0))
@@ -245,18 +246,26 @@ static bool check_marker(struct ruling *r, const char *s, const char *pointer)
     return false;
 }
 
+/* At most 20 are told of one template: more would say nothing new. */
+static void check_markers(struct ruling *r, const char *s, const char *pointer)
+{
+    int left = 20;
+    while (s && left > 0 && (s = strstr(s, "{{"))) {
+        s += 2;
+        left -= !check_marker(r, s, pointer);
+    }
+}
+
 static void rule_markers(struct ruling *r)
 {
+    static const char *const templates[] = {"subject", "content"};
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(r->doc, "callouts"), i, item) {
         const json_t *spec = typed_own(r->model, item) ? json_object_get(item, "spec") : NULL;
-        const char *s = json_text(spec, "content");
-        own(str_fini) char *at = str_print("/callouts/%zu/spec/content", i);
-        int left = 20; /* findings; more would tell nothing new */
-        while (s && left > 0 && (s = strstr(s, "{{"))) {
-            s += 2;
-            left -= !check_marker(r, s, at);
+        for (size_t k = 0; k < COUNT(templates); k++) {
+            own(str_fini) char *at = str_print("/callouts/%zu/spec/%s", i, templates[k]);
+            check_markers(r, json_text(spec, templates[k]), at);
         }
     }
 }
