@@ -212,6 +212,63 @@ END
     says 'unknown-type'
 }
 
+# site_type AREA NAME SCHEMA: https://example.org/types/NAME
+site_type() {
+    mkdir -p "$EXECDM_CONFIG/types.d/$1"
+    echo "{\"\$id\": \"https://example.org/types/$2\", \"title\": \"$2\", $3}" \
+        >"$EXECDM_CONFIG/types.d/$1/$2.json"
+}
+
+@test "types.d: the forms and rules of the draft's types are not for those of a site" {
+    local type=https://example.org/types t
+    site_type webservice chat '"type": "object"'
+    site_type compute farm '"type": "object"'
+    site_type executable folder '"type": "object"'
+    # conditions without name, value and action, and of other sorts
+    t='triggers: [{type: '$type'/chat, spec: {conditions: %s}}]\n'
+    for conditions in '[{action: start}, {value: a, action: cancel}]' '[{name: a}, {name: a}]' '[1, [], a]' \
+        '{a: 1}' '[{name: a, value: 5, action: start}, {name: a, value: 5, action: cancel}]' \
+        '[{name: a, value: "A, B", action: start}, {name: a, value: "A, B", action: cancel}]'; do
+        # shellcheck disable=SC2059
+        printf "$t" "$conditions" >t.yaml
+        exits 0 t.yaml
+        [ ! -s err ]
+    done
+    [ "$(cat out)" = '{"triggers":[{"type":"'$type'/chat","spec":{"conditions":[{"name":"a","value":"A, B","action":"start"},{"name":"a","value":"A, B","action":"cancel"}]}}]}' ]
+    # statuses and markers
+    t='{"callouts":[{"type":"'$type'/chat","spec":{"triggers":[{"status":"RUNNING, DONE"}],"content":"{{user.name}} {{"}}]}'
+    echo "$t" >t.json
+    exits 0 t.json
+    [ ! -s err ]
+    [ "$(cat out)" = "$t" ]
+    # volumes within spec, and words that mean something else
+    t='{"resources":{"compute":[{"name":"c","type":"'$type'/farm","spec":{"volumes":[1],"size":{"a":1},"memory":true,"cores":[],"extras":5}}]}}'
+    echo "$t" >t.json
+    exits 0 t.json
+    [ ! -s err ]
+    [ "$(cat out)" = "$t" ]
+    t='{"executable":{"type":"'$type'/folder","spec":{"location":"file:///a/","program":5}}}'
+    echo "$t" >t.json
+    exits 0 t.json
+    [ ! -s err ]
+    [ "$(cat out)" = "$t" ]
+    # what every type has in common holds for them, too
+    echo '{"resources":{"compute":[{"type":"'$type'/farm","spec":{"mincores":2,"maxcores":1}}]}}' >t.json
+    exits 1 t.json
+    says '/resources/compute/0/spec/mincores: mincores is 2, must not exceed maxcores 1'
+}
+
+@test "canonical form: a thing given twice is told as that, a month is one" {
+    printf 'resources: {compute: [{mincores: 1, spec: {mincores: 2}}]}\n' >t.yaml
+    exits 1 t.yaml
+    says '/resources/compute/0/mincores: mincores: given twice, here and in spec; leave one of them out [unknown-key]'
+    [ "$(wc -l <err)" -eq 1 ]
+    printf 'datetime: [{minduration: P1M}, {minduration: P2M}]\n' >t.yaml
+    exits 0 t.yaml
+    says '"P1M" is 1 month, minutes are written like PT1M'
+    says '"P2M" is 2 months, minutes are written like PT2M'
+}
+
 @test "types.d: what is wrong there is 78, with its file" {
     encabulating
     local file=$EXECDM_CONFIG/types.d/executable/encabulation.json

@@ -19,29 +19,16 @@ static void notice(struct findings *f, const char *pointer, const char *fmt, ...
     finding_add(f, FINDING_NOTICE, "sloppy-form", pointer, "%s", text);
 }
 
-void moves_add(struct moves *moves, const char *to, const char *from)
-{
-    moves->list = mem_grow(moves->list, moves->n + 1, sizeof(*moves->list));
-    moves->list[moves->n++] = (struct move_row){str_new(to), str_new(from)};
-}
-
-/* null stands for "not given" (the draft's own offer-002). What belongs to a type nobody here knows
- * is carried untouched (EP-07). */
-static bool is_foreign(const struct model *m, const json_t *item)
-{
-    const char *type = json_text(item, "type");
-    return type && !type_uri(m, type);
-}
-
 static bool is_null(const json_t *v)
 {
     return json_is_null(v);
 }
 
+/* null stands for "not given" (the draft's own offer-002). */
 static void drop_nulls(const struct model *m, json_t *v, struct pointer *at,
                        struct findings *findings)
 {
-    bool foreign = is_foreign(m, v);
+    bool foreign = typed_foreign(m, v);
     size_t i;
     const char *key;
     json_t *item;
@@ -75,6 +62,16 @@ static bool is_spec_key(const char *key)
     return false;
 }
 
+/* Two spellings of one thing, of which none can be preferred; the one at `key` goes, being told. */
+static void refuse_twice(json_t *object, const char *key, const char *pointer, const char *other,
+                         struct findings *findings)
+{
+    finding_hint(finding_add(findings, FINDING_ERROR, "unknown-key", pointer,
+                             "%s: given twice, here and %s", key, other),
+                 "leave one of them out");
+    json_object_del(object, key);
+}
+
 /* A bare {mincores: 2} gets its spec (EP-6B). */
 static void canon_bare_spec(json_t *item, const char *pointer, struct moves *moves,
                             struct findings *findings)
@@ -84,14 +81,18 @@ static void canon_bare_spec(json_t *item, const char *pointer, struct moves *mov
     void *next;
     json_object_foreach_safe (item, next, key, value) {
         json_t *spec = json_object_get(item, "spec");
-        if (!is_spec_key(key) || json_object_get(spec, key)) /* twice: an unknown key */
+        if (!is_spec_key(key) || (spec && !json_is_object(spec)))
             continue;
+        own(str_fini) char *to = str_print("%s/spec/%s", pointer, key);
+        own(str_fini) char *from = str_print("%s/%s", pointer, key);
+        if (json_object_get(spec, key)) {
+            refuse_twice(item, key, from, "in spec", findings);
+            continue;
+        }
         if (!spec) {
             spec = json_object();
             json_object_set_new(item, "spec", spec);
         }
-        own(str_fini) char *to = str_print("%s/spec/%s", pointer, key);
-        own(str_fini) char *from = str_print("%s/%s", pointer, key);
         notice(findings, from, "%s: read as part of spec (Planner 2.2.2)", key);
         moves_add(moves, to, from);
         json_object_set(spec, key, value);
@@ -107,8 +108,10 @@ static void canon_volumes(const struct model *m, json_t *item, const char *point
     json_t *spec = json_object_get(item, "spec");
     json_t *inner = json_object_get(spec, "volumes");
     own(str_fini) char *place = str_print("%s/volumes", pointer);
-    if (inner && !json_object_get(item, "volumes") && !is_foreign(m, item)) {
-        own(str_fini) char *from = str_print("%s/spec/volumes", pointer);
+    own(str_fini) char *from = str_print("%s/spec/volumes", pointer);
+    if (inner && typed_own(m, item) && json_object_get(item, "volumes")) {
+        refuse_twice(spec, "volumes", from, "beside spec", findings);
+    } else if (inner && typed_own(m, item)) {
         notice(findings, from, "volumes: read as standing beside spec (Planner 2.2.3)");
         moves_add(moves, place, from);
         json_object_set(item, "volumes", inner);
@@ -151,7 +154,7 @@ static void canon_compute(const struct model *m, json_t *doc, struct moves *move
         own(str_fini) char *pointer = str_print("/resources/compute/%zu", i);
         if (!json_is_object(item))
             continue;
-        if (!is_foreign(m, item))
+        if (!typed_foreign(m, item))
             canon_bare_spec(item, pointer, moves, findings);
         canon_volumes(m, item, pointer, moves, findings);
         if (!json_object_get(item, "type"))
@@ -163,20 +166,48 @@ static void canon_compute(const struct model *m, json_t *doc, struct moves *move
     }
 }
 
-/* "A, B" is the list A,B; `status` in a callout is `state` (EP-71, EP-80). */
+/* "A, B" is the list A,B: no blanks around its items. */
 static void canon_list(json_t *object, const char *key, const char *pointer,
                        struct findings *findings)
 {
+    static const char blanks[] = " \t";
     const char *text = json_text(object, key);
-    if (!text || !strpbrk(text, " \t"))
+    if (!text || !strpbrk(text, blanks))
         return;
     own(buf_fini) struct buf b = {0};
-    for (; *text; text++)
-        if (*text != ' ' && *text != '\t')
-            buf_char(&b, *text);
-    const char *list = b.bytes ? b.bytes : "";
-    notice(findings, pointer, "\"%s\" is read as %s", json_text(object, key), list);
-    json_object_set_new(object, key, json_string(list));
+    for (const char *p = text;; p++) {
+        p += strspn(p, blanks);
+        const size_t whole = strcspn(p, ",");
+        size_t n = whole;
+        while (n && strchr(blanks, p[n - 1]))
+            n--;
+        buf_add(&b, p, n);
+        p += whole;
+        if (*p == '\0')
+            break;
+        buf_char(&b, ',');
+    }
+    if (str_same(text, b.bytes))
+        return;
+    notice(findings, pointer, "\"%s\" is read as %s", text, b.bytes);
+    json_object_set_new(object, key, json_string(b.bytes));
+}
+
+/* `status` in a callout is `state` (EP-71, EP-80). */
+static void canon_state(json_t *row, const char *at, struct moves *moves, struct findings *findings)
+{
+    own(str_fini) char *from = str_print("%s/status", at);
+    own(str_fini) char *to = str_print("%s/state", at);
+    json_t *status = json_object_get(row, "status");
+    if (status && json_object_get(row, "state")) {
+        refuse_twice(row, "status", from, "as state", findings);
+    } else if (status) {
+        notice(findings, from, "status: read as state (Planner 2.5.2)");
+        moves_add(moves, to, from);
+        json_object_set(row, "state", status);
+        json_object_del(row, "status");
+    }
+    canon_list(row, "state", to, findings);
 }
 
 static void canon_signals(const struct model *m, json_t *doc, struct moves *moves,
@@ -186,24 +217,16 @@ static void canon_signals(const struct model *m, json_t *doc, struct moves *move
     json_t *item, *row;
     json_array_foreach (json_object_get(doc, "triggers"), i, item) {
         json_t *conditions = json_object_get(json_object_get(item, "spec"), "conditions");
-        json_array_foreach (is_foreign(m, item) ? NULL : conditions, k, row) {
+        json_array_foreach (typed_own(m, item) ? conditions : NULL, k, row) {
             own(str_fini) char *at = str_print("/triggers/%zu/spec/conditions/%zu/value", i, k);
             canon_list(row, "value", at, findings);
         }
     }
     json_array_foreach (json_object_get(doc, "callouts"), i, item) {
         json_t *triggers = json_object_get(json_object_get(item, "spec"), "triggers");
-        json_array_foreach (is_foreign(m, item) ? NULL : triggers, k, row) {
-            own(str_fini) char *from = str_print("/callouts/%zu/spec/triggers/%zu/status", i, k);
-            own(str_fini) char *to = str_print("/callouts/%zu/spec/triggers/%zu/state", i, k);
-            json_t *status = json_object_get(row, "status");
-            if (status && !json_object_get(row, "state")) {
-                notice(findings, from, "status: read as state (Planner 2.5.2)");
-                moves_add(moves, to, from);
-                json_object_set(row, "state", status);
-                json_object_del(row, "status");
-            }
-            canon_list(row, "state", to, findings);
+        json_array_foreach (typed_own(m, item) ? triggers : NULL, k, row) {
+            own(str_fini) char *at = str_print("/callouts/%zu/spec/triggers/%zu", i, k);
+            canon_state(row, at, moves, findings);
         }
     }
 }
@@ -389,8 +412,8 @@ static void notice_months(struct canon *f, const char *s)
     const char *why;
     if (duration_parse(s, &d, NULL, &why) == 0 && d.months % 12)
         finding_add(f->findings, FINDING_NOTICE, "month-not-minute", f->at->text,
-                    "\"%s\" is %" PRId64 " months, minutes are written like PT%" PRId64 "M", s,
-                    d.months, d.months % 12);
+                    "\"%s\" is %" PRId64 " month%s, minutes are written like PT%" PRId64 "M", s,
+                    d.months, d.months == 1 ? "" : "s", d.months % 12);
 }
 
 void canon_format(void *context, const char *format, json_t *string, struct pointer *at)

@@ -61,6 +61,19 @@ char *kind_list(void)
     return buf_take(&b);
 }
 
+bool typed_foreign(const struct model *m, const json_t *item)
+{
+    const char *type = json_text(item, "type");
+    return type && !type_uri(m, type);
+}
+
+bool typed_own(const struct model *m, const json_t *item)
+{
+    const char *type = json_text(item, "type");
+    const json_t *row = json_object_get(m->types, type);
+    return !type || (row && !json_is_true(json_object_get(row, "site")));
+}
+
 static void visit_list(const struct model *m, json_t *list, const char *area, struct pointer *at,
                        typed_visit *visit, void *context)
 {
@@ -155,20 +168,63 @@ static void check_type(void *context, json_t *item, const char *area, struct poi
     pointer_up(at, up);
 }
 
-/* Findings speak of the document as written: undo the moves of the canonical form. */
+void moves_add(struct moves *moves, const char *to, const char *from)
+{
+    if (!moves->last)
+        moves->last = json_object();
+    const size_t before = (size_t)json_int(moves->last, to, 0);
+    moves->list = mem_grow(moves->list, moves->n + 1, sizeof(*moves->list));
+    moves->list[moves->n++] = (struct move_row){str_new(from), before};
+    json_object_set_new_nocheck(moves->last, to, json_integer((json_int_t)moves->n));
+}
+
+/* One more than the index of the last of the first `n` moves that is of this place or of what it
+ * lies in, with the length of that; 0: none. */
+static size_t move_of(const struct moves *moves, size_t n, const char *pointer, size_t *len)
+{
+    own(str_fini) char *place = str_new(pointer);
+    size_t found = 0;
+    for (char *end = place + strlen(place); end; end = strrchr(place, '/')) {
+        *end = '\0';
+        size_t k = (size_t)json_int(moves->last, place, 0);
+        while (k > n)
+            k = moves->list[k - 1].before;
+        if (k <= found)
+            continue;
+        found = k;
+        *len = (size_t)(end - place);
+    }
+    return found;
+}
+
+char *moves_origin(const struct moves *moves, const char *pointer)
+{
+    char *origin = str_new(pointer);
+    size_t len = 0;
+    for (size_t k = moves->n; (k = move_of(moves, k, origin, &len)) > 0; k--) {
+        char *better = str_print("%s%s", moves->list[k - 1].from, origin + len);
+        free(origin);
+        origin = better;
+    }
+    return origin;
+}
+
+void moves_fini(struct moves *moves)
+{
+    for (size_t i = 0; i < moves->n; i++)
+        free(moves->list[i].from);
+    free(moves->list);
+    json_decref(moves->last);
+    *moves = (struct moves){0};
+}
+
+/* Findings speak of the document as written. */
 static void original_pointers(struct findings *findings, const struct moves *moves)
 {
-    for (size_t i = 0; i < findings->n; i++) {
-        char **pointer = &findings->list[i].pointer;
-        for (size_t k = moves->n; k-- > 0;) {
-            const struct move_row *m = &moves->list[k];
-            size_t n = strlen(m->to);
-            if (strncmp(*pointer, m->to, n) != 0 || ((*pointer)[n] && (*pointer)[n] != '/'))
-                continue;
-            char *better = str_print("%s%s", m->from, *pointer + n);
-            free(*pointer);
-            *pointer = better;
-        }
+    for (size_t i = 0; moves->n && i < findings->n; i++) {
+        char *origin = moves_origin(moves, findings->list[i].pointer);
+        free(findings->list[i].pointer);
+        findings->list[i].pointer = origin;
     }
 }
 
@@ -220,16 +276,11 @@ int check_document(struct model *m, enum kind kind, json_t *doc, const char *bas
                    struct findings *findings, struct err *err)
 {
     struct check_context c = {m, {base, findings, NULL}, findings, err, false};
-    struct moves moves = {0};
+    own(moves_fini) struct moves moves = {0};
     bool readable = !broker_is(doc) || broker_import(kind, doc, &moves, findings);
     if (readable && kinds[kind].canon)
         kinds[kind].canon(m, doc, &moves, findings);
     int rc = readable ? check_body(&c, kind, doc) : 0;
     original_pointers(findings, &moves);
-    for (size_t i = 0; i < moves.n; i++) {
-        free(moves.list[i].to);
-        free(moves.list[i].from);
-    }
-    free(moves.list);
     return rc;
 }

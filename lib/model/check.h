@@ -39,15 +39,25 @@ int check_document(struct model *m, enum kind kind, json_t *doc, const char *bas
 
 /* Where the pieces meet; each is used by check_document only. */
 
-/* A move made by the canonical form: what stands at `to` was written at `from`. */
+/* Moves made by the canonical form: what stands at `to` was written at `from`. */
 struct move_row {
-    char *to, *from;
+    char *from;
+    size_t before; /* one more than the index of the last move to the same place; 0: none */
 };
 struct moves {
     struct move_row *list;
     size_t n;
+    json_t *last; /* to -> one more than the index of the last move there */
 };
 void moves_add(struct moves *moves, const char *to, const char *from);
+/* Where it was written: undoes the moves, the last one first. The caller frees. */
+char *moves_origin(const struct moves *moves, const char *pointer);
+void moves_fini(struct moves *moves);
+/* What belongs to a type nobody here knows is carried untouched, whatever it says (EP-07). */
+bool typed_foreign(const struct model *m, const json_t *item);
+/* Is its type of the catalogue (or not given)? What a site's type means is said by its schema only:
+ * the forms and the rules of the draft's types are not for it. */
+bool typed_own(const struct model *m, const json_t *item);
 void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct findings *findings);
 /* Of a platform: one spelling of every type. */
 void canon_platform(const struct model *m, json_t *doc, struct moves *moves,

@@ -88,10 +88,19 @@ static bool lies_in(const char *inner, const char *outer)
     return strncmp(inner, outer, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
 }
 
-static void overlap(struct ruling *r, const json_t *volumes, size_t a, size_t b, bool same,
-                    const char *pointer)
+/* A volume among the others of its compute resource. */
+struct mount {
+    size_t index;
+    char *path;                /* without slashes at its end */
+    const struct mount *same;  /* the first one of the same path, but this one */
+    const struct mount *outer; /* the first one of the next path that it lies in */
+};
+
+static void overlap(struct ruling *r, const json_t *volumes, const struct mount *a,
+                    const struct mount *b, bool same, const char *pointer)
 {
-    const size_t late = a > b ? a : b, early = a > b ? b : a;
+    const size_t late = a->index > b->index ? a->index : b->index;
+    const size_t early = a->index > b->index ? b->index : a->index;
     own(str_fini) char *at = str_print("%s/%zu/path", pointer, late);
     rules_break(r, "mount-overlap", at,
                 same ? "%s and %s are the same place, each volume needs its own (Planner 2.2.3)"
@@ -109,29 +118,60 @@ static char *plain_path(const json_t *volume)
     return path;
 }
 
-/* Each path is looked for among the others, and so is each that it lies in. */
+/* What lies in a path comes right behind it, and the same path in the order of the document. */
+static int by_path(const void *a, const void *b)
+{
+    const struct mount *one = *(struct mount *const *)a, *two = *(struct mount *const *)b;
+    const unsigned char *p = (const unsigned char *)one->path;
+    const unsigned char *q = (const unsigned char *)two->path;
+    for (; *p && *p == *q; p++, q++)
+        ;
+    if (*p == *q)
+        return one->index < two->index ? -1 : one->index > two->index;
+    return (*p == '/' ? 1 : *p ? *p + 1 : 0) - (*q == '/' ? 1 : *q ? *q + 1 : 0);
+}
+
+/* Finds `same` and `outer` of all. */
+static void nest_mounts(struct mount *mounts, size_t n)
+{
+    struct mount **sorted = mem_new(n * sizeof(struct mount *));
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &mounts[i];
+    qsort(sorted, n, sizeof(struct mount *), by_path);
+    for (size_t i = 1; i < n; i++) {
+        struct mount *m = sorted[i];
+        const struct mount *before = sorted[i - 1]->same ? sorted[i - 1]->same : sorted[i - 1];
+        if (str_same(m->path, before->path)) {
+            m->same = before;
+            m->outer = before->outer;
+            continue;
+        }
+        while (before && !lies_in(m->path, before->path))
+            before = before->outer;
+        m->outer = before;
+    }
+    free(sorted);
+}
+
 static void check_mounts(struct ruling *r, const json_t *volumes, const char *pointer)
 {
-    own(json_fini) json_t *paths = json_object(); /* -> index of the first volume there */
-    for (size_t i = 0; i < json_array_size(volumes); i++) {
-        own(str_fini) char *path = plain_path(json_array_get(volumes, i));
-        const json_t *other = json_object_get(paths, path);
-        if (other)
-            overlap(r, volumes, i, (size_t)json_integer_value(other), true, pointer);
-        else
-            json_object_set_new(paths, path, json_integer((json_int_t)i));
+    const size_t n = json_array_size(volumes);
+    struct mount *mounts = mem_new(n * sizeof(*mounts));
+    for (size_t i = 0; i < n; i++)
+        mounts[i] = (struct mount){.index = i, .path = plain_path(json_array_get(volumes, i))};
+    nest_mounts(mounts, n);
+    for (size_t i = 0; i < n; i++)
+        if (mounts[i].same)
+            overlap(r, volumes, &mounts[i], mounts[i].same, true, pointer);
+    for (size_t i = 0; i < n; i++) {
+        const bool writable = is_writable(json_array_get(volumes, i));
+        for (const struct mount *m = mounts[i].outer; m; m = m->outer)
+            if (is_writable(json_array_get(volumes, m->index)) != writable)
+                overlap(r, volumes, &mounts[i], m, false, pointer);
     }
-    for (size_t i = 0; i < json_array_size(volumes); i++) {
-        const json_t *volume = json_array_get(volumes, i);
-        own(str_fini) char *path = plain_path(volume);
-        for (char *slash; (slash = strrchr(path, '/')) && slash > path;) {
-            *slash = '\0';
-            const json_t *outer = json_object_get(paths, path);
-            const size_t k = (size_t)json_integer_value(outer);
-            if (outer && is_writable(json_array_get(volumes, k)) != is_writable(volume))
-                overlap(r, volumes, i, k, false, pointer);
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        free(mounts[i].path);
+    free(mounts);
 }
 
 /* Mounts that would hide what every job has. */
@@ -185,14 +225,15 @@ static bool begins_empty(const struct ruling *r, const json_t *storage)
 {
     const struct storage_row *row = storage_row(storage);
     const char *lifecycle = json_text(json_object_get(storage, "spec"), "lifecycle");
-    return rules_known(r, storage) && ((row && row->empty) || str_same(lifecycle, "managed"));
+    return !typed_foreign(r->model, storage) &&
+           ((row && row->empty) || str_same(lifecycle, "managed"));
 }
 
 /* A checksum says which bytes there are, and unpack that they are an archive's: what the program
  * writes would be neither. */
 static const char *fixed_by(const struct ruling *r, const json_t *storage)
 {
-    const json_t *spec = rules_known(r, storage) ? json_object_get(storage, "spec") : NULL;
+    const json_t *spec = typed_foreign(r->model, storage) ? NULL : json_object_get(storage, "spec");
     return json_object_get(spec, "checksum")               ? "checksum"
            : json_is_true(json_object_get(spec, "unpack")) ? "unpack"
                                                            : NULL;
@@ -281,7 +322,8 @@ static void check_place(struct ruling *r, const json_t *item, const char *area, 
     check_host(r, url, at);
     if (str_same(area, "storage") && str_same(key, "location"))
         check_scheme(r, item, url, at);
-    if (str_same(area, "executable") && str_begins(url, "file:") && url[strlen(url) - 1] == '/')
+    if (str_same(area, "executable") && typed_own(r->model, item) && str_begins(url, "file:") &&
+        url[strlen(url) - 1] == '/')
         rules_break(r, "not-a-file", at, "%s is the directory %s, expected a file", key, url);
 }
 
@@ -291,7 +333,7 @@ static void visit_places(void *context, json_t *item, const char *area, struct p
     static const char *const keys[] = {"location", "endpoint", "notebook", "program",
                                        "requirements"};
     struct ruling *r = context;
-    json_t *spec = rules_known(r, item) ? json_object_get(item, "spec") : NULL, *value;
+    json_t *spec = typed_foreign(r->model, item) ? NULL : json_object_get(item, "spec"), *value;
     const char *key;
     json_object_foreach (spec, key, value)
         for (size_t i = 0; i < COUNT(keys); i++) {

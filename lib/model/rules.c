@@ -71,7 +71,8 @@ static void check_amount(struct ruling *r, const json_t *v, const char *pointer,
     const char *why;
     bool is_max = !str_begins(key, "min") && !str_same(key, "size");
     bool counts = parse(v, false, &down, &why) == 0;
-    if (json_is_string(v) && !counts) /* in a site's type the word may mean another thing */
+    /* In a site's type the word may mean another thing. */
+    if (!counts && (!json_is_number(v) || json_number_value(v) < 0))
         return;
     const bool uncounted = !counts || parse(v, true, &up, &why) < 0;
     if (!uncounted && !(is_max && down == 0))
@@ -103,17 +104,11 @@ static void check_amounts(struct ruling *r, json_t *object, const char *pointer)
                 check_amount(r, value, pointer, key, amounts[i].cores);
 }
 
-bool rules_known(const struct ruling *r, const json_t *item)
-{
-    const char *type = json_text(item, "type");
-    return type && type_uri(r->model, type);
-}
-
 static void visit_amounts(void *context, json_t *item, const char *area, struct pointer *at)
 {
     struct ruling *r = context;
     json_t *spec = json_object_get(item, "spec");
-    if (!spec || !rules_known(r, item))
+    if (!spec || typed_foreign(r->model, item))
         return;
     const size_t up = pointer_key(at, "spec");
     check_pairs(r, spec, at->text,
@@ -166,45 +161,47 @@ static void rule_names(struct ruling *r)
         own(str_fini) char *volumes = str_print("/resources/compute/%zu/volumes", i);
         own(str_fini) char *extras = str_print("/resources/compute/%zu/spec/extras", i);
         check_names(r, json_object_get(item, "volumes"), volumes);
-        if (rules_known(r, item))
+        if (!typed_foreign(r->model, item))
             check_names(r, pointer_find(r->doc, extras), extras);
     }
 }
 
-/* One value of a trigger, like COMPLETED, either starts or cancels. */
-static bool share_value(const char *a, const char *b, char **value)
+/* One value of a trigger, like COMPLETED, either starts or cancels. `actions` has what it did
+ * first: value -> action. */
+static void check_condition(struct ruling *r, json_t *actions, const json_t *condition,
+                            const char *pointer)
 {
-    for (const char *p = a; *p; p += *p == ',') {
-        size_t n = strcspn(p, ",");
-        for (const char *q = b; *q; q += *q == ',') {
-            size_t m = strcspn(q, ",");
-            if (n == m && strncmp(p, q, n) == 0) {
-                *value = str_print("%.*s", (int)n, p);
-                return true;
-            }
-            q += m;
+    const char *list = json_text(condition, "value"), *action = json_text(condition, "action");
+    while (list && action && *list) {
+        const size_t n = strcspn(list, ",");
+        own(str_fini) char *value = str_print("%.*s", (int)n, list);
+        const char *before = json_text(actions, value);
+        list += n + (list[n] == ',');
+        if (n && !before) {
+            json_object_set_new(actions, value, json_string(action));
+        } else if (n && !str_same(before, action)) {
+            rules_break(r, "contradicting-conditions", pointer,
+                        "%s: %s both starts and cancels the job, expected one of them (Planner "
+                        "2.5.1)",
+                        json_text(condition, "name"), value);
+            return; /* the others would be told of the same condition */
         }
-        p += n;
     }
-    return false;
 }
 
 static void check_conditions(struct ruling *r, const json_t *list, const char *pointer)
 {
-    for (size_t i = 0; i < json_array_size(list); i++)
-        for (size_t j = 0; j < i; j++) {
-            const json_t *a = json_array_get(list, i), *b = json_array_get(list, j);
-            own(str_fini) char *value = NULL;
-            if (!str_same(json_text(a, "name"), json_text(b, "name")) ||
-                str_same(json_text(a, "action"), json_text(b, "action")) ||
-                !share_value(json_text(a, "value"), json_text(b, "value"), &value))
-                continue;
-            own(str_fini) char *at = str_print("%s/%zu/value", pointer, i);
-            rules_break(r, "contradicting-conditions", at,
-                        "%s: %s both starts and cancels the job, expected one of them (Planner "
-                        "2.5.1)",
-                        json_text(a, "name"), value);
-        }
+    own(json_fini) json_t *names = json_object(); /* -> value -> action */
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *condition = json_array_get(list, i);
+        const char *name = json_text(condition, "name");
+        if (!name)
+            continue;
+        if (!json_object_get(names, name))
+            json_object_set_new(names, name, json_object());
+        own(str_fini) char *at = str_print("%s/%zu/value", pointer, i);
+        check_condition(r, json_object_get(names, name), condition, at);
+    }
 }
 
 static void rule_conditions(struct ruling *r)
@@ -213,37 +210,62 @@ static void rule_conditions(struct ruling *r)
     json_t *item;
     json_array_foreach (json_object_get(r->doc, "triggers"), i, item) {
         own(str_fini) char *at = str_print("/triggers/%zu/spec/conditions", i);
-        if (rules_known(r, item))
+        if (typed_own(r->model, item))
             check_conditions(r, pointer_find(r->doc, at), at);
+    }
+}
+
+/* As much of a marker as a message shows, cut between characters. */
+static size_t shown_length(const char *s, size_t n)
+{
+    const size_t most = 60;
+    if (n <= most)
+        return n;
+    for (n = most; n && ((unsigned char)s[n] & 0xc0) == 0x80; n--)
+        ;
+    return n;
+}
+
+/* The marker that begins at s, behind its {{: is it one of those that are filled in? */
+static bool check_marker(struct ruling *r, const char *s, const char *pointer)
+{
+    static const char *const known[] = {"job.name",        "job.ident",   "job.status", "job.link",
+                                        "system.datetime", "system.date", NULL};
+    const char *end = strstr(s, "}}");
+    const size_t n = end ? (size_t)(end - s) : strcspn(s, "\n"), shown = shown_length(s, n);
+    own(str_fini) char *marker = str_print("%.*s", (int)shown, s);
+    for (size_t k = 0; end && shown == n && known[k]; k++)
+        if (str_same(known[k], marker))
+            return true;
+    struct finding *f =
+        rules_break(r, "unknown-marker", pointer, "{{%s%s%s is no marker%s (Planner 2.5.2)", marker,
+                    shown < n ? "..." : "", end ? "}}" : "", end ? "" : ", expected }} at its end");
+    const char *near = end && shown == n ? near_miss(marker, known) : NULL;
+    if (near)
+        finding_hint(f, "did you mean {{%s}}?", near);
+    return false;
+}
+
+/* At most 20 are told of one template: more would say nothing new. */
+static void check_markers(struct ruling *r, const char *s, const char *pointer)
+{
+    int left = 20;
+    while (s && left > 0 && (s = strstr(s, "{{"))) {
+        s += 2;
+        left -= !check_marker(r, s, pointer);
     }
 }
 
 static void rule_markers(struct ruling *r)
 {
-    static const char *const known[] = {"job.name",        "job.ident",   "job.status", "job.link",
-                                        "system.datetime", "system.date", NULL};
+    static const char *const templates[] = {"subject", "content"};
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(r->doc, "callouts"), i, item) {
-        const char *s =
-            rules_known(r, item) ? json_text(json_object_get(item, "spec"), "content") : NULL;
-        while (s && (s = strstr(s, "{{"))) {
-            s += 2;
-            const char *end = strstr(s, "}}");
-            size_t n = end ? (size_t)(end - s) : strcspn(s, "\n");
-            own(str_fini) char *marker = str_print("%.*s", (int)n, s);
-            bool is_known = false;
-            for (size_t k = 0; end && known[k]; k++)
-                is_known |= str_same(known[k], marker);
-            if (is_known)
-                continue;
-            own(str_fini) char *at = str_print("/callouts/%zu/spec/content", i);
-            struct finding *f =
-                rules_break(r, "unknown-marker", at, "{{%s%s is no marker%s (Planner 2.5.2)",
-                            marker, end ? "}}" : "", end ? "" : ", expected }} at its end");
-            const char *near = end ? near_miss(marker, known) : NULL;
-            if (near)
-                finding_hint(f, "did you mean {{%s}}?", near);
+        const json_t *spec = typed_own(r->model, item) ? json_object_get(item, "spec") : NULL;
+        for (size_t k = 0; k < COUNT(templates); k++) {
+            own(str_fini) char *at = str_print("/callouts/%zu/spec/%s", i, templates[k]);
+            check_markers(r, json_text(spec, templates[k]), at);
         }
     }
 }

@@ -16,8 +16,6 @@ struct ruling {
 /* Adds an error. */
 struct finding *rules_break(struct ruling *r, const char *rule, const char *pointer,
                             const char *fmt, ...) PRINTF(4, 5);
-/* Is the item's type known here? One that is not is carried untouched, whatever it says (EP-07). */
-bool rules_known(const struct ruling *r, const json_t *item);
 /* places.c */
 void rules_places(struct ruling *r);
 

@@ -9,6 +9,7 @@
 
 #define GENERIC "https://www.purl.org/ivoa.net/resource-types/generic-compute"
 #define UPDATE "https://www.purl.org/ivoa.net/webservice-types/value-update"
+#define MAIL "https://www.purl.org/ivoa.net/webservice-types/email"
 #define BARE "\"name\":\"compute-001\",\"type\":\"" GENERIC "\""
 
 static struct model model;
@@ -79,6 +80,26 @@ static const struct {
      "{\"triggers\":[{\"type\":\"" UPDATE "\",\"spec\":{\"conditions\":[{\"name\":\"a\",\"value\":"
      "\"X,Y\",\"action\":\"start\"}]}}]}",
      "/triggers/0/spec/conditions/0/value sloppy-form"},
+    /* blanks around the items of a list go, those within one stay */
+    {"{triggers: [{type: " UPDATE ", spec: {conditions: [{name: a, value: ' ON HOLD ,\tNew York ', "
+     "action: start}]}}]}",
+     "{\"triggers\":[{\"type\":\"" UPDATE "\",\"spec\":{\"conditions\":[{\"name\":\"a\",\"value\":"
+     "\"ON HOLD,New York\",\"action\":\"start\"}]}}]}",
+     "/triggers/0/spec/conditions/0/value sloppy-form"},
+    {"{triggers: [{type: " UPDATE ", spec: {conditions: [{name: a, value: 'ON HOLD,A', action: "
+     "start}]}}]}",
+     "{\"triggers\":[{\"type\":\"" UPDATE "\",\"spec\":{\"conditions\":[{\"name\":\"a\",\"value\":"
+     "\"ON HOLD,A\",\"action\":\"start\"}]}}]}",
+     ""},
+    {"{callouts: [{type: " UPDATE ", spec: {triggers: [{state: 'RUN NING'}]}}]}", NULL,
+     "/callouts/0/spec/triggers/0/state bad-form"},
+    {"{callouts: [{type: " UPDATE ", spec: {triggers: [{state: ' '}]}}]}", NULL,
+     "/callouts/0/spec/triggers/0/state sloppy-form, "
+     "/callouts/0/spec/triggers/0/state bad-form"},
+    {"{callouts: [{type: " MAIL ", spec: {triggers: [{status: ' FAILED'}]}}]}",
+     "{\"callouts\":[{\"type\":\"" MAIL "\",\"spec\":{\"triggers\":[{\"state\":\"FAILED\"}]}}]}",
+     "/callouts/0/spec/triggers/0/status sloppy-form, "
+     "/callouts/0/spec/triggers/0/status sloppy-form"},
     /* times (EP-69) */
     {"{datetime: [{start: 2023-08-14/P1D, minduration: 1H}]}",
      "{\"datetime\":[{\"start\":\"2023-08-14T00:00:00Z/2023-08-15T00:00:00Z\",\"minduration\":"
@@ -205,6 +226,81 @@ static void test_paths(void)
         test_path(images[i].base, oci, "image", images[i].image, images[i].want);
 }
 
+/* What stands at a place, when several moves lead there or to what it lies in. */
+static void test_moves(void)
+{
+    static const char *const made[][2] = {
+        {"/list/0", "/list"}, {"/a/spec", "/old"}, {"/a/spec/x", "/a/spec/y"},
+        {"/b", "/list/0/b"},  {"/a/spec", "/new"}, {"/c", "/b/c"},
+        {"/d", "/c"},
+    };
+    static const char *const wanted[][2] = {
+        {"", ""},
+        {"/", "/"},
+        {"/list/0/x", "/list/x"},
+        {"/list/01", "/list/01"}, /* whole steps only */
+        {"/a", "/a"},
+        {"/a/spec", "/new"},         /* the last of two moves there */
+        {"/a/spec/x/z", "/new/x/z"}, /* the later move, though it is not the closer one */
+        {"/b", "/list/b"},           /* a move of what was moved before */
+        {"/d/0", "/list/b/c/0"},
+    };
+    own(moves_fini) struct moves moves = {0};
+    for (size_t i = 0; i < COUNT(made); i++)
+        moves_add(&moves, made[i][0], made[i][1]);
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        own(str_fini) char *got = moves_origin(&moves, wanted[i][0]);
+        is_str(got, wanted[i][1], wanted[i][0]);
+    }
+}
+
+/* Sanitizers copy a list whenever it grows, and look for the end of a string ever again. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define MANY 2000
+#else
+#define MANY 30000
+#endif
+
+/* What grew with the square of the document: these took minutes. `item` is there `n` times. */
+static void test_many(const char *before, const char *item, const char *after, size_t n,
+                      size_t findings_at_least, size_t findings_at_most)
+{
+    own(buf_fini) struct buf b = {0};
+    own(json_fini) json_t *doc = NULL;
+    own(findings_fini) struct findings findings = {0};
+    struct err err = {0};
+    buf_str(&b, before);
+    for (size_t i = 0; i < n; i++)
+        buf_str(&b, item);
+    buf_str(&b, after);
+    is_int(doc_bytes("many", b.bytes, b.len, &doc, &err), 0, before);
+    const clock_t begin = clock();
+    is_int(check_document(&model, KIND_TASK, doc, NULL, &findings, &err), 0, before);
+    const clock_t end = clock();
+    is_int(end - begin < 3 * CLOCKS_PER_SEC, true, "in good time");
+    is_int(findings.n >= findings_at_least && findings.n <= findings_at_most, true, "findings");
+}
+
+static void test_large(void)
+{
+    test_many("{\"resources\":{\"compute\":[{}", ",{\"mincores\":1}", "]}}", MANY, MANY, MANY);
+    test_many("{\"triggers\":[{\"type\":\"" UPDATE "\",\"spec\":{\"conditions\":["
+              "{\"name\":\"a\",\"value\":\"A\",\"action\":\"start\"}",
+              ",{\"name\":\"a\",\"value\":\"A\",\"action\":\"cancel\"}", "]}}]}", MANY, MANY, MANY);
+    test_many("{\"callouts\":[{\"type\":\"" UPDATE "\",\"spec\":{\"content\":\"", "{{", "\"}}]}",
+              10 * MANY, 20, 20);
+    test_many("{\"callouts\":[{\"type\":\"" UPDATE "\",\"spec\":{\"content\":\"", "{{job.name}}",
+              "\"}}]}", 2 * MANY, 0, 0);
+    test_many("{\"resources\":{\"storage\":[{\"name\":\"s\",\"type\":\"urn:s\"}],\"compute\":[{"
+              "\"volumes\":[{\"resource\":\"s\",\"path\":\"",
+              "/a", "\"}]}]}}", 5 * MANY, 1, 1);
+}
+
 /* Of which kind a document is (decisions.md, "Document kind"). */
 static const struct {
     const char *json, *kind;
@@ -291,6 +387,8 @@ int main(void)
     }
     test_cases();
     test_paths();
+    test_moves();
+    test_large();
     test_kinds();
     test_schemas();
     test_no_model();
