@@ -7,6 +7,8 @@
 # once NAME CMD...          runs CMD... with one argument more, a path to make, once per run; prints that path
 # wait_until SECONDS CMD... tries CMD ten times a second until it succeeds
 # require_npm               skips without the npm packages of contrib/quickstart's list (EXECDM_NPM: their node_modules)
+# validate ARG...           runs execdm-validate; $code, and what it wrote in out and err
+# exits CODE ARG...         the same, and fails unless it ends with CODE
 # rules_in FILE.c...        the ids of rules that stand in calls of what makes findings
 # Tags: `# bats test_tags=real` (a part that is not ours is started), `root`, `user`: see tests/run.
 
@@ -82,4 +84,19 @@ rules_in() {
         s/json_text\([^()]*\)//g;
         while (/(?<!void[ ])(?<!\*)\b(?:finding_add|keyword_complain|rules_break|carry_refuse|refuse|answer_message|add_message)\s*\(
                 (?:[^;"]|"(?:\\.|[^"\\])*")*?"([a-z]+(?:-[a-z]+)*)"/gx) { print "$1\n" }' "$@" | sort -u
+}
+
+validate() {
+    code=0
+    execdm-validate "$@" >out 2>err || code=$?
+}
+
+exits() {
+    local want=$1
+    shift
+    validate "$@"
+    if [ "$code" -eq "$want" ]; then return 0; fi
+    echo "execdm-validate $*: exit $code, expected $want"
+    cat out err
+    return 1
 }

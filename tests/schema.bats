@@ -9,23 +9,6 @@ setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
 }
 
-# validate ARG...: $code, and what it wrote in out and err
-validate() {
-    code=0
-    execdm-validate "$@" >out 2>err || code=$?
-}
-
-# exits CODE ARG...
-exits() {
-    local want=$1
-    shift
-    validate "$@"
-    if [ "$code" -eq "$want" ]; then return 0; fi
-    echo "execdm-validate $*: exit $code, expected $want"
-    cat out err
-    return 1
-}
-
 # says TEXT: on standard error
 says() {
     grep -qF -- "$1" err || {

@@ -16,23 +16,6 @@ same() {
     return 1
 }
 
-# validate ARG...: $code, and what it wrote in out and err
-validate() {
-    code=0
-    execdm-validate "$@" >out 2>err || code=$?
-}
-
-# exits CODE ARG...
-exits() {
-    local want=$1
-    shift
-    validate "$@"
-    if [ "$code" -eq "$want" ]; then return 0; fi
-    echo "execdm-validate $*: exit $code, expected $want"
-    cat err
-    return 1
-}
-
 type_of() { # AREA NAME
     printf 'https://www.purl.org/ivoa.net/%s-types/%s' "$1" "$2"
 }
