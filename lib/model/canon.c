@@ -11,12 +11,10 @@ static void notice(struct findings *f, const char *pointer, const char *fmt, ...
 
 static void notice(struct findings *f, const char *pointer, const char *fmt, ...)
 {
-    char text[600];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    finding_vadd(f, FINDING_NOTICE, "sloppy-form", pointer, fmt, ap);
     va_end(ap);
-    finding_add(f, FINDING_NOTICE, "sloppy-form", pointer, "%s", text);
 }
 
 static bool is_null(const json_t *v)

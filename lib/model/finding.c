@@ -18,20 +18,27 @@ static void make_utf8(char *text)
             *p = '?';
 }
 
-struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
-                            const char *pointer, const char *fmt, ...)
+struct finding *finding_vadd(struct findings *f, enum severity severity, const char *rule,
+                             const char *pointer, const char *fmt, va_list ap)
 {
-    va_list ap;
     char text[1024];
-    va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
     make_utf8(text);
     f->list = mem_grow(f->list, f->n + 1, sizeof(*f->list));
     f->list[f->n] = (struct finding){
         .severity = severity, .rule = rule, .pointer = str_new(pointer), .text = str_new(text)};
     f->errors += severity == FINDING_ERROR;
     return &f->list[f->n++];
+}
+
+struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
+                            const char *pointer, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct finding *added = finding_vadd(f, severity, rule, pointer, fmt, ap);
+    va_end(ap);
+    return added;
 }
 
 void finding_hint(struct finding *f, const char *fmt, ...)

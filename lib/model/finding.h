@@ -27,6 +27,8 @@ struct findings {
 /* Appends; the returned finding is good until the next one is added. */
 struct finding *finding_add(struct findings *f, enum severity severity, const char *rule,
                             const char *pointer, const char *fmt, ...) PRINTF(5, 6);
+struct finding *finding_vadd(struct findings *f, enum severity severity, const char *rule,
+                             const char *pointer, const char *fmt, va_list ap) PRINTF(5, 0);
 void finding_hint(struct finding *f, const char *fmt, ...) PRINTF(2, 3);
 /* Appends all of `from`, which is empty afterwards. */
 void findings_move(struct findings *to, struct findings *from);

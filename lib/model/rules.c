@@ -7,12 +7,11 @@
 struct finding *rules_break(struct ruling *r, const char *rule, const char *pointer,
                             const char *fmt, ...)
 {
-    char text[600];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    struct finding *f = finding_vadd(r->findings, FINDING_ERROR, rule, pointer, fmt, ap);
     va_end(ap);
-    return finding_add(r->findings, FINDING_ERROR, rule, pointer, "%s", text);
+    return f;
 }
 
 /* Is min above max? Numbers, sizes and durations compare; of whatever else nothing is said. */

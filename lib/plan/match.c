@@ -23,12 +23,11 @@ static struct finding *refuse(struct matching *m, const char *rule, const char *
 static struct finding *refuse(struct matching *m, const char *rule, const char *pointer,
                               const char *fmt, ...)
 {
-    char text[900];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    struct finding *f = finding_vadd(m->findings, FINDING_ERROR, rule, pointer, fmt, ap);
     va_end(ap);
-    return finding_add(m->findings, FINDING_ERROR, rule, pointer, "%s", text);
+    return f;
 }
 
 static bool lists_type(const json_t *list, const char *type)
