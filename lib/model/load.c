@@ -8,15 +8,15 @@
 /* The schemas' own URIs, with the major version of the model. */
 #define MODEL_URI "https://www.purl.org/ivoa.net/execdm/1/"
 
-/* ---- maps -------------------------------------------------------------------------------- */
+/* ---- maps --------------------------------------------------------------------------------- */
 
-void maps_add(struct schema_maps *p, const char *prefix, const char *dir)
+static void maps_add(struct schema_maps *p, const char *prefix, const char *dir)
 {
     strs_add(&p->prefixes, prefix);
     strs_add(&p->dirs, dir);
 }
 
-void maps_fini(struct schema_maps *p)
+static void maps_fini(struct schema_maps *p)
 {
     strs_fini(&p->prefixes);
     strs_fini(&p->dirs);
@@ -37,7 +37,8 @@ static char *file_of(const char *dir, const char *rest)
     return NULL;
 }
 
-json_t *maps_read(void *context, const char *uri, struct err *err)
+/* The read of a struct schema_reading; context is a struct schema_maps. */
+static json_t *maps_read(void *context, const char *uri, struct err *err)
 {
     const struct schema_maps *p = context;
     json_t *document = NULL;
@@ -250,7 +251,7 @@ int model_warm(struct model *m, struct err *err)
     return 0;
 }
 
-/* ---- schemas of others ------------------------------------------------------------------- */
+/* ---- schemas of others -------------------------------------------------------------------- */
 
 static int add_maps(struct foreign *f, char *const *maps, struct err *err)
 {
@@ -316,7 +317,7 @@ void foreign_close(struct foreign *f)
     *f = (struct foreign){0};
 }
 
-/* ---- the registry of types --------------------------------------------------------------- */
+/* ---- the registry of types ---------------------------------------------------------------- */
 
 static const char *type_field(const struct model *m, const char *spelling, const char *field)
 {

@@ -10,10 +10,6 @@
 struct schema_maps {
     struct strs prefixes, dirs;
 };
-void maps_add(struct schema_maps *p, const char *prefix, const char *dir);
-/* The read of a struct schema_reading; context is a struct schema_maps. */
-json_t *maps_read(void *context, const char *uri, struct err *err);
-void maps_fini(struct schema_maps *p);
 
 struct model {
     char *dir; /* of the schemas */
