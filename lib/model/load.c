@@ -8,7 +8,7 @@
 /* The schemas' own URIs, with the major version of the model. */
 #define MODEL_URI "https://www.purl.org/ivoa.net/execdm/1/"
 
-/* ---- maps --------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------- */
 
 static void maps_add(struct schema_maps *p, const char *prefix, const char *dir)
 {
@@ -55,8 +55,7 @@ static json_t *maps_read(void *context, const char *uri, struct err *err)
     return NULL;
 }
 
-/* ---- the types a site adds
- * ------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------- */
 
 static int load_types(struct model *m, struct err *err)
 {
@@ -251,7 +250,7 @@ int model_warm(struct model *m, struct err *err)
     return 0;
 }
 
-/* ---- schemas of others -------------------------------------------------------------------- */
+/* ---- schemas of others ------------------------------------------------------------------- */
 
 static int add_maps(struct foreign *f, char *const *maps, struct err *err)
 {
@@ -317,7 +316,7 @@ void foreign_close(struct foreign *f)
     *f = (struct foreign){0};
 }
 
-/* ---- the registry of types ---------------------------------------------------------------- */
+/* ---- the registry of types --------------------------------------------------------------- */
 
 static const char *type_field(const struct model *m, const char *spelling, const char *field)
 {

@@ -11,14 +11,17 @@ struct schema_maps {
     struct strs prefixes, dirs;
 };
 
+/* A schema of a file that was asked for before. */
+struct loaded {
+    char *name;
+    const struct schema *schema;
+};
+
 struct model {
     char *dir; /* of the schemas */
     struct schema_maps *maps;
     struct schema_set *set;
-    struct loaded { /* schemas of files, found by name before */
-        char *name;
-        const struct schema *schema;
-    } * loaded;
+    struct loaded *loaded;
     size_t nloaded;
     json_t *types; /* spelling -> {uri, area, schema} */
 };
