@@ -128,9 +128,9 @@ static bool is_ipv6(const char *s)
 static bool is_host(const char *s)
 {
     const char *open = strchr(s, '['); /* which stands nowhere else in a URI */
-    if (!open++)
+    if (!open)
         return true;
-    own(str_fini) char *inside = str_print("%.*s", (int)strcspn(open, "]"), open);
+    own(str_fini) char *inside = str_print("%.*s", (int)strcspn(open + 1, "]"), open + 1);
     return inside[0] == 'v' || inside[0] == 'V' || is_ipv6(inside);
 }
 
