@@ -130,7 +130,11 @@ static int change_delete(struct store *store, struct job *j, struct err *err)
         store_rollback(store);
         return -1;
     }
-    return store_commit(store, err);
+    if (store_commit(store, err) < 0)
+        return -1;
+    /* A worker that looked on may have made the directory again before the job was gone; one that
+     * does so from now on finds no job, and removes it itself. */
+    return remove_files(store, j, err);
 }
 
 const char *const query_verbs[] = {"run",    "abort",   "hold",   "release", "suspend",
