@@ -298,6 +298,14 @@ t.yaml:7:7: error: /resources/compute/0/spec/mincoers: unknown key "mincoers"; d
     run ! grep -q guessed err
 }
 
+@test "a value that YAML takes back is no document" {
+    printf 'name: a\n--- ::\r\r---\n' >t.yaml
+    exits 65 t.yaml
+    same '{"name":"a"}' "$(cat out)"
+    same 1 "$(wc -l <err)"
+    grep -q '^t.yaml:2:6: error: a second ": " in one value' err
+}
+
 @test "hints: quotes for a string, the form of what has one" {
     printf 'name: 5\ndatetime: [{maxduration: 600}]\n' >t.yaml
     exits 1 t.yaml

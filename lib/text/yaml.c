@@ -522,16 +522,20 @@ int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span
               struct err *err)
 {
     yaml_event_t e;
+    own(json_fini) json_t *read = NULL;
     r->name = name;
     int rc = next_content(r, &e, err);
     if (rc <= 0)
         return rc;
-    rc = read_node(r, &e, 1, doc, err);
+    rc = read_node(r, &e, 1, &read, err);
     yaml_event_delete(&e);
     json_object_clear(r->anchors);
     r->values = r->expanded = 0;
-    if (rc < 0)
+    /* Its end, too: of "--- ::" libyaml tells a value before it sees that there is none. */
+    if (rc < 0 || next_event(r, &e, err) < 0)
         return -1;
+    yaml_event_delete(&e);
+    *doc = move(read);
     *span = (struct span){line_of(r, r->began), r->ended};
     return 1;
 }
