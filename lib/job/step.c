@@ -340,7 +340,7 @@ static char *end_in_words(const struct job *j, const json_t *reply, const char *
     if (str_same(reason, "memlimit"))
         return str_print("the program used more memory than was booked, %s; ask for more with "
                          "minmemory",
-                         size_print(json_int(private_of(j), "memory", 0), size));
+                         size_print(room_of(json_object_get(private_of(j), "need")).memory, size));
     if (str_same(reason, "timelimit"))
         return str_print("the program ran longer than %s; ask for more with maxduration",
                          limit ? limit : "it may");

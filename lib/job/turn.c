@@ -26,22 +26,22 @@ int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *s
                struct err *err)
 {
     const json_t *p = private_of(j);
-    struct booking *list = NULL;
-    size_t n = 0;
-    const struct room all = {json_int(p, "allcores", 0), json_int(p, "allmemory", 0)};
-    const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};
+    own(calendar_close) struct calendar calendar = {0};
+    const struct room need = room_of(json_object_get(p, "need"));
+    const struct room all = room_of(json_object_get(p, "capacity"));
     /* an attempt after the first has started in time, and only waits for room */
     int64_t to = j->attempt ? INT64_MAX : json_int(p, "to", 0);
     bool due;
-    if (store_bookings(store, j->platform, now, &list, &n, err) < 0)
+    if (calendar_open(&calendar, store, j->platform, all, now, err) < 0)
         return -1;
-    *start = calendar_fit(list, n, all, need, now, to, json_int(p, "length", 0), j->id);
+    *start = calendar_fit(&calendar, need, now, to, json_int(p, "length", 0), j->id);
     /* Nobody starts to the second. Once its slot has begun the job needs room beside what really
      * runs; a slot that begins when this one would have ended has minutes to spare (answer.c). */
-    size_t running = under_way(list, n, j, now, &due);
+    const struct calendar running = {.list = calendar.list,
+                                     .n = under_way(calendar.list, calendar.n, j, now, &due),
+                                     .capacity = all};
     if (*start != now && (due || j->attempt))
-        *start = calendar_fit(list, running, all, need, now, to, 1, j->id);
-    free(list);
+        *start = calendar_fit(&running, need, now, to, 1, j->id);
     return 0;
 }
 
@@ -50,8 +50,7 @@ int turn_take(struct store *store, const struct job *j, int64_t now, struct err 
     const json_t *p = private_of(j);
     struct booking b = {.start = now,
                         .end = now + json_int(p, "length", 0),
-                        .cores = json_int(p, "cores", 0),
-                        .memory = json_int(p, "memory", 0)};
+                        .room = room_of(json_object_get(p, "need"))};
     snprintf(b.job, sizeof(b.job), "%s", j->id);
     return store_booking_set(store, j->platform, &b, err);
 }

@@ -44,13 +44,13 @@ int platform_init(struct platform *p, json_t *doc, json_t *probe, struct err *er
     p->driver_options = json_object_get(doc, "driver-options");
     p->executables = json_object_get(doc, "executables");
     p->storage = json_object_get(doc, "storage");
-    if (amount(compute, facts, "cores", false, &p->cores, err) < 0 ||
-        amount(compute, facts, "memory", true, &p->memory, err) < 0) {
+    if (amount(compute, facts, "cores", false, &p->capacity.cores, err) < 0 ||
+        amount(compute, facts, "memory", true, &p->capacity.memory, err) < 0) {
         platform_fini(p);
         return -1;
     }
-    limit(compute, "maxcores", false, p->cores, &p->maxcores);
-    limit(compute, "maxmemory", true, p->memory, &p->maxmemory);
+    limit(compute, "maxcores", false, p->capacity.cores, &p->maxcores);
+    limit(compute, "maxmemory", true, p->capacity.memory, &p->maxmemory);
     duration(datetime, "maxduration", "P7D", &p->maxduration);
     duration(datetime, "duration", "PT1H", &p->duration);
     duration(datetime, "horizon", "P7D", &p->horizon);

@@ -2,6 +2,7 @@
 #ifndef MODEL_PLATFORM_H
 #define MODEL_PLATFORM_H
 
+#include "model/room.h"
 #include "text/err.h"
 #include "text/json.h"
 #include "text/when.h"
@@ -13,7 +14,7 @@ struct platform {
     json_t *driver_options;      /* or NULL */
     json_t *executables;         /* [{type}] or NULL: whatever the driver can run */
     json_t *storage;             /* [{type}] or NULL: whatever this program can stage */
-    int64_t cores, memory;       /* in all: milli-cores and bytes */
+    struct room capacity;        /* in all */
     int64_t maxcores, maxmemory; /* for one job */
     struct duration duration;    /* of a job that names none */
     struct duration maxduration; /* of any job */

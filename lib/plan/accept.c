@@ -76,28 +76,23 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
                 struct err *err)
 {
     const json_t *p = json_object_get(row->doc, "private");
-    struct booking *list = NULL;
-    size_t n = 0;
+    own(calendar_close) struct calendar calendar = {0};
     int64_t from = json_int(p, "from", 0), to = json_int(p, "latest", 0);
     int64_t length = json_int(p, "length", 0);
-    const struct room all = {json_int(p, "allcores", 0), json_int(p, "allmemory", 0)};
-    const struct room need = {json_int(p, "cores", 0), json_int(p, "memory", 0)};
+    const struct room need = room_of(json_object_get(p, "need"));
+    const struct room all = room_of(json_object_get(p, "capacity"));
     if (from < now / 1000)
         from = now / 1000;
-    if (store_bookings(store, row->platform, now / 1000, &list, &n, err) < 0)
+    if (calendar_open(&calendar, store, row->platform, all, now / 1000, err) < 0)
         return -1;
-    *start = from <= to ? calendar_fit(list, n, all, need, from, to, length, NULL) : -1;
-    free(list);
+    *start = from <= to ? calendar_fit(&calendar, need, from, to, length, NULL) : -1;
     if (*start < 0)
         return err_set(err, CODE_CONFLICT,
                        "the room of offer %s is gone; ask again with "
                        "execdm-plan",
                        row->id);
-    struct booking b = {.start = *start,
-                        .end = *start + length,
-                        .latest = json_int(p, "to", 0),
-                        .cores = need.cores,
-                        .memory = need.memory};
+    struct booking b = {
+        .start = *start, .end = *start + length, .latest = json_int(p, "to", 0), .room = need};
     snprintf(b.job, sizeof(b.job), "%s", row->id);
     return store_booking_set(store, row->platform, &b, err);
 }

@@ -45,8 +45,7 @@ struct answering {
     const struct platform *platform;
     const struct grant *grant;
     int64_t now; /* s */
-    struct booking *bookings;
-    size_t nbookings;
+    struct calendar calendar;
 };
 
 /* One slot: may start in [from, to] and run for at most `length` s. Offered is [from, latest],
@@ -104,14 +103,19 @@ static json_t *offer_document(const struct answering *w, const struct offer_row 
         "job");
 }
 
+/* What an accepted offer books: its minimum (decisions.md, "What is booked"). */
+static struct room need_of(const struct grant *g)
+{
+    return (struct room){g->mincores, g->minmemory, NULL};
+}
+
 /* What accept needs and no client sends back. */
 static json_t *offer_private(const struct answering *w, const struct slot *s)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:O*}", "from", (json_int_t)s->from,
-                     "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
-                     (json_int_t)s->length, "cores", (json_int_t)w->grant->mincores, "memory",
-                     (json_int_t)w->grant->minmemory, "allcores", (json_int_t)w->platform->cores,
-                     "allmemory", (json_int_t)w->platform->memory, "driver", w->platform->driver,
+    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from, "latest",
+                     (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+                     (json_int_t)s->length, "need", room_json(need_of(w->grant)), "capacity",
+                     room_json(w->platform->capacity), "driver", w->platform->driver,
                      "driver_options", w->platform->driver_options);
 }
 
@@ -194,14 +198,12 @@ static int answer_request(struct answering *w, const struct request *r, const ch
     }
     if (!choose_length(w, r, pointer, &s))
         return 0;
-    const struct room all = {w->platform->cores, w->platform->memory};
-    const struct room need = {w->grant->mincores, w->grant->minmemory};
+    const struct room need = need_of(w->grant);
     const int64_t last = s.instant ? s.from : s.to; /* an instant is that instant (EP-63) */
-    int64_t start =
-        calendar_fit(w->bookings, w->nbookings, all, need, s.from, last, s.length, NULL);
+    int64_t start = calendar_fit(&w->calendar, need, s.from, last, s.length, NULL);
     if (start < 0 && s.minlength < s.length) {
         s.length = s.minlength;
-        start = calendar_fit(w->bookings, w->nbookings, all, need, s.from, last, s.length, NULL);
+        start = calendar_fit(&w->calendar, need, s.from, last, s.length, NULL);
     }
     if (start < 0) {
         refuse_time(w, pointer, "there is no room in the requested period");
@@ -218,7 +220,8 @@ static int answer_requests(struct answering *w, struct err *err)
 {
     static const struct request any;
     int rc = 0;
-    if (store_bookings(w->store, w->platform->name, w->now, &w->bookings, &w->nbookings, err) < 0 ||
+    if (calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
+                      err) < 0 ||
         store_begin(w->store, false, err) < 0)
         return -1;
     if (w->task->nrequests == 0)
@@ -244,9 +247,9 @@ int answer_platform(struct answer *a, struct store *store, const struct task *ta
             add_message(a, platform->name, &findings.list[i]);
         return 0;
     }
-    struct answering w = {a, store, task, platform, &grant, now / 1000, NULL, 0};
+    struct answering w = {a, store, task, platform, &grant, now / 1000, {0}};
     int rc = answer_requests(&w, err);
-    free(w.bookings);
+    calendar_close(&w.calendar);
     grant_fini(&grant);
     return rc;
 }

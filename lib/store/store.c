@@ -47,12 +47,12 @@ static const char *const sql[] = {
     /* an offer nobody took is of no use a day after it expired */
     [SQL_OFFER_FORGET] = "DELETE FROM offers WHERE state<>'accepted' AND expires<?1",
     [SQL_BOOKING_SET] = "INSERT OR REPLACE INTO bookings"
-                        "(job,platform,start,end,latest,cores,memory) "
-                        "VALUES(?1,?2,?3,?4,?5,?6,?7)",
+                        "(job,platform,start,end,latest,cores,memory,parts) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [SQL_BOOKING_DROP] = "DELETE FROM bookings WHERE job=?1",
     /* A job under way has its room until it has ended, however late it is; one that was not started
      * in its window will never be. */
-    [SQL_BOOKINGS] = "SELECT job,start,max(end,?2+1),latest,cores,memory FROM bookings "
+    [SQL_BOOKINGS] = "SELECT job,start,max(end,?2+1),latest,cores,memory,parts FROM bookings "
                      "WHERE platform=?1 AND (latest=0 OR (end>?2 AND latest>=?2)) "
                      "ORDER BY start,job",
     [SQL_JOB_ADD] = "INSERT INTO jobs(id,phase,attempt,name,owner,platform,driver,wish,created,"
@@ -92,7 +92,7 @@ static const char schema[] =
     "CREATE INDEX events_job ON events(job);"
     "CREATE TABLE bookings(job TEXT PRIMARY KEY, platform TEXT NOT NULL, start INTEGER NOT NULL,"
     " end INTEGER NOT NULL, latest INTEGER NOT NULL, cores INTEGER NOT NULL, memory INTEGER NOT "
-    "NULL) WITHOUT ROWID;"
+    "NULL, parts TEXT) WITHOUT ROWID;"
     "CREATE INDEX bookings_platform ON bookings(platform,end);"
     "PRAGMA user_version=1;";
 
@@ -362,9 +362,10 @@ int store_offer_accept(struct store *s, const struct offer_row *o, struct err *e
 int store_booking_set(struct store *s, const char *platform, const struct booking *b,
                       struct err *err)
 {
-    const struct bind values[] = {TEXT(b->job),     TEXT(platform),    NUMBER(b->start),
-                                  NUMBER(b->end),   NUMBER(b->latest), NUMBER(b->cores),
-                                  NUMBER(b->memory)};
+    own(str_fini) char *parts = b->room.parts ? write_string(b->room.parts) : NULL;
+    const struct bind values[] = {TEXT(b->job),           TEXT(platform),    NUMBER(b->start),
+                                  NUMBER(b->end),         NUMBER(b->latest), NUMBER(b->room.cores),
+                                  NUMBER(b->room.memory), TEXT(parts)};
     return execute(s, SQL_BOOKING_SET, values, COUNT(values), err) < 0 ? -1 : 0;
 }
 
@@ -394,8 +395,9 @@ int store_bookings(struct store *s, const char *platform, int64_t now, struct bo
         b->start = sqlite3_column_int64(stmt, 1);
         b->end = sqlite3_column_int64(stmt, 2);
         b->latest = sqlite3_column_int64(stmt, 3);
-        b->cores = sqlite3_column_int64(stmt, 4);
-        b->memory = sqlite3_column_int64(stmt, 5);
+        b->room = (struct room){sqlite3_column_int64(stmt, 4), sqlite3_column_int64(stmt, 5), NULL};
+        if (text_at(stmt, 6))
+            doc_at(stmt, 6, &b->room.parts, err);
     }
     if (rc != SQLITE_DONE) {
         free(rows);

@@ -7,6 +7,7 @@
 #define STORE_STORE_H
 
 #include "model/job.h"
+#include "model/room.h"
 #include "text/buf.h"
 #include "text/err.h"
 
@@ -49,14 +50,16 @@ int store_offer_accept(struct store *s, const struct offer_row *o, struct err *e
 /* The slot a job holds on its platform. Times in s since 1970, amounts as in struct task. */
 struct booking {
     char job[UUID_TEXT];
-    int64_t start, end, cores, memory;
+    int64_t start, end;
     int64_t latest; /* when it must have been started; 0: it was */
+    struct room room;
 };
 int store_booking_set(struct store *s, const char *platform, const struct booking *b,
                       struct err *err);
 int store_booking_drop(struct store *s, const char *job, struct err *err);
 /* Every booking of a platform that counts from `now` on, by start: those under way until they end,
- * those to come unless their window has closed. *list is the caller's to free. */
+ * those to come unless their window has closed. *list is the caller's to free, each room.parts,
+ * too. */
 int store_bookings(struct store *s, const char *platform, int64_t now, struct booking **list,
                    size_t *n, struct err *err);
 
