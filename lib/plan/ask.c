@@ -2,9 +2,8 @@
 #include "host/clock.h"
 #include "host/driver.h"
 #include "host/path.h"
-#include "model/check.h"
+#include "host/site.h"
 #include "plan/ask.h"
-#include "text/doc.h"
 
 #define PROBE_S 20
 
@@ -20,30 +19,6 @@ static int is_platform_file(const struct dirent *e)
     const char *dot = strrchr(e->d_name, '.');
     return e->d_name[0] != '.' && dot &&
            (str_same(dot, ".yaml") || str_same(dot, ".yml") || str_same(dot, ".json"));
-}
-
-/* Reads and checks a platform's file. Findings become the error: the first one, with its place. */
-static int read_platform(struct model *model, const char *path, json_t **doc, struct err *err)
-{
-    own(json_fini) json_t *read = NULL;
-    own(findings_fini) struct findings findings = {0};
-    if (doc_file(path, &read, err) < 0 ||
-        check_document(model, KIND_PLATFORM, read, NULL, &findings, err) < 0)
-        return -1;
-    for (size_t i = 0; i < findings.n; i++) {
-        const struct finding *f = &findings.list[i];
-        own(input_close) struct input in = {0};
-        unsigned line = 0, column = 0;
-        struct err ignored;
-        if (f->severity != FINDING_ERROR)
-            continue;
-        if (input_open(&in, path, &ignored) == 0)
-            input_locate(&in, 0, f->pointer, &line, &column);
-        err_set(err, CODE_CONFIG, "%s%s%s", f->text, f->hint ? "; " : "", f->hint ? f->hint : "");
-        return err_at(err, path, line, column);
-    }
-    *doc = move(read);
-    return 0;
 }
 
 static int probe_driver(const json_t *doc, json_t **reply, struct err *err)
@@ -75,7 +50,7 @@ static int ask_file(struct answer *a, struct model *model, struct store *store,
 {
     own(json_fini) json_t *doc = NULL;
     struct err why = {0};
-    if (read_platform(model, path, &doc, &why) == 0)
+    if (site_document(model, KIND_PLATFORM, path, &doc, &why) == 0)
         return ask_one(a, store, task, doc, err);
     own(str_fini) char *text = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
     answer_message(a, path, "platform-file", text);
@@ -92,17 +67,14 @@ static int ask_localhost(struct answer *a, struct store *store, const struct tas
 static int ask_named(struct answer *a, struct model *model, struct store *store,
                      const struct task *task, const char *name, struct err *err)
 {
-    static const char *const endings[] = {"yaml", "yml", "json"};
     own(str_fini) char *dir = platforms_dir();
     if (strchr(name, '/') && !path_exists(name))
         return err_set(err, CODE_NOINPUT, "there is no platform file %s", name);
     if (strchr(name, '/'))
         return ask_file(a, model, store, task, name, err);
-    for (size_t i = 0; dir && i < COUNT(endings); i++) {
-        own(str_fini) char *path = str_print("%s/%s.%s", dir, name, endings[i]);
-        if (path_exists(path))
-            return ask_file(a, model, store, task, path, err);
-    }
+    own(str_fini) char *path = dir ? site_file(dir, name) : NULL;
+    if (path)
+        return ask_file(a, model, store, task, path, err);
     if (str_same(name, "localhost"))
         return ask_localhost(a, store, task, err);
     return err_set(
