@@ -68,10 +68,10 @@ no() { # TEXT of a reason
     same 1 "$(asked .)"
     same 600 "$(stat -c %a "$cache")"
     # a minute later; a time further ahead than a minute was written by another clock
-    jq -c 'map_values(.until -= 60000)' "$cache" >then && cat then >"$cache"
+    jq -c 'map_values(.until -= 60000)' "$cache" >later && cat later >"$cache"
     plan 0
     same 2 "$(asked .)"
-    jq -c 'map_values(.until += 60000)' "$cache" >then && cat then >"$cache"
+    jq -c 'map_values(.until += 60000)' "$cache" >later && cat later >"$cache"
     plan 0
     same 3 "$(asked .)"
 }
@@ -96,7 +96,7 @@ no() { # TEXT of a reason
     same 1 "$(asked 'HEAD /status/404')"
     jq -e --arg now "$(date +%s)" 'map((.until / 1000 - ($now | tonumber)) as $left
         | if .result.state == "done" then $left > 30 and $left <= 61 else $left > 0 and $left <= 11 end) | all' "$cache"
-    jq -c 'map_values(.until -= 10000)' "$cache" >then && cat then >"$cache"
+    jq -c 'map_values(.until -= 10000)' "$cache" >later && cat later >"$cache"
     plan 1
     same 2 "$(asked 'HEAD /status/404')"
     same 1 "$(asked 'HEAD /a')" # which still holds
@@ -113,7 +113,7 @@ no() { # TEXT of a reason
         same $n "$(asked .)"
         same 1 "$(jq length "$cache")"
     done
-    jq -c 'map_values(.result = {})' "$cache" >then && cat then >"$cache"
+    jq -c 'map_values(.result = {})' "$cache" >later && cat later >"$cache"
     plan 0
     same $((n + 1)) "$(asked .)"
     head -c 5000000 /dev/zero >"$cache"
@@ -131,7 +131,7 @@ no() { # TEXT of a reason
     places "r=$web/a"
     plan 0
     jq -c --argjson now "$(date +%s)" '. + ([range(3000) | {("k\(.)"): {until: ($now * 1000 + 50000), result: {state: "done"}}}] | add)' \
-        "$cache" >then && cat then >"$cache"
+        "$cache" >later && cat later >"$cache"
     places "r=$web/a" "r=$web/chunked/a"
     plan 0
     same 1000 "$(jq length "$cache")"
