@@ -32,7 +32,9 @@ enum reason {
 
 struct fault {
     enum reason reason;
-    bool transient;  /* another try may succeed */
+    bool transient;  /* another try may succeed, perhaps much later */
+    bool again;      /* and may do so at once: a transfer that broke off */
+    bool restart;    /* what came so far cannot be continued */
     long pause;      /* seconds the server asked to wait before it, or 0 */
     char text[1024]; /* lower case, no full stop, names the URL without its secrets */
 };
@@ -109,6 +111,10 @@ struct source {
     char *shown; /* for messages */
     /* Goes to the first byte; may be called again. */
     int (*begin)(struct source *src, struct fault *f);
+    /* Goes on at `offset` when the file is still the one that was begun; else fails with
+     * f->restart, so that two versions are never put together. NULL: it cannot. */
+    int (*resume)(struct source *src, int64_t offset, struct fault *f);
+    char *validator; /* after begin: what tells this version of the file from others, or NULL */
     /* Up to n bytes, 0 at the end, -1. */
     ssize_t (*read)(struct source *src, char *bytes, size_t n, struct fault *f);
     void (*close)(struct source *src); /* frees what is its own, but not src */
@@ -139,11 +145,25 @@ struct found {
     int64_t size; /* bytes, or -1 */
 };
 
+/* One name of a directory that is listed. */
+struct entry {
+    const char
+        *name; /* below the directory: bytes, with slashes; the engine refuses what leads out */
+    enum kind kind;
+    int64_t size;         /* bytes, or -1 */
+    const char *url;      /* where it is; NULL: at its name below the directory's URL */
+    const char *checksum; /* "ALG:HEX", or NULL */
+};
+typedef int entry_fn(void *self, const struct entry *entry, struct fault *f);
+
 /* A row of the table of schemes. What is NULL the scheme cannot or need not do. */
 struct scheme {
     const char *name;
     const char *lacks; /* the library this build was made without; then all else is NULL */
     int (*open)(struct transfer *t, const char *url, struct source **src, struct fault *f);
+    /* Tells all below a directory that `open` has found, in any order, as deep as it goes. It
+     * keeps nothing in memory that grows with their number. */
+    int (*list)(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
     /* Stores a stream at url; all or nothing. */
     int (*put)(struct stream *s, const char *url, mode_t mode, struct fault *f);
     int (*make)(struct transfer *t, const char *url, struct fault *f); /* a directory */
@@ -180,6 +200,52 @@ char *file_path(const char *url, struct fault *f);
 struct source *file_source(int fd, const char *url, const char *name);
 int file_parents(struct transfer *t, const char *path, struct fault *f);
 char *file_temp(const char *path); /* a fresh hidden name beside path; the caller frees */
+
+/* web.c, the one file that knows libcurl: one request and its answer. http: and https: are made of
+ * it (http.c), and what speaks http underneath. Strings are the asker's. */
+struct web;
+struct access {           /* how a place lets us in; each may be NULL */
+    const char *user;     /* "name:password", sent to the host of the URL only */
+    const char *sign;     /* "aws:amz:REGION:s3": user is key and secret, and signs */
+    char *const *headers; /* "Name: value", ending in NULL, of every request */
+    /* May put a better fault in place of the one the status gave. */
+    void (*explain)(const struct web *w, struct fault *f);
+};
+struct web {
+    const char *verb;   /* for messages: "get" */
+    const char *method; /* "GET", "PUT", "PROPFIND" */
+    const char *url;
+    const struct access *access; /* or NULL */
+    char *const *headers;        /* of this request, or NULL */
+    const char *body;            /* what is sent, or NULL */
+    size_t length;
+    struct stream *stream; /* or this is sent, all of it */
+    /* Takes the body of a good answer: 0, 1 enough of it, -1 with f set. NULL: `said` has it. */
+    int (*sink)(void *self, const char *bytes, size_t n, struct fault *f);
+    void *self;
+    /* the answer */
+    long status;     /* 0: none came */
+    struct buf head; /* its header lines, each ending in a NUL */
+    struct buf said; /* its body, or the first 64 KiB of an error's */
+    struct request *request;
+};
+/* 0: the answer is 2xx. -1 with f set; then `status` may be one the asker knows to deal with. */
+int web_run(struct web *w, struct fault *f);
+const char *web_header(const struct web *w, const char *name); /* borrowed, or NULL */
+void web_fini(struct web *w);
+/* A file that is got by GET, resumed by Range and If-Range. Copies access. */
+struct source *web_source(const char *url, const struct access *access);
+void web_forget(void); /* in a new process: the connections are its parent's */
+
+/* xml.c, the one file that knows libxml2: reads piece by piece, in flat memory. Names come without
+ * prefix; a document with a DTD is refused. */
+struct xml;
+/* NULL when this build has no libxml2: then it is REASON_MISSING. */
+struct xml *xml_new(void (*start)(void *self, const char *name),
+                    void (*end)(void *self, const char *name, const char *text), void *self);
+int xml_add(struct xml *x, const char *bytes, size_t n); /* -1: not well-formed */
+int xml_end(struct xml *x);                              /* -1: not well-formed, or not whole */
+void xml_free(struct xml *x);
 
 /* tree.c: everything below a file: directory */
 int tree_copy(struct transfer *t, struct source *root, const char *dest, struct fault *f);

@@ -134,6 +134,7 @@ void source_close(struct source **src)
         close((*src)->fd);
     free((*src)->name);
     free((*src)->shown);
+    free((*src)->validator);
     free(*src);
     *src = NULL;
 }

@@ -157,6 +157,38 @@ static int walk(struct tree *w, int fd, const char *rel, const struct level *up,
     return rc;
 }
 
+/* --- what a scheme lists --- */
+
+/* A server may say what it likes; only what lies below is taken. */
+static bool name_is_below(const char *name)
+{
+    for (;;) {
+        size_t n = strcspn(name, "/");
+        if (n == 0 || n > 255 || (n <= 2 && strspn(name, ".") >= n))
+            return false;
+        if (!name[n])
+            return true;
+        name += n + 1;
+    }
+}
+
+static int take_entry(void *self, const struct entry *e, struct fault *f)
+{
+    struct tree *w = self;
+    struct transfer *t = w->t;
+    own(source_close) struct source *src = NULL;
+    if (!name_is_below(e->name))
+        return fault_set(f, REASON_INVALID, false,
+                         "%s lists a name that cannot be one below a directory", w->root->shown);
+    own(str_fini) char *from = e->url ? str_new(e->url) : url_below(t->item->source, e->name);
+    own(str_fini) char *to = url_below(w->dest, e->name);
+    if (e->kind == KIND_DIRECTORY)
+        return t->to->make ? t->to->make(t, to, f) : 0;
+    if (t->from->open(t, from, &src, f) < 0)
+        return -1;
+    return transfer_file(t, src, e->name, to, false, f);
+}
+
 int tree_copy(struct transfer *t, struct source *root, const char *dest, struct fault *f)
 {
     struct tree w = {.t = t, .root = root, .dest = dest};
@@ -168,7 +200,9 @@ int tree_copy(struct transfer *t, struct source *root, const char *dest, struct 
         w.dest_known = path && stat(path, &w.dest_stat) == 0;
     }
     t->total = t->item->size;
-    if (walk(&w, root->fd, "", NULL, f) < 0)
+    int rc = root->fd < 0 ? t->from->list(t, t->item->source, take_entry, &w, f)
+                          : walk(&w, root->fd, "", NULL, f);
+    if (rc < 0)
         return -1;
     return t->to->sync ? t->to->sync(dest, f) : 0;
 }

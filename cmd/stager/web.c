@@ -1,0 +1,586 @@
+/* Requests over http: and https:, the one file that knows libcurl. */
+#include "stager.h"
+#include <curl/curl.h>
+#include <limits.h>
+#include "text/uri.h"
+
+#define REDIRECTS_MAX 10L
+#define CONNECT_SECONDS 10L
+#define SLOW_SECONDS 20L /* with less than SLOW_BYTES a second */
+#define SLOW_BYTES 16L
+#define SAID_MAX (64 * 1024)
+#define HEAD_MAX (64 * 1024)
+
+static const struct {
+    CURLcode code;
+    enum reason reason;
+    bool transient, again;
+    const char *hint;
+} curl_rows[] = {
+    {CURLE_COULDNT_RESOLVE_PROXY, REASON_UNREACHABLE, true, false, ""},
+    {CURLE_COULDNT_RESOLVE_HOST, REASON_UNREACHABLE, true, false, ""},
+    {CURLE_COULDNT_CONNECT, REASON_UNREACHABLE, true, false, ""},
+    {CURLE_PARTIAL_FILE, REASON_CORRUPT, true, true, ""},
+    {CURLE_PEER_FAILED_VERIFICATION, REASON_UNREACHABLE, false, false,
+     "; if you trust it, name a file with its authority in SSL_CERT_FILE"},
+    {CURLE_SSL_CACERT_BADFILE, REASON_UNREACHABLE, false, false, "; see SSL_CERT_FILE"},
+    {CURLE_TOO_MANY_REDIRECTS, REASON_UNREACHABLE, false, false, ""},
+    {CURLE_UNSUPPORTED_PROTOCOL, REASON_INVALID, false, false,
+     "; it leads from there to a URL that is not allowed: from https: only to https:, from http: "
+     "only to one of both"},
+    {CURLE_BAD_CONTENT_ENCODING, REASON_CORRUPT, false, false, ""},
+    {CURLE_URL_MALFORMAT, REASON_INVALID, false, false, ""},
+    {CURLE_LOGIN_DENIED, REASON_DENIED, false, false, ""},
+};
+
+static const struct {
+    long status;
+    enum reason reason;
+    bool transient;
+    const char *meaning;
+} status_rows[] = {
+    {401, REASON_DENIED, false, "asks for a login"},
+    {403, REASON_DENIED, false, "does not allow it"},
+    {404, REASON_NOTFOUND, false, "has no such file"},
+    {405, REASON_UNSUPPORTED, false, "does not do this here"},
+    {407, REASON_DENIED, false, "is behind a proxy that asks for a login"},
+    {408, REASON_UNREACHABLE, true, "waited too long"},
+    {410, REASON_NOTFOUND, false, "has it no longer"},
+    {413, REASON_NOROOM, false, "takes no file as large"},
+    {423, REASON_DENIED, true, "has it locked"},
+    {429, REASON_UNREACHABLE, true, "is asked too often"},
+    {501, REASON_UNSUPPORTED, false, "does not do this"},
+    {507, REASON_NOROOM, false, "has no room left"},
+};
+
+struct request {
+    CURL *easy;
+    struct curl_slist *headers;
+    char *shown;
+    struct fault *f; /* of the call that drives it */
+    bool enough;     /* the body was cut off by us */
+    bool failed;     /* f was set by our side */
+    char error[CURL_ERROR_SIZE];
+};
+
+/* Connections are kept in these, one for what is pulled and one for what is run to its end: the
+ * second may pull from the first. */
+static CURLM *pulling, *running;
+
+void web_forget(void)
+{
+    pulling = running = NULL;
+}
+
+void web_fini(struct web *w)
+{
+    if (w->request) {
+        curl_easy_cleanup(w->request->easy);
+        curl_slist_free_all(w->request->headers);
+        free(w->request->shown);
+        free(w->request);
+    }
+    w->request = NULL;
+    buf_fini(&w->head);
+    buf_fini(&w->said);
+}
+
+const char *web_header(const struct web *w, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *line = w->head.bytes; line && line < w->head.bytes + w->head.len;
+         line += strlen(line) + 1)
+        if (strncasecmp(line, name, n) == 0 && line[n] == ':')
+            return line + n + 1 + strspn(line + n + 1, " \t");
+    return NULL;
+}
+
+static int on_stop(void *self, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)self, (void)a, (void)b, (void)c, (void)d;
+    return stager_signal != 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *self)
+{
+    struct web *w = self;
+    size_t len = size * n;
+    while (len > 0 && strchr("\r\n \t", line[len - 1]))
+        len--;
+    if (len >= 5 && strncasecmp(line, "HTTP/", 5) == 0) /* the next one: a redirect, after 100 */
+        w->head.len = w->said.len = 0;
+    if (w->head.len + len > HEAD_MAX || memchr(line, '\0', len))
+        return 0;
+    buf_add(&w->head, line, len);
+    buf_char(&w->head, '\0');
+    return size * n;
+}
+
+static void set_protocols(CURL *easy, const char *url)
+{
+    bool safe = strncasecmp(url, "https:", 6) == 0; /* then it stays so wherever it leads */
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, safe ? "https" : "http,https");
+#else
+    long both = CURLPROTO_HTTP | CURLPROTO_HTTPS;
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, both);
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, safe ? (long)CURLPROTO_HTTPS : both);
+#endif
+}
+
+/* A password goes in the clear to this machine only. */
+static int check_secret(const struct web *w, const char *shown, struct fault *f)
+{
+    const char *at = strstr(w->url, "://"), *host = at ? at + 3 : w->url;
+    size_t n = strcspn(host, "/?#");
+    const char *user = memrchr(host, '@', n);
+    bool secret = user || (w->access && w->access->user && !w->access->sign);
+    if (!secret || strncasecmp(w->url, "http:", 5) != 0)
+        return 0;
+    if (user)
+        n -= (size_t)(user + 1 - host), host = user + 1;
+    own(str_fini) char *name = str_print("%.*s", (int)n, host);
+    if (str_begins(name, "127.") || str_begins(name, "[::1]") ||
+        strncasecmp(name, "localhost", strcspn(name, ":")) == 0)
+        return 0;
+    return fault_set(f, REASON_DENIED, false,
+                     "%s: a password is not sent over http:, only over https:", shown);
+}
+
+static void add_headers(struct request *r, char *const *headers)
+{
+    for (; headers && *headers; headers++)
+        r->headers = curl_slist_append(r->headers, *headers);
+}
+
+/* What is compressed by its name is wanted as it is; other encodings are undone. */
+static bool named_compressed(const char *url)
+{
+    static const char *const ends[] = {".gz", ".tgz", ".z",    ".bz2", ".xz",
+                                       ".br", ".zst", ".svgz", ".zip", ".fz"};
+    own(str_fini) char *name = url_name(url);
+    for (size_t i = 0; name && i < COUNT(ends); i++) {
+        size_t n = strlen(name), m = strlen(ends[i]);
+        if (n > m && strcasecmp(name + n - m, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void set_access(struct web *w)
+{
+    CURL *easy = w->request->easy;
+    const struct access *a = w->access;
+    if (!a)
+        return;
+    if (a->user)
+        curl_easy_setopt(easy, CURLOPT_USERPWD, a->user);
+    if (a->sign)
+        curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, a->sign);
+    add_headers(w->request, a->headers);
+}
+
+static int request_init(struct web *w, struct fault *f)
+{
+    if (!pulling) {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        pulling = curl_multi_init();
+        running = curl_multi_init();
+    }
+    struct request *r = w->request = mem_new(sizeof(*r));
+    CURL *easy = r->easy = curl_easy_init();
+    r->shown = uri_shown(w->url);
+    r->f = f;
+    if (!easy || !pulling || !running)
+        return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s", r->shown);
+    if (check_secret(w, r->shown, f) < 0)
+        return -1;
+    r->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
+    r->headers = curl_slist_append(r->headers, "Expect:");
+    set_access(w);
+    add_headers(r, w->headers);
+    const char *authorities = getenv("CURL_CA_BUNDLE"); /* as curl(1) does */
+    if (!authorities)
+        authorities = getenv("SSL_CERT_FILE");
+    if (authorities && *authorities)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, authorities);
+    set_protocols(easy, w->url);
+    curl_easy_setopt(easy, CURLOPT_URL, w->url);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, w->method);
+    if (str_same(w->method, "GET") || str_same(w->method, "HEAD"))
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    if (str_same(w->method, "HEAD"))
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    if (!named_compressed(w->url))
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "execdm-stage/" PACKAGE_VERSION);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, w);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_stop);
+    return 0;
+}
+
+static long status_of(const struct request *r)
+{
+    long status = 0;
+    curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static int status_fault(struct web *w, struct fault *f)
+{
+    struct request *r = w->request;
+    enum reason reason = w->status >= 500 ? REASON_UNREACHABLE : REASON_INVALID;
+    bool transient = w->status >= 500;
+    const char *meaning = w->status >= 500 ? "is in trouble" : "refuses it";
+    for (size_t i = 0; i < COUNT(status_rows); i++)
+        if (status_rows[i].status == w->status) {
+            reason = status_rows[i].reason;
+            transient = status_rows[i].transient;
+            meaning = status_rows[i].meaning;
+        }
+    curl_off_t after = 0;
+    curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &after);
+    fault_set(f, reason, transient, "cannot %s %s: the server %s (HTTP %ld)", w->verb, r->shown,
+              meaning, w->status);
+    f->pause = after > 0 && after < LONG_MAX ? (long)after : 0;
+    if (w->access && w->access->explain)
+        w->access->explain(w, f);
+    return -1;
+}
+
+/* What became of a request; 0 when the answer is 2xx. */
+static int request_fault(struct web *w, CURLcode code, struct fault *f)
+{
+    struct request *r = w->request;
+    curl_off_t connected = 0;
+    w->status = status_of(r);
+    curl_easy_getinfo(r->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+    if (r->failed)
+        return -1;
+    if (r->enough || code == CURLE_OK)
+        return w->status / 100 == 2 ? 0 : status_fault(w, f);
+    if (stager_signal)
+        return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
+    if (code == CURLE_OPERATION_TIMEDOUT && connected > 0)
+        return fault_set(f, REASON_SLOW, true, "cannot %s %s: hardly a byte came or went for %ld s",
+                         w->verb, r->shown, SLOW_SECONDS);
+    const char *detail = r->error[0] ? r->error : curl_easy_strerror(code);
+    for (size_t i = 0; i < COUNT(curl_rows); i++)
+        if (curl_rows[i].code == code) {
+            fault_set(f, curl_rows[i].reason, curl_rows[i].transient, "cannot %s %s: %s%s", w->verb,
+                      r->shown, detail, curl_rows[i].hint);
+            f->again = curl_rows[i].again;
+            return -1;
+        }
+    return fault_set(f, REASON_UNREACHABLE, true, "cannot %s %s: %s", w->verb, r->shown, detail);
+}
+
+/* --- a request that is run to its end --- */
+
+static size_t on_answer(char *bytes, size_t size, size_t n, void *self)
+{
+    struct web *w = self;
+    struct request *r = w->request;
+    size_t len = size * n;
+    if (!w->sink || status_of(r) / 100 != 2) {
+        if (w->said.len + len <= SAID_MAX)
+            buf_add(&w->said, bytes, len);
+        return len;
+    }
+    int rc = w->sink(w->self, bytes, len, r->f);
+    r->enough = rc > 0;
+    r->failed = rc < 0;
+    return rc ? 0 : len;
+}
+
+/* Until a request of the multi is over. */
+static int drive(CURLM *multi, CURL *easy, CURLcode *result, struct fault *f)
+{
+    int busy = 0, left = 0;
+    CURLMcode code = curl_multi_perform(multi, &busy);
+    if (code != CURLM_OK)
+        return fault_set(f, REASON_UNREACHABLE, true, "libcurl: %s", curl_multi_strerror(code));
+    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
+        if (m->msg == CURLMSG_DONE && m->easy_handle == easy) {
+            *result = m->data.result;
+            return 1;
+        }
+    return 0;
+}
+
+static size_t on_read(char *bytes, size_t size, size_t n, void *self)
+{
+    struct web *w = self;
+    ssize_t got = stream_read(w->stream, bytes, size * n, w->request->f);
+    w->request->failed = got < 0;
+    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+/* A redirect, or a login that was asked for, begins anew. */
+static int on_seek(void *self, curl_off_t offset, int origin)
+{
+    struct web *w = self;
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    w->request->failed = stream_rewind(w->stream, w->request->f) < 0;
+    return w->request->failed ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+}
+
+static void set_body(struct web *w)
+{
+    CURL *easy = w->request->easy;
+    if (w->stream) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)w->stream->src->size);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+        curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+        curl_easy_setopt(easy, CURLOPT_READDATA, w);
+        curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(easy, CURLOPT_SEEKDATA, w);
+    } else if (w->body) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)w->length);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, w->body);
+    }
+}
+
+int web_run(struct web *w, struct fault *f)
+{
+    CURLcode result = CURLE_OK;
+    web_fini(w);
+    w->status = 0;
+    if (request_init(w, f) < 0)
+        return -1;
+    CURL *easy = w->request->easy;
+    set_body(w);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, w);
+    if (curl_multi_add_handle(running, easy) != CURLM_OK)
+        return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
+                         w->request->shown);
+    int rc;
+    while ((rc = drive(running, easy, &result, f)) == 0)
+        curl_multi_poll(running, NULL, 0, 250, NULL);
+    curl_multi_remove_handle(running, easy);
+    return rc < 0 ? -1 : request_fault(w, result, f);
+}
+
+/* --- a file: a GET that is pulled --- */
+
+struct web_file {
+    struct source base;
+    char *url;
+    struct access access; /* ours, all of it */
+    struct strs headers;
+    struct web web;
+    struct buf body;
+    size_t at;   /* what was read of body */
+    bool paused; /* body is full */
+    bool over, added;
+    CURLcode result;
+};
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *self)
+{
+    struct web_file *h = self;
+    if (status_of(h->web.request) / 100 != 2) {
+        if (h->web.said.len + size * n <= SAID_MAX)
+            buf_add(&h->web.said, bytes, size * n);
+        return size * n;
+    }
+    if (h->body.len >= STAGER_BUFFER) {
+        h->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    buf_add(&h->body, bytes, size * n);
+    return size * n;
+}
+
+static void web_drop(struct web_file *h)
+{
+    if (h->added)
+        curl_multi_remove_handle(pulling, h->web.request->easy);
+    web_fini(&h->web);
+    h->body.len = h->at = 0;
+    h->added = h->paused = h->over = false;
+    h->result = CURLE_OK;
+}
+
+static void web_close(struct source *src)
+{
+    struct web_file *h = (struct web_file *)src;
+    web_drop(h);
+    buf_fini(&h->body);
+    strs_fini(&h->headers);
+    free((char *)h->access.user);
+    free((char *)h->access.sign);
+    free(h->url);
+}
+
+/* Until there are bytes or an end. */
+static int web_pump(struct web_file *h, struct fault *f)
+{
+    while (h->at == h->body.len && !h->over) {
+        h->at = h->body.len = 0;
+        if (h->paused) {
+            h->paused = false;
+            curl_easy_pause(h->web.request->easy, CURLPAUSE_CONT);
+        }
+        if (stager_signal)
+            return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
+        int rc = drive(pulling, h->web.request->easy, &h->result, f);
+        if (rc < 0)
+            return -1;
+        h->over = rc > 0;
+        if (h->body.len == 0 && !h->over)
+            curl_multi_poll(pulling, NULL, 0, 250, NULL);
+    }
+    return 0;
+}
+
+/* What If-Range takes: a strong ETag, or a date that is strong too, because the answer was made
+ * more than a second after it (RFC 9110, 8.8.2.2). The caller frees. */
+static char *validator_of(const struct web *w)
+{
+    const char *etag = web_header(w, "ETag"), *modified = web_header(w, "Last-Modified");
+    const char *date = web_header(w, "Date");
+    if (web_header(w, "Content-Encoding")) /* the length is another's */
+        return NULL;
+    if (etag && *etag == '"')
+        return str_new(etag);
+    if (modified && date && curl_getdate(date, NULL) > curl_getdate(modified, NULL) + 1)
+        return str_new(modified);
+    return NULL;
+}
+
+static int web_start(struct web_file *h, int64_t offset, struct fault *f)
+{
+    own(str_fini) char *condition =
+        h->base.validator ? str_print("If-Range: %s", h->base.validator) : NULL;
+    char *headers[] = {condition, NULL};
+    char range[32];
+    web_drop(h);
+    h->web = (struct web){.verb = "get", .method = "GET", .url = h->url, .access = &h->access};
+    if (offset > 0)
+        h->web.headers = headers;
+    if (request_init(&h->web, f) < 0)
+        return -1;
+    h->web.headers = NULL; /* libcurl has its copy */
+    CURL *easy = h->web.request->easy;
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, h);
+    snprintf(range, sizeof(range), "%" PRId64 "-", offset);
+    if (offset > 0) {
+        curl_easy_setopt(easy, CURLOPT_RANGE, range);
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
+    }
+    h->added = curl_multi_add_handle(pulling, easy) == CURLM_OK;
+    if (!h->added)
+        return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
+                         h->base.shown);
+    if (web_pump(h, f) < 0)
+        return -1;
+    /* what went wrong later is told by web_read, after the bytes that came */
+    CURLcode now = h->over && h->body.len == 0 ? h->result : CURLE_OK;
+    return request_fault(&h->web, now, f);
+}
+
+static int web_begin(struct source *src, struct fault *f)
+{
+    struct web_file *h = (struct web_file *)src;
+    str_fini(&src->validator);
+    if (web_start(h, 0, f) < 0)
+        return -1;
+    if (h->web.status == 206)
+        return fault_set(f, REASON_CORRUPT, false,
+                         "%s gives a part of the file, though all of it was asked for", src->shown);
+    curl_off_t length = -1;
+    curl_easy_getinfo(h->web.request->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    src->size = web_header(&h->web, "Content-Encoding") && !named_compressed(h->url) ? -1 : length;
+    src->validator = validator_of(&h->web);
+    return 0;
+}
+
+static int anew(struct source *src, const char *why, struct fault *f)
+{
+    fault_set(f, REASON_CORRUPT, true, "%s cannot be continued: %s", src->shown, why);
+    f->again = f->restart = true;
+    return -1;
+}
+
+static int web_resume(struct source *src, int64_t offset, struct fault *f)
+{
+    struct web_file *h = (struct web_file *)src;
+    int64_t from = -1, total = -1;
+    if (!src->validator)
+        return anew(src, "the server gives no sign by which a change would be seen", f);
+    int rc = web_start(h, offset, f);
+    if (h->web.status == 416)
+        return anew(src, "the file is shorter now", f);
+    if (rc < 0)
+        return -1;
+    if (h->web.status != 206)
+        return anew(src, "it changed, or the server gives no parts", f);
+    const char *span = web_header(&h->web, "Content-Range"), *etag = web_header(&h->web, "ETag");
+    if (!span || sscanf(span, "bytes %" SCNd64 "-%*[0-9]/%" SCNd64, &from, &total) < 1 ||
+        from != offset)
+        return anew(src, "the server gives another part than was asked for", f);
+    if (total >= 0 && src->size >= 0 && total != src->size)
+        return anew(src, "it has another size now", f);
+    if (etag && *src->validator == '"' && !str_same(etag, src->validator))
+        return anew(src, "it changed", f);
+    return 0;
+}
+
+static ssize_t web_read(struct source *src, char *bytes, size_t n, struct fault *f)
+{
+    struct web_file *h = (struct web_file *)src;
+    if (web_pump(h, f) < 0)
+        return -1;
+    size_t ready = h->body.len - h->at;
+    if (ready == 0) {
+        if (request_fault(&h->web, h->result, f) == 0)
+            return 0;
+        f->again = f->again || f->reason == REASON_UNREACHABLE;
+        return -1;
+    }
+    if (n > ready)
+        n = ready;
+    memcpy(bytes, h->body.bytes + h->at, n);
+    h->at += n;
+    return (ssize_t)n;
+}
+
+struct source *web_source(const char *url, const struct access *access)
+{
+    struct web_file *h = mem_new(sizeof(*h));
+    h->base = (struct source){
+        .kind = KIND_FILE,
+        .size = -1,
+        .fd = -1,
+        .name = url_name(url),
+        .shown = uri_shown(url),
+        .begin = web_begin,
+        .resume = web_resume,
+        .read = web_read,
+        .close = web_close,
+    };
+    h->url = str_new(url);
+    for (char *const *line = access ? access->headers : NULL; line && *line; line++)
+        strs_add(&h->headers, *line);
+    if (access)
+        h->access = (struct access){str_new(access->user), str_new(access->sign), h->headers.list,
+                                    access->explain};
+    return &h->base;
+}
