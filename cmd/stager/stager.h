@@ -174,7 +174,7 @@ struct scheme {
     int (*readable)(const char *url, struct found *found, struct fault *f);
     int (*writable)(const char *url, enum kind type, struct fault *f);
 };
-extern const struct scheme scheme_file, scheme_http, scheme_https;
+extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_s3;
 
 /* transfer.c */
 extern volatile sig_atomic_t stager_signal; /* the signal that ends us, or 0 */
@@ -208,6 +208,7 @@ struct access {           /* how a place lets us in; each may be NULL */
     const char *user;     /* "name:password", sent to the host of the URL only */
     const char *sign;     /* "aws:amz:REGION:s3": user is key and secret, and signs */
     char *const *headers; /* "Name: value", ending in NULL, of every request */
+    bool exact; /* the URL goes as it is, bytes come as they are, redirects are the asker's */
     /* May put a better fault in place of the one the status gave. */
     void (*explain)(const struct web *w, struct fault *f);
 };
@@ -236,6 +237,19 @@ void web_fini(struct web *w);
 /* A file that is got by GET, resumed by Range and If-Range. Copies access. */
 struct source *web_source(const char *url, const struct access *access);
 void web_forget(void); /* in a new process: the connections are its parent's */
+
+/* credential.c */
+struct credential {
+    int fd;               /* it came by */
+    char *host;           /* it is for, perhaps with a port; NULL: a person's, for the endpoint */
+    char *key, *secret;   /* NULL: none, ask as anybody */
+    char *token, *region; /* or NULL */
+    char *endpoint;       /* of a person, or NULL */
+};
+int credential_take(int fd); /* what a manifest names; -1 when it is none */
+const struct credential *credential_given(const char *host); /* the one for a host, or NULL */
+const struct credential *credential_person(struct fault *f); /* NULL: wrong, f says how */
+bool credential_covers(const char *host, const char *asked);
 
 /* xml.c, the one file that knows libxml2: reads piece by piece, in flat memory. Names come without
  * prefix; a document with a DTD is refused. */

@@ -9,9 +9,11 @@
 #ifndef HAVE_CURL
 const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
 const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
+const struct scheme scheme_s3 = {.name = "s3", .lacks = "libcurl"};
 #endif
 
-static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https};
+static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https,
+                                               &scheme_s3};
 
 volatile sig_atomic_t stager_signal;
 
@@ -347,9 +349,10 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
                   schemes[i]->lacks, shown);
         return NULL;
     }
-    fault_set(f, REASON_UNSUPPORTED, false,
-              "%s: expected a file:, http: or https: URL; a file whose name has a colon is ./NAME",
-              shown);
+    fault_set(
+        f, REASON_UNSUPPORTED, false,
+        "%s: expected a file:, http:, https: or s3: URL; a file whose name has a colon is ./NAME",
+        shown);
     return NULL;
 }
 

@@ -178,7 +178,11 @@ static void set_access(struct web *w)
         curl_easy_setopt(easy, CURLOPT_USERPWD, a->user);
     if (a->sign)
         curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, a->sign);
-    add_headers(w->request, a->headers);
+    if (a->exact) {
+        curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
+    }
 }
 
 static int request_init(struct web *w, struct fault *f)
@@ -197,8 +201,9 @@ static int request_init(struct web *w, struct fault *f)
     if (check_secret(w, r->shown, f) < 0)
         return -1;
     r->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
-    r->headers = curl_slist_append(r->headers, "Expect:");
-    set_access(w);
+    if (!w->access || !w->access->sign) /* libcurl 7.88 signs it, and sends it not */
+        r->headers = curl_slist_append(r->headers, "Expect:");
+    add_headers(r, w->access ? w->access->headers : NULL);
     add_headers(r, w->headers);
     const char *authorities = getenv("CURL_CA_BUNDLE"); /* as curl(1) does */
     if (!authorities)
@@ -228,6 +233,7 @@ static int request_init(struct web *w, struct fault *f)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, w);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_stop);
+    set_access(w);
     return 0;
 }
 
@@ -453,9 +459,10 @@ static int web_pump(struct web_file *h, struct fault *f)
  * more than a second after it (RFC 9110, 8.8.2.2). The caller frees. */
 static char *validator_of(const struct web *w)
 {
+    bool exact = w->access && w->access->exact;
     const char *etag = web_header(w, "ETag"), *modified = web_header(w, "Last-Modified");
     const char *date = web_header(w, "Date");
-    if (web_header(w, "Content-Encoding")) /* the length is another's */
+    if (web_header(w, "Content-Encoding") && !exact) /* the length is another's */
         return NULL;
     if (etag && *etag == '"')
         return str_new(etag);
@@ -507,7 +514,8 @@ static int web_begin(struct source *src, struct fault *f)
                          "%s gives a part of the file, though all of it was asked for", src->shown);
     curl_off_t length = -1;
     curl_easy_getinfo(h->web.request->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    src->size = web_header(&h->web, "Content-Encoding") && !named_compressed(h->url) ? -1 : length;
+    bool undone = web_header(&h->web, "Content-Encoding") && !h->access.exact;
+    src->size = undone && !named_compressed(h->url) ? -1 : length;
     src->validator = validator_of(&h->web);
     return 0;
 }
@@ -581,6 +589,6 @@ struct source *web_source(const char *url, const struct access *access)
         strs_add(&h->headers, *line);
     if (access)
         h->access = (struct access){str_new(access->user), str_new(access->sign), h->headers.list,
-                                    access->explain};
+                                    access->exact, access->explain};
     return &h->base;
 }

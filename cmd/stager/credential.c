@@ -1,0 +1,190 @@
+/* Who we are at which place. What a manifest's descriptors say is for the host they name; what a
+ * person's environment and files say is for the endpoint they name, and for Amazon's hosts when
+ * they name none. Nobody else is shown them. */
+#include "stager.h"
+#include <fcntl.h>
+#include "host/path.h"
+#include "text/json.h"
+
+#define FILE_MAX (256 * 1024)
+
+static struct credential *given; /* by descriptor */
+static size_t ngiven;
+
+static const char *env(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* All of a descriptor, or NULL: it cannot be read, or is too large, or has a NUL. */
+static char *read_all(int fd)
+{
+    own(buf_fini) struct buf b = {0};
+    char bytes[4096];
+    ssize_t n;
+    buf_str(&b, "");
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0 && b.len <= FILE_MAX)
+        buf_add(&b, bytes, (size_t)n);
+    return n != 0 || strlen(b.bytes) != b.len ? NULL : buf_take(&b);
+}
+
+/* What would end a header, or a user's name, cannot be in a key. */
+static bool is_word(const char *text)
+{
+    return !text || (*text && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                           "0123456789+/=_.-~!@#$%^&*(),;") == strlen(text));
+}
+
+static bool is_whole(const struct credential *c)
+{
+    return c->key && c->secret && is_word(c->key) && is_word(c->secret) && is_word(c->token) &&
+           is_word(c->region);
+}
+
+/* --- by descriptor --- */
+
+int credential_take(int fd)
+{
+    for (size_t i = 0; i < ngiven; i++)
+        if (given[i].fd == fd)
+            return 0;
+    own(str_fini) char *text = read_all(fd);
+    own(json_fini) json_t *doc = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    struct credential c = {
+        .fd = fd,
+        .host = str_new(json_text(doc, "host")),
+        .key = str_new(json_text(doc, "access_key_id")),
+        .secret = str_new(json_text(doc, "secret_access_key")),
+        .token = str_new(json_text(doc, "session_token")),
+        .region = str_new(json_text(doc, "region")),
+    };
+    given = mem_grow(given, ngiven + 1, sizeof(*given));
+    given[ngiven++] = c;
+    return c.host && *c.host && is_whole(&c) ? 0 : -1;
+}
+
+/* --- of a person --- */
+
+static char *trimmed(const char *text, size_t n)
+{
+    while (n > 0 && strchr(" \t\r", *text))
+        text++, n--;
+    while (n > 0 && strchr(" \t\r", text[n - 1]))
+        n--;
+    return str_print("%.*s", (int)n, text);
+}
+
+/* One `key = value` of the profile. What is not known is for others; what is, is taken once. */
+static void take_setting(struct credential *c, const char *line, size_t n)
+{
+    const struct {
+        const char *name;
+        char **place;
+    } settings[] = {
+        {"aws_access_key_id", &c->key},   {"aws_secret_access_key", &c->secret},
+        {"aws_session_token", &c->token}, {"region", &c->region},
+        {"endpoint_url", &c->endpoint},
+    };
+    const char *equals = memchr(line, '=', n);
+    if (!equals || strchr(" \t#;", *line)) /* an indented line is of a setting with parts */
+        return;
+    own(str_fini) char *name = trimmed(line, (size_t)(equals - line));
+    for (size_t i = 0; i < COUNT(settings); i++)
+        if (str_same(name, settings[i].name) && !*settings[i].place)
+            *settings[i].place = trimmed(equals + 1, n - (size_t)(equals + 1 - line));
+}
+
+/* [NAME] of the credentials file, [profile NAME] of the other. True when the profile is there. */
+static bool read_profile(struct credential *c, const char *path, const char *profile)
+{
+    own(fd_fini) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    own(str_fini) char *text = fd < 0 ? NULL : read_all(fd);
+    own(str_fini) char *plain = str_print("[%s]", profile);
+    own(str_fini) char *other = str_print("[profile %s]", profile);
+    bool inside = false, found = false;
+    for (const char *line = text; line && *line;) {
+        size_t n = strcspn(line, "\n");
+        if (*line == '[') {
+            own(str_fini) char *head = trimmed(line, n);
+            inside = str_same(head, plain) || str_same(head, other);
+            found = found || inside;
+        } else if (inside) {
+            take_setting(c, line, n);
+        }
+        line += n + (line[n] == '\n');
+    }
+    return found;
+}
+
+static char *file_of(const char *variable, const char *name)
+{
+    const char *home = env("HOME"), *path = env(variable);
+    return path ? str_new(path) : home ? str_print("%s/.aws/%s", home, name) : NULL;
+}
+
+static void replace(char **place, const char *value)
+{
+    if (!value)
+        return;
+    free(*place);
+    *place = str_new(value);
+}
+
+static int read_person(struct credential *c, struct fault *f)
+{
+    const char *named = env("AWS_PROFILE"), *profile = named ? named : "default";
+    own(str_fini) char *keys = file_of("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+    own(str_fini) char *config = file_of("AWS_CONFIG_FILE", "config");
+    bool a = read_profile(c, keys, profile), b = read_profile(c, config, profile);
+    if (named && !a && !b)
+        return fault_set(f, REASON_DENIED, false,
+                         "AWS_PROFILE is \"%s\", but %s has no [%s]; name one that it has", named,
+                         keys ? keys : "~/.aws/credentials", named);
+    if (env("AWS_ACCESS_KEY_ID") || env("AWS_SECRET_ACCESS_KEY")) {
+        str_fini(&c->key);
+        str_fini(&c->secret);
+        str_fini(&c->token);
+        replace(&c->key, env("AWS_ACCESS_KEY_ID"));
+        replace(&c->secret, env("AWS_SECRET_ACCESS_KEY"));
+        replace(&c->token, env("AWS_SESSION_TOKEN"));
+    }
+    replace(&c->region, env("AWS_DEFAULT_REGION"));
+    replace(&c->region, env("AWS_REGION"));
+    replace(&c->endpoint, env("AWS_ENDPOINT_URL"));
+    replace(&c->endpoint, env("AWS_ENDPOINT_URL_S3"));
+    if (!c->key != !c->secret || (c->key && !is_whole(c)))
+        return fault_set(f, REASON_DENIED, false,
+                         "half of an S3 credential: expected AWS_ACCESS_KEY_ID and "
+                         "AWS_SECRET_ACCESS_KEY, or both in a profile, each a word");
+    if (!is_word(c->region))
+        return fault_set(f, REASON_INVALID, false, "AWS_REGION is no region, expected one word");
+    return 0;
+}
+
+const struct credential *credential_person(struct fault *f)
+{
+    static struct credential person;
+    static bool known;
+    if (!known && read_person(&person, f) < 0)
+        return NULL;
+    known = true;
+    return &person;
+}
+
+/* --- for whom --- */
+
+/* A service's hosts: the one that was named and those below it, at the same port. */
+bool credential_covers(const char *host, const char *asked)
+{
+    size_t n = strlen(host), m = strlen(asked);
+    return m >= n && strcasecmp(asked + m - n, host) == 0 && (m == n || asked[m - n - 1] == '.');
+}
+
+const struct credential *credential_given(const char *host)
+{
+    for (size_t i = 0; i < ngiven; i++)
+        if (credential_covers(given[i].host, host))
+            return &given[i];
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* S3: one place in a bucket, and one request about it. */
+#ifndef STAGER_S3_H
+#define STAGER_S3_H
+
+#include "stager.h"
+
+/* Where a URL leads: s3://BUCKET/KEY, with ?endpoint= when it is not the person's. */
+struct s3 {
+    char *bucket, *key;         /* decoded; the key may be "" */
+    char *query;                /* "?endpoint=..." as it came, or "" */
+    char *scheme, *host, *path; /* of the endpoint; path is "" or "/x", without bucket */
+    bool virtual;               /* the bucket is the first part of the host's name */
+    char *region;
+    char *shown; /* for messages */
+    struct access access;
+    char *user, *sign;   /* what access points to */
+    struct strs headers; /* the same */
+};
+int s3_init(struct s3 *p, const char *url, struct fault *f);
+void s3_fini(struct s3 *p);
+
+/* A query, its names in order of the alphabet as a signature wants them. */
+struct s3_query {
+    const char *name, *value; /* value NULL: this one is left out */
+};
+#define S3_QUERY_MAX 6
+
+/* One request about a key (NULL: the bucket). w has verb, method, body, sink; it is signed, sent
+ * where the service says the bucket is, and its error said in S3's words. */
+int s3_run(struct s3 *p, struct web *w, const char *key, const struct s3_query *query,
+           struct fault *f);
+char *s3_url(const struct s3 *p, const char *key, const struct s3_query *query);
+/* The MD5 that an ETag is, "md5:HEX", or NULL when it is something else. The caller frees. */
+char *s3_etag_md5(const struct web *w, const char *etag);
+/* The text of the first element of a name in an answer, or NULL. The caller frees. */
+char *s3_said(const struct web *w, const char *name);
+
+#endif
