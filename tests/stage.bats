@@ -563,7 +563,7 @@ EOT
         printf '{"id":"j","direction":"pull","source":"%s","dest":"%s"}\n' "$(url www/a)" "$(url out/b)"
     }
     ask_slow >manifest
-    execdm-stage <manifest >said 2>&1 3>&- &
+    execdm-stage --jobs=1 - <manifest >said 2>&1 3>&- &
     local pid=$! code=0
     echo $pid >stage.pid
     wait_until 20 eval 'compgen -G "out/.a.execdm-*" >/dev/null'

@@ -1,12 +1,31 @@
 #include "stager.h"
+#include <pthread.h>
+#include "text/sum.h"
 #ifdef HAVE_OPENSSL
 #include <openssl/evp.h>
 #endif
 
+#define BESIDE_MIN (64 * 1024) /* below this handing over costs more than adding */
+
+enum algorithm { SHA256, MD5, ADLER32, CRC32C };
+
 static const struct {
     const char *name;
     size_t digits;
-} algorithms[] = {{"sha256", 64}, {"md5", 32}};
+} algorithms[] = {
+    [SHA256] = {"sha256", 64},
+    [MD5] = {"md5", 32},
+    [ADLER32] = {"adler32", 8},
+    [CRC32C] = {"crc32c", 8},
+};
+
+static int algorithm_of(const char *sum)
+{
+    for (size_t i = 0; sum && i < COUNT(algorithms); i++)
+        if (str_begins(sum, algorithms[i].name) && sum[strlen(algorithms[i].name)] == ':')
+            return (int)i;
+    return -1;
+}
 
 char *checksum_parse(const char *text)
 {
@@ -14,22 +33,27 @@ char *checksum_parse(const char *text)
     for (char *c = sum; *c; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
-    for (size_t i = 0; i < COUNT(algorithms); i++) {
-        size_t n = strlen(algorithms[i].name);
-        if (!str_begins(sum, algorithms[i].name) || sum[n] != ':')
-            continue;
-        const char *hex = sum + n + 1;
-        if (strlen(hex) == algorithms[i].digits && strspn(hex, "0123456789abcdef") == strlen(hex))
-            return move(sum);
-    }
-    return NULL;
+    int a = algorithm_of(sum);
+    const char *hex = a < 0 ? "" : strchr(sum, ':') + 1;
+    bool good = a >= 0 && strlen(hex) == algorithms[a].digits &&
+                strspn(hex, "0123456789abcdef") == strlen(hex);
+    return good ? move(sum) : NULL;
 }
 
 #ifdef HAVE_OPENSSL
 
+/* The sums of large files are taken by a thread of their own, beside reading and writing. */
 struct digest {
     EVP_MD_CTX *sha;
-    EVP_MD_CTX *other; /* NULL unless something else than sha256 is wanted */
+    EVP_MD_CTX *md5; /* NULL unless it is wanted */
+    enum algorithm other;
+    uint32_t sum;
+    bool threaded, ending;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    const void *bytes; /* to be added by the thread; NULL when it has done so */
+    size_t n;
 };
 
 static EVP_MD_CTX *begin(const char *name)
@@ -45,11 +69,13 @@ static EVP_MD_CTX *begin(const char *name)
 struct digest *digest_new(const char *want, struct fault *f)
 {
     struct digest *d = mem_new(sizeof(*d));
+    int other = algorithm_of(want);
+    d->other = other < 0 ? SHA256 : (enum algorithm)other;
+    d->sum = d->other == ADLER32 ? SUM_ADLER32_START : 0;
     d->sha = begin("sha256");
-    bool md5 = want && str_begins(want, "md5:");
-    if (md5)
-        d->other = begin("md5");
-    if (d->sha && (!md5 || d->other))
+    if (d->other == MD5)
+        d->md5 = begin("md5");
+    if (d->sha && (d->other != MD5 || d->md5))
         return d;
     /* a system in FIPS mode has no md5 */
     fault_set(f, REASON_MISSING, false, "this system's OpenSSL offers no %s; give a sha256",
@@ -58,19 +84,79 @@ struct digest *digest_new(const char *want, struct fault *f)
     return NULL;
 }
 
-void digest_add(struct digest *d, const void *bytes, size_t n)
+static void add(struct digest *d, const void *bytes, size_t n)
 {
     EVP_DigestUpdate(d->sha, bytes, n);
-    if (d->other)
-        EVP_DigestUpdate(d->other, bytes, n);
+    if (d->other == MD5)
+        EVP_DigestUpdate(d->md5, bytes, n);
+    else if (d->other == ADLER32)
+        d->sum = sum_adler32(d->sum, bytes, n);
+    else if (d->other == CRC32C)
+        d->sum = sum_crc32c(d->sum, bytes, n);
 }
 
-static void print(EVP_MD_CTX *ctx, const char *name, char checksum[CHECKSUM_TEXT])
+static void *adder(void *self)
+{
+    struct digest *d = self;
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        while (!d->bytes && !d->ending)
+            pthread_cond_wait(&d->news, &d->lock);
+        if (!d->bytes)
+            break;
+        pthread_mutex_unlock(&d->lock);
+        add(d, d->bytes, d->n);
+        pthread_mutex_lock(&d->lock);
+        d->bytes = NULL;
+        pthread_cond_signal(&d->news);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+void digest_wait(struct digest *d)
+{
+    if (!d || !d->threaded)
+        return;
+    pthread_mutex_lock(&d->lock);
+    while (d->bytes)
+        pthread_cond_wait(&d->news, &d->lock);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Signals are for the first thread, whose calls they shall interrupt. */
+static bool start_thread(struct digest *d)
+{
+    sigset_t all, old;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->news, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    d->threaded = pthread_create(&d->thread, NULL, adder, d) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return d->threaded;
+}
+
+void digest_add(struct digest *d, const void *bytes, size_t n, bool beside)
+{
+    digest_wait(d);
+    if (!beside || n < BESIDE_MIN || !(d->threaded || start_thread(d))) {
+        add(d, bytes, n);
+        return;
+    }
+    pthread_mutex_lock(&d->lock);
+    d->bytes = bytes;
+    d->n = n;
+    pthread_cond_signal(&d->news);
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void print(EVP_MD_CTX *ctx, enum algorithm a, char checksum[CHECKSUM_TEXT])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned n = 0;
     EVP_DigestFinal_ex(ctx, bytes, &n);
-    int at = snprintf(checksum, CHECKSUM_TEXT, "%s:", name);
+    int at = snprintf(checksum, CHECKSUM_TEXT, "%s:", algorithms[a].name);
     for (unsigned i = 0; i < n; i++)
         at += snprintf(checksum + at, CHECKSUM_TEXT - (size_t)at, "%02x", bytes[i]);
 }
@@ -78,18 +164,32 @@ static void print(EVP_MD_CTX *ctx, const char *name, char checksum[CHECKSUM_TEXT
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT])
 {
     char other[CHECKSUM_TEXT];
-    print(d->sha, "sha256", checksum);
-    if (d->other)
-        print(d->other, "md5", other);
-    return !want || str_same(want, d->other ? other : checksum);
+    digest_wait(d);
+    print(d->sha, SHA256, checksum);
+    if (d->other == SHA256)
+        snprintf(other, sizeof(other), "%s", checksum);
+    else if (d->other == MD5)
+        print(d->md5, MD5, other);
+    else
+        snprintf(other, sizeof(other), "%s:%08" PRIx32, algorithms[d->other].name, d->sum);
+    return !want || str_same(want, other);
 }
 
 void digest_free(struct digest *d)
 {
     if (!d)
         return;
+    if (d->threaded) {
+        pthread_mutex_lock(&d->lock);
+        d->ending = true;
+        pthread_cond_signal(&d->news);
+        pthread_mutex_unlock(&d->lock);
+        pthread_join(d->thread, NULL);
+        pthread_mutex_destroy(&d->lock);
+        pthread_cond_destroy(&d->news);
+    }
     EVP_MD_CTX_free(d->sha);
-    EVP_MD_CTX_free(d->other);
+    EVP_MD_CTX_free(d->md5);
     free(d);
 }
 
@@ -103,9 +203,14 @@ struct digest *digest_new(const char *want, struct fault *f)
     return NULL;
 }
 
-void digest_add(struct digest *d, const void *bytes, size_t n)
+void digest_add(struct digest *d, const void *bytes, size_t n, bool beside)
 {
-    (void)d, (void)bytes, (void)n;
+    (void)d, (void)bytes, (void)n, (void)beside;
+}
+
+void digest_wait(struct digest *d)
+{
+    (void)d;
 }
 
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT])

@@ -1,5 +1,6 @@
 #include "stager.h"
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include "host/path.h"
 #include "text/uri.h"
@@ -23,8 +24,17 @@ static int file_begin(struct source *src, struct fault *f)
     if (fstat(src->fd, &st) < 0 || lseek(src->fd, 0, SEEK_SET) < 0)
         return fault_sys(f, "cannot read %s", src->shown);
     src->size = st.st_size;
+    src->sparse = st.st_blocks < st.st_size / 512;
+    str_fini(&src->validator);
+    src->validator = str_print("%lld.%09ld %lld", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                               (long long)st.st_ino);
     posix_fadvise(src->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return 0;
+}
+
+static int file_resume(struct source *src, int64_t offset, struct fault *f)
+{
+    return lseek(src->fd, offset, SEEK_SET) < 0 ? fault_sys(f, "cannot read %s", src->shown) : 0;
 }
 
 /* A file that grows is read no further than it was: it ends, and it is noticed. */
@@ -65,6 +75,7 @@ struct source *file_source(int fd, const char *url, const char *name)
         .name = str_new(name),
         .shown = uri_shown(url),
         .begin = file_begin,
+        .resume = file_resume,
         .read = file_read,
     };
     return src;
@@ -177,7 +188,7 @@ static int make_directory(struct transfer *t, const char *path, struct fault *f)
         own(str_fini) char *url = uri_of_path(path);
         return fault_sys(f, "cannot make directory %s", url);
     }
-    return sync_made(path, old, f);
+    return t->item->batch ? 0 : sync_made(path, old, f);
 }
 
 int file_parents(struct transfer *t, const char *path, struct fault *f)
@@ -208,7 +219,7 @@ static int file_sync(const char *url, struct fault *f)
     if (!path)
         return -1;
     own(fd_fini) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
+    if (fd < 0 || syncfs(fd) < 0)
         return fault_sys(f, "cannot sync directory %s", url);
     return 0;
 }
@@ -227,26 +238,150 @@ char *file_temp(const char *path)
     return str_print("%.*s.%.200s.execdm-%s", (int)(slash - path + 1), path, slash + 1, end);
 }
 
+static bool all_zero(const char *bytes, size_t n)
+{
+    return *bytes == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
+/* Where a file has holes its copy gets them too. */
+static int write_all(int fd, const char *bytes, size_t n, bool holes)
+{
+    if (holes && all_zero(bytes, n))
+        return lseek(fd, (off_t)n, SEEK_CUR) < 0 ? -1 : 0;
+    for (size_t at = 0; at < n;) {
+        ssize_t got = write(fd, bytes + at, n - at);
+        if (got < 0 && (errno != EINTR || stager_signal))
+            return -1;
+        at += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+/* Two buffers: while one is written, and digested beside that, the other is read into. */
+static int pour(struct stream *s, char *bytes, size_t half, int fd, const char *shown,
+                struct fault *f)
+{
+    for (char *now = bytes;; now = now == bytes ? bytes + half : bytes) {
+        ssize_t got = stream_read(s, now, half, f);
+        if (got < 0)
+            return -1;
+        if (got == 0 && ftruncate(fd, s->count) < 0) /* a hole may be its end */
+            return fault_sys(f, "cannot write %s", shown);
+        if (got == 0)
+            return 0;
+        if (write_all(fd, now, (size_t)got, s->src->sparse) < 0)
+            return fault_sys(f, "cannot write %s", shown);
+    }
+}
+
 static int fill(struct stream *s, int fd, const char *shown, struct fault *f)
 {
-    own(str_fini) char *bytes = mem_grow(NULL, STAGER_BUFFER, 1);
-    for (;;) {
-        ssize_t got = stream_read(s, bytes, STAGER_BUFFER, f);
-        if (got <= 0)
-            return (int)got;
-        for (ssize_t at = 0; at < got;) {
-            ssize_t n = write(fd, bytes + at, (size_t)(got - at));
-            if (n < 0 && (errno != EINTR || stager_signal))
-                return fault_sys(f, "cannot write %s", shown);
-            at += n > 0 ? n : 0;
-        }
-    }
+    int64_t size = s->src->size;
+    size_t half = size >= 0 && size < STAGER_BUFFER / 2 ? 65536 : STAGER_BUFFER / 2;
+    own(str_fini) char *bytes = mem_grow(NULL, 2 * half, 1);
+    s->steady = true;
+    int rc = pour(s, bytes, half, fd, shown, f);
+    digest_wait(s->digest); /* it may still look at the bytes */
+    s->steady = false;
+    return rc;
 }
 
 static bool same_file(const struct source *src, const char *path)
 {
     struct stat st;
     return src->ino && stat(path, &st) == 0 && st.st_ino == src->ino && st.st_dev == src->dev;
+}
+
+/* --- a part that is kept for the next time --- */
+
+/* Beside the part stands what it is a part of. The caller frees both. */
+static char *part_of(const char *path, char **mark)
+{
+    const char *slash = strrchr(path, '/');
+    char *part = str_print("%.*s.%.200s.execdm-part", (int)(slash - path + 1), path, slash + 1);
+    *mark = str_print("%s.of", part);
+    return part;
+}
+
+static bool part_fits(const struct source *src, const char *mark)
+{
+    char text[4096];
+    own(fd_fini) int fd = open(mark, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    own(str_fini) char *want = str_print("%s\n%s\n", src->shown, src->validator);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    return n > 0 && (size_t)n == strlen(want) && memcmp(text, want, (size_t)n) == 0;
+}
+
+/* Puts the stream behind the part: 1; 0 when it must begin anew; -1. */
+static int part_continue(struct stream *s, int fd, const char *mark, struct fault *f)
+{
+    if (!s->src->validator || !s->src->resume || !part_fits(s->src, mark))
+        return 0;
+    if (stream_skip(s, fd, f) == 0)
+        return 1;
+    return f->restart && stream_rewind(s, f) == 0 ? 0 : -1;
+}
+
+static int part_open(struct stream *s, const char *part, const char *mark, const char *shown,
+                     int *fd, struct fault *f)
+{
+    struct err err = {0};
+    *fd = open(part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (*fd < 0)
+        return fault_sys(f, "cannot write %s", shown);
+    if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+        return fault_set(f, REASON_DENIED, true, "%s is being fetched by another execdm-stage",
+                         shown);
+    int rc = part_continue(s, *fd, mark, f);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    if (ftruncate(*fd, 0) < 0 || lseek(*fd, 0, SEEK_SET) < 0)
+        return fault_sys(f, "cannot write %s", shown);
+    unlink(mark);
+    own(str_fini) char *text = str_print("%s\n%s\n", s->src->shown, s->src->validator);
+    if (s->src->validator && path_write(mark, text, strlen(text), 0600, &err) < 0)
+        return fault_set(f, REASON_UNREACHABLE, true, "%s", err.text);
+    return 0;
+}
+
+/* Is what came worth keeping after this? */
+static bool part_stays(const struct stream *s, const struct fault *f)
+{
+    return s->t->item->keep && s->src->validator && s->count > 0 && f->transient && !f->restart;
+}
+
+/* --- a whole file --- */
+
+/* In a batch the asker makes it last, but what is replaced must not be lost to a power cut. */
+static int settle(const struct stream *s, int fd, const char *temp, const char *path, mode_t mode)
+{
+    bool now = !s->t->item->batch || access(path, F_OK) == 0;
+    return fchmod(fd, mode) < 0 || (now && fsync(fd) < 0) || rename(temp, path) < 0 ? -1 : 0;
+}
+
+static int file_store(struct stream *s, const char *path, const char *url, mode_t mode,
+                      struct fault *f)
+{
+    own(str_fini) char *mark = NULL;
+    bool keep = s->t->item->keep;
+    own(str_fini) char *temp = keep ? part_of(path, &mark) : file_temp(path);
+    own(fd_fini) int fd = -1;
+    if (keep && part_open(s, temp, mark, url, &fd, f) < 0)
+        return -1;
+    if (!keep)
+        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fault_sys(f, "cannot write %s", url);
+    int rc = fill(s, fd, url, f);
+    if (rc == 0 && settle(s, fd, temp, path, mode) < 0)
+        rc = fault_sys(f, "cannot write %s", url);
+    if (rc < 0 && part_stays(s, f))
+        return -1;
+    if (rc < 0)
+        unlink(temp);
+    if (mark)
+        unlink(mark);
+    return rc;
 }
 
 static int file_put(struct stream *s, const char *url, mode_t mode, struct fault *f)
@@ -261,18 +396,9 @@ static int file_put(struct stream *s, const char *url, mode_t mode, struct fault
     if (file_kind(url) == KIND_DIRECTORY)
         return fault_set(f, REASON_INVALID, false, "%s is a directory, expected a file's name",
                          url);
-    own(str_fini) char *temp = file_temp(path);
-    own(fd_fini) int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fault_sys(f, "cannot write %s", url);
-    int rc = fill(s, fd, url, f);
-    if (rc == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temp, path) < 0))
-        rc = fault_sys(f, "cannot write %s", url);
-    if (rc < 0) {
-        unlink(temp);
+    if (file_store(s, path, url, mode, f) < 0)
         return -1;
-    }
-    if (path_sync_parent(path, &err) < 0)
+    if (!s->t->item->batch && path_sync_parent(path, &err) < 0)
         return fault_set(f, REASON_UNREACHABLE, true, "%s", err.text);
     return 0;
 }

@@ -1,9 +1,7 @@
 /* The worker's way to ask: JSON Lines in, JSON Lines out. */
 #include "stager.h"
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include "cli/prog.h"
 #include "host/clock.h"
 #include "host/path.h"
@@ -11,23 +9,33 @@
 #include "text/uri.h"
 #include "text/write.h"
 
-#define PROGRESS_NS (200 * 1000 * 1000) /* at most five a second */
+#define PROGRESS_MS 200 /* at most five words a second about a line */
 #define CHECKS_AT_ONCE 16
-#define CHECK_SECONDS 10 /* a place that says nothing for so long is as good as none */
+#define CHECK_MS 10000 /* a place that says nothing for so long is as good as none */
+#define BATCH_MS 2000  /* what is done waits no longer to be made lasting and told */
 
 struct line {
     json_t *doc;
     char *checksum;
     struct item item;
+    int64_t told; /* when progress was, ms since boot */
+};
+
+/* Done, but not told before it is on the disk. */
+struct held {
+    size_t line;
+    struct outcome out;
 };
 
 struct manifest {
     struct line *lines;
     size_t n;
-    struct err *err;      /* why nobody could be told */
-    bool lost;            /* nobody listens */
-    const char *id;       /* of the line under way */
-    struct timespec last; /* when progress was told */
+    struct err *err; /* why nobody could be told */
+    bool lost;       /* nobody listens */
+    int code;        /* the worst so far */
+    struct held *held;
+    size_t nheld;
+    int64_t held_since; /* ms since boot */
 };
 
 static void manifest_fini(struct manifest *m)
@@ -37,6 +45,7 @@ static void manifest_fini(struct manifest *m)
         free(m->lines[i].checksum);
     }
     free(m->lines);
+    free(m->held);
 }
 
 /* --- in --- */
@@ -64,7 +73,7 @@ static const struct {
     [FIELD_MODE] = {"mode", "r or rw"},
     [FIELD_TYPE] = {"type", "file or directory"},
     [FIELD_SIZE] = {"size", "a number of bytes"},
-    [FIELD_CHECKSUM] = {"checksum", "sha256: and 64 hex digits, or md5: and 32"},
+    [FIELD_CHECKSUM] = {"checksum", CHECKSUM_EXPECTED},
     [FIELD_UNPACK] = {"unpack", "true or false"},
 };
 
@@ -203,9 +212,9 @@ static json_t *name_json(const char *name)
 }
 
 /* Takes the object, puts the id first. */
-static int tell(struct manifest *m, json_t *rest)
+static int tell(struct manifest *m, const struct line *l, json_t *rest)
 {
-    own(json_fini) json_t *object = json_pack("{s:s}", "id", m->id);
+    own(json_fini) json_t *object = json_pack("{s:s}", "id", json_text(l->doc, "id"));
     own(buf_fini) struct buf out = {0};
     json_object_update(object, rest);
     json_decref(rest);
@@ -221,34 +230,43 @@ static json_t *count_json(int64_t n)
     return n < 0 ? json_null() : json_integer(n);
 }
 
-static int on_progress(void *self, int64_t bytes, int64_t total)
+/* Work is the number of a line. */
+static struct line *line_of(const struct manifest *m, const char *work)
+{
+    size_t i;
+    memcpy(&i, work, sizeof(i));
+    return &m->lines[i];
+}
+
+static int on_progress(void *self, const char *work, int64_t bytes, int64_t total)
 {
     struct manifest *m = self;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t ns =
-        (int64_t)(now.tv_sec - m->last.tv_sec) * 1000000000 + now.tv_nsec - m->last.tv_nsec;
-    if (ns < PROGRESS_NS)
+    struct line *l = line_of(m, work);
+    int64_t now = clock_boot();
+    if (now - l->told < PROGRESS_MS)
         return 0;
-    m->last = now;
-    return tell(m, json_pack("{s:s,s:I,s:o}", "event", "progress", "bytes", (json_int_t)bytes,
-                             "total", count_json(total)));
+    l->told = now;
+    return tell(m, l,
+                json_pack("{s:s,s:I,s:o}", "event", "progress", "bytes", (json_int_t)bytes, "total",
+                          count_json(total)));
 }
 
-static int on_file(void *self, const struct moved *moved)
+static int on_file(void *self, const char *work, const struct moved *moved)
 {
-    return tell(self, json_pack("{s:s,s:o,s:o,s:I,s:s}", "event", "file", "name",
-                                name_json(moved->name), "location", name_json(moved->location),
-                                "size", (json_int_t)moved->size, "checksum", moved->checksum));
+    return tell(self, line_of(self, work),
+                json_pack("{s:s,s:o,s:o,s:I,s:s}", "event", "file", "name", name_json(moved->name),
+                          "location", name_json(moved->location), "size", (json_int_t)moved->size,
+                          "checksum", moved->checksum));
 }
 
-static int on_warning(void *self, const char *name, const char *text)
+static int on_warning(void *self, const char *work, const char *name, const char *text)
 {
-    return tell(self, json_pack("{s:s,s:o,s:o}", "event", "warning", "name", name_json(name),
-                                "text", name_json(text)));
+    return tell(self, line_of(self, work),
+                json_pack("{s:s,s:o,s:o}", "event", "warning", "name", name_json(name), "text",
+                          name_json(text)));
 }
 
-static int tell_done(struct manifest *m, const struct outcome *out)
+static int tell_done(struct manifest *m, const struct line *l, const struct outcome *out)
 {
     json_t *done = json_pack("{s:s}", "state", "done");
     if (out->kind)
@@ -257,30 +275,7 @@ static int tell_done(struct manifest *m, const struct outcome *out)
     json_object_set_new(done, "files", json_integer(out->files));
     if (out->checksum[0])
         json_object_set_new(done, "checksum", json_string(out->checksum));
-    return tell(m, done);
-}
-
-static int tell_failed(struct manifest *m, const struct fault *f)
-{
-    return tell(m, json_pack("{s:s,s:{s:s,s:b,s:o}}", "state", "failed", "error", "reason",
-                             fault_name(f), "transient", f->transient, "text", name_json(f->text)));
-}
-
-/* Returns what the exit code would be for this line alone. */
-static int run_line(struct manifest *m, const struct line *l)
-{
-    const struct watcher watcher = {m, on_progress, on_file, on_warning};
-    struct outcome out = {0};
-    struct fault f = {0};
-    m->id = json_string_value(json_object_get(l->doc, "id"));
-    if (transfer_run(&l->item, &watcher, &out, &f) == 0) {
-        tell_done(m, &out);
-        return CODE_OK;
-    }
-    if (f.reason == REASON_STOPPED)
-        return CODE_TEMP;
-    tell_failed(m, &f);
-    return f.reason == REASON_MISSING ? CODE_UNAVAIL : f.transient ? CODE_TEMP : CODE_NO;
+    return tell(m, l, done);
 }
 
 /* One that is worse hides one that is better: what time can mend, what it cannot, this build. */
@@ -293,150 +288,145 @@ static int worse_code(int a, int b)
     return CODE_OK;
 }
 
-/* --- checks, side by side --- */
-
-/* One line under way in a process of its own: a host that hangs, or the resolver, or a network file
- * system, takes nobody's time but its own, and that has an end. */
-struct check {
-    const struct line *line;
-    pid_t pid;
-    int fd;          /* what it says */
-    int64_t give_up; /* ms since boot */
-    struct buf said;
-};
-
-static void check_fini(struct check *c)
+static int tell_failed(struct manifest *m, const struct line *l, const struct fault *f)
 {
-    fd_fini(&c->fd);
-    buf_fini(&c->said);
-    *c = (struct check){.fd = -1};
-}
-
-/* Does not come back in the child. */
-static int start_check(struct manifest *m, struct check *c, const struct line *line)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    int code = f->reason == REASON_MISSING ? CODE_UNAVAIL : f->transient ? CODE_TEMP : CODE_NO;
+    m->code = worse_code(m->code, code);
+    if (f->reason == REASON_STOPPED)
         return -1;
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(ends[1], STDOUT_FILENO);
-        _exit(run_line(m, line));
+    return tell(m, l,
+                json_pack("{s:s,s:{s:s,s:b,s:o}}", "state", "failed", "error", "reason",
+                          fault_name(f), "transient", f->transient, "text", name_json(f->text)));
+}
+
+/* --- what is done is made to last, many at a time --- */
+
+/* The directory that is there and holds what a line stored. The caller frees. */
+static char *place_of(const struct line *l)
+{
+    char *path = uri_file_path(l->item.dest);
+    struct stat st;
+    while (path && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) && strrchr(path, '/') > path)
+        *strrchr(path, '/') = '\0';
+    return path;
+}
+
+/* One syncfs for each file system. `done` holds those synced already. */
+static int make_last(const struct line *l, dev_t *done, size_t *n, struct fault *f)
+{
+    struct stat st;
+    own(str_fini) char *path = place_of(l);
+    own(fd_fini) int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fault_sys(f, "cannot sync %s", l->item.dest);
+    for (size_t i = 0; i < *n; i++)
+        if (done[i] == st.st_dev)
+            return 0;
+    if (syncfs(fd) < 0)
+        return fault_sys(f, "cannot sync %s", l->item.dest);
+    done[(*n)++] = st.st_dev;
+    return 0;
+}
+
+static int settle(struct manifest *m)
+{
+    own(str_fini) char *room = mem_grow(NULL, m->nheld + 1, sizeof(dev_t));
+    size_t n = 0;
+    int rc = 0;
+    for (size_t i = 0; i < m->nheld && rc == 0; i++) {
+        struct fault f = {0};
+        const struct line *l = &m->lines[m->held[i].line];
+        if (make_last(l, (dev_t *)(void *)room, &n, &f) < 0)
+            rc = tell_failed(m, l, &f);
+        else
+            rc = tell_done(m, l, &m->held[i].out);
     }
-    close(ends[1]);
-    *c = (struct check){line, pid, ends[0], clock_boot() + CHECK_SECONDS * 1000, {0}};
-    if (pid < 0)
-        check_fini(c);
-    return pid < 0 ? -1 : 0;
+    m->nheld = 0;
+    return rc;
 }
 
-static int fail_check(struct manifest *m, const struct check *c, enum reason reason,
-                      const char *why)
+static int hold(struct manifest *m, const struct line *l, const struct outcome *out)
 {
-    struct fault f;
-    const struct item *item = &c->line->item;
-    own(str_fini) char *shown = uri_shown(item->source ? item->source : item->dest);
-    fault_set(&f, reason, true, "cannot reach %s: %s", shown, why);
-    m->id = json_text(c->line->doc, "id");
-    tell_failed(m, &f);
-    return CODE_TEMP;
+    if ((m->nheld & (m->nheld + 1)) == 0)
+        m->held = mem_grow(m->held, 2 * m->nheld + 2, sizeof(*m->held));
+    if (m->nheld == 0)
+        m->held_since = clock_boot();
+    m->held[m->nheld++] = (struct held){(size_t)(l - m->lines), *out};
+    return clock_boot() - m->held_since < BATCH_MS ? 0 : settle(m);
 }
 
-/* It said all it has to say. */
-static int end_check(struct manifest *m, struct check *c)
+static int on_done(void *self, const char *work, const struct outcome *out, const struct fault *f)
 {
-    int status = 0, code = CODE_TEMP;
-    waitpid(c->pid, &status, 0);
-    if (c->said.len == 0 && !stager_signal)
-        code = fail_check(m, c, REASON_UNREACHABLE, "the check ended without a word");
-    else if (!m->lost && prog_flush(&c->said, m->err) < 0)
-        m->lost = true;
-    else
-        code = WIFEXITED(status) ? WEXITSTATUS(status) : CODE_TEMP;
-    check_fini(c);
-    return code;
+    struct manifest *m = self;
+    const struct line *l = line_of(m, work);
+    struct fault named;
+    if (!f)
+        return l->item.batch ? hold(m, l, out) : tell_done(m, l, out);
+    if (strstr(f->text, "://") || f->reason == REASON_STOPPED)
+        return tell_failed(m, l, f);
+    own(str_fini) char *shown = uri_shown(l->item.source ? l->item.source : l->item.dest);
+    fault_set(&named, f->reason, f->transient, "cannot reach %s: %s", shown, f->text);
+    return tell_failed(m, l, &named);
 }
 
-static int drop_check(struct manifest *m, struct check *c)
+/* --- side by side --- */
+
+static int on_run(void *self, const char *work, size_t n, const struct watcher *watcher,
+                  struct outcome *out, struct fault *f)
 {
-    char why[80];
-    kill(c->pid, SIGKILL);
-    waitpid(c->pid, NULL, WNOHANG); /* it may hang in the kernel; then it is not waited for */
-    snprintf(why, sizeof(why), "it gave no answer within %d s", CHECK_SECONDS);
-    int code = fail_check(m, c, REASON_SLOW, why);
-    check_fini(c);
-    return code;
+    (void)n;
+    return transfer_run(&line_of(self, work)->item, watcher, out, f);
 }
 
-/* Waits for news of those under way; returns the worst code of those that ended. */
-static int wait_checks(struct manifest *m, struct check *checks, size_t n)
+/* All checks, or all that is not one. */
+static void run_lines(struct manifest *m, bool checks, int jobs)
 {
-    struct pollfd fds[CHECKS_AT_ONCE];
-    char bytes[4096];
-    int64_t now = clock_boot(), wait = CHECK_SECONDS * 1000;
-    int code = CODE_OK;
-    for (size_t i = 0; i < n; i++) {
-        fds[i] = (struct pollfd){checks[i].fd, POLLIN, 0};
-        if (checks[i].fd >= 0 && checks[i].give_up - now < wait)
-            wait = checks[i].give_up > now ? checks[i].give_up - now : 0;
+    const struct pool_owner owner = {
+        .self = m,
+        .run = on_run,
+        .progress = on_progress,
+        .file = on_file,
+        .warning = on_warning,
+        .done = on_done,
+        .limit_ms = checks ? CHECK_MS : 0,
+        .jobs = jobs,
+    };
+    struct pool *p = pool_new(&owner);
+    int rc = 0;
+    for (size_t i = 0; i < m->n && rc == 0; i++)
+        if ((m->lines[i].item.direction == DIRECTION_CHECK) == checks)
+            rc = pool_give(p, (const char *)&i, sizeof(i));
+    if (rc == 0)
+        rc = pool_wait(p);
+    pool_free(p);
+    if (rc == 0 && !m->lost)
+        settle(m);
+}
+
+/* Lines share the processes; what is left of them a directory may have for its files. */
+static void share_jobs(struct manifest *m, int jobs)
+{
+    size_t moves = 0;
+    for (size_t i = 0; i < m->n; i++)
+        moves += m->lines[i].item.direction != DIRECTION_CHECK;
+    size_t share = moves > 0 && moves < (size_t)jobs ? (size_t)jobs / moves : 1;
+    for (size_t i = 0; i < m->n; i++) {
+        struct item *item = &m->lines[i].item;
+        item->jobs = (int)share;
+        item->batch = item->direction != DIRECTION_CHECK && str_begins(item->dest, "file:");
     }
-    if (poll(fds, n, (int)wait) < 0)
-        return code; /* a signal */
-    for (size_t i = 0; i < n; i++) {
-        struct check *c = &checks[i];
-        ssize_t got = fds[i].revents ? read(c->fd, bytes, sizeof(bytes)) : -1;
-        if (got > 0)
-            buf_add(&c->said, bytes, (size_t)got);
-        else if (got == 0)
-            code = worse_code(code, end_check(m, c));
-        else if (c->fd >= 0 && clock_boot() >= c->give_up)
-            code = worse_code(code, drop_check(m, c));
-    }
-    return code;
 }
 
-static int run_checks(struct manifest *m)
-{
-    struct check checks[CHECKS_AT_ONCE];
-    size_t next = 0, busy;
-    int code = CODE_OK;
-    for (size_t i = 0; i < COUNT(checks); i++)
-        checks[i] = (struct check){.fd = -1};
-    do {
-        busy = 0;
-        for (size_t i = 0; i < COUNT(checks); i++) {
-            while (next < m->n && m->lines[next].item.direction != DIRECTION_CHECK)
-                next++;
-            if (checks[i].fd < 0 && next < m->n && !m->lost && !stager_signal) {
-                const struct line *line = &m->lines[next++];
-                if (start_check(m, &checks[i], line) < 0)
-                    code = worse_code(code, run_line(m, line));
-            }
-            busy += checks[i].fd >= 0;
-        }
-        if (busy > 0)
-            code = worse_code(code, wait_checks(m, checks, COUNT(checks)));
-    } while ((busy > 0 || next < m->n) && !m->lost && !stager_signal);
-    for (size_t i = 0; i < COUNT(checks); i++)
-        if (checks[i].fd >= 0) {
-            kill(checks[i].pid, SIGKILL);
-            check_fini(&checks[i]);
-        }
-    return code;
-}
-
-int manifest_run(struct err *err)
+int manifest_run(int jobs, struct err *err)
 {
     own(manifest_fini) struct manifest m = {.err = err};
     if (read_manifest(&m, err) < 0)
         return -1;
+    share_jobs(&m, jobs);
     stager_catch();
-    clock_gettime(CLOCK_MONOTONIC, &m.last);
-    int code = run_checks(&m);
-    for (size_t i = 0; i < m.n && !m.lost && !stager_signal; i++)
-        if (m.lines[i].item.direction != DIRECTION_CHECK)
-            code = worse_code(code, run_line(&m, &m.lines[i]));
+    run_lines(&m, true, CHECKS_AT_ONCE);
+    if (!m.lost && !stager_signal)
+        run_lines(&m, false, jobs);
     stager_die();
-    return m.lost ? -1 : code;
+    return m.lost ? -1 : m.code;
 }

@@ -93,6 +93,23 @@ static void print_done(struct buf *out, const struct item *item, const struct ou
     prog_document(out, line);
 }
 
+/* For a person: where it is, how large, and what to compare it with. */
+static void print_words(struct buf *out, const struct item *item, const struct outcome *done,
+                        const char *location)
+{
+    char size[SIZE_TEXT];
+    own(str_fini) char *place = url_bare(item->dest ? item->dest : item->source);
+    bool single = done->kind == KIND_FILE && location;
+    buf_str(out, single ? location : place);
+    if (done->bytes >= 0)
+        buf_print(out, "  %s", size_print(done->bytes, size));
+    if (done->checksum[0])
+        buf_print(out, "  %s", done->checksum);
+    if (item->direction != DIRECTION_CHECK && done->kind == KIND_DIRECTORY)
+        buf_print(out, "  %" PRId64 " file%s", done->files, done->files == 1 ? "" : "s");
+    buf_char(out, '\n');
+}
+
 static int fail(struct err *err, const struct fault *f)
 {
     stager_die();
@@ -112,15 +129,15 @@ static int check(struct item *item, struct outcome *done, const struct watcher *
     return item->dest ? transfer_run(&to, watcher, &ignored, f) : 0;
 }
 
-int person_run(const char *source, const char *dest, const char *checksum, bool only_check,
-               struct buf *out, struct err *err)
+int person_run(const struct person_asks *asks, struct buf *out, struct err *err)
 {
+    const char *source = asks->source, *dest = asks->dest, *checksum = asks->checksum;
+    bool only_check = asks->check;
     own(str_fini) char *from = url_of_operand(source);
     own(str_fini) char *to = dest ? url_of_operand(dest) : NULL;
     own(str_fini) char *want = checksum ? checksum_parse(checksum) : NULL;
     if (checksum && !want)
-        return err_set(err, CODE_USAGE,
-                       "--checksum: expected sha256: and 64 hex digits, or md5: and 32");
+        return err_set(err, CODE_USAGE, "--checksum: expected " CHECKSUM_EXPECTED);
     struct person p = {.bar = isatty(2) == 1 && !prog_quiet, .start = now_ms()};
     p.last = p.start;
     const struct watcher watcher = {&p, on_progress, on_file, on_warning};
@@ -128,6 +145,8 @@ int person_run(const char *source, const char *dest, const char *checksum, bool 
                         .dest = to,
                         .checksum = want,
                         .size = -1,
+                        .keep = asks->resume,
+                        .jobs = asks->jobs,
                         .direction = only_check ? DIRECTION_CHECK : DIRECTION_COPY};
     struct outcome done = {0};
     struct fault f = {0};
@@ -135,7 +154,9 @@ int person_run(const char *source, const char *dest, const char *checksum, bool 
     int rc =
         only_check ? check(&item, &done, &watcher, &f) : transfer_run(&item, &watcher, &done, &f);
     clear(&p);
-    if (rc == 0)
+    if (rc == 0 && prog_terminal() && !asks->json)
+        print_words(out, &item, &done, p.location);
+    else if (rc == 0)
         print_done(out, &item, &done, p.location);
     str_fini(&p.location);
     return rc < 0 ? fail(err, &f) : CODE_OK;

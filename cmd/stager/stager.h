@@ -58,12 +58,15 @@ const char *kind_name(enum kind kind);
 /* What is asked for: a line of a manifest or a command line. Strings are the asker's. */
 struct item {
     const char *source, *dest; /* URLs; one may be NULL for a check */
-    const char *checksum;      /* "sha256:HEX" in lower case, or NULL */
+    const char *checksum;      /* "ALG:HEX" in lower case, or NULL */
     int64_t size;              /* bytes, or -1 */
     enum direction direction;
     enum kind type;
     bool write; /* check: would writing work? */
     bool unpack;
+    bool keep;  /* a part that came stays when it fails, and is continued the next time */
+    bool batch; /* the asker makes it last, by one syncfs for many items */
+    int jobs;   /* so many files of a directory at a time */
 };
 
 /* One file that was moved. */
@@ -90,6 +93,13 @@ struct outcome {
     char checksum[CHECKSUM_TEXT]; /* of a single file, else empty */
 };
 
+/* How long it is worth trying: counted from the last time anything new came. */
+struct patience {
+    int tries;
+    int64_t best;  /* bytes that ever came of this file */
+    int64_t moved; /* when the last of them did, ms since boot */
+};
+
 /* One item under way. */
 struct transfer {
     const struct item *item;
@@ -97,12 +107,14 @@ struct transfer {
     const struct scheme *from, *to;
     struct outcome out;
     int64_t total; /* bytes to come, or -1 */
+    struct patience patience;
 };
 
 /* Where bytes come from. Made by a scheme's `open`, ended by source_close. */
 struct source {
     enum kind kind;
     int64_t size; /* bytes, or -1; known after begin */
+    bool sparse;  /* has holes; known after begin */
     mode_t mode;  /* 0 when the scheme has none */
     dev_t dev;    /* with ino: which file it is; 0 when unknown */
     ino_t ino;
@@ -128,13 +140,15 @@ struct stream {
     const char *want; /* expected checksum, or NULL */
     int64_t count;
     struct digest *digest;
-    bool ended;                   /* everything came and compared well */
-    bool failed;                  /* the fault was set by this side */
+    bool steady; /* the bytes of a read stay as they are until the next one has returned */
+    bool ended;  /* everything came and compared well */
+    bool failed; /* the fault was set by this side */
     char checksum[CHECKSUM_TEXT]; /* sha256, once ended */
 };
-int stream_open(struct stream *s, struct transfer *t, struct source *src, bool single,
-                struct fault *f);
+int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f);
 int stream_rewind(struct stream *s, struct fault *f);
+/* Bytes that came at another time stand for the stream's first. -1 when it cannot go on there. */
+int stream_skip(struct stream *s, int fd, struct fault *f);
 /* The last byte is given out only when size and checksum are right. */
 ssize_t stream_read(struct stream *s, char *bytes, size_t n, struct fault *f);
 void stream_close(struct stream *s); /* for own() */
@@ -167,7 +181,7 @@ struct scheme {
     /* Stores a stream at url; all or nothing. */
     int (*put)(struct stream *s, const char *url, mode_t mode, struct fault *f);
     int (*make)(struct transfer *t, const char *url, struct fault *f); /* a directory */
-    int (*sync)(const char *url, struct fault *f); /* makes a directory's names last */
+    int (*sync)(const char *url, struct fault *f); /* makes a directory and all in it last */
     enum kind (*kind)(const char *url);            /* of what is at a destination */
     /* Opens what is at a destination, to see whether it is already right. */
     struct source *(*present)(const char *url);
@@ -183,7 +197,7 @@ void stager_die(void);                      /* if one was: ends by it */
 int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,
                  struct fault *f);
 int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
-                  bool single, struct fault *f);
+                  struct fault *f);
 int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
     PRINTF(4, 5);
 
@@ -261,6 +275,33 @@ int xml_add(struct xml *x, const char *bytes, size_t n); /* -1: not well-formed 
 int xml_end(struct xml *x);                              /* -1: not well-formed, or not whole */
 void xml_free(struct xml *x);
 
+/* pool.c: items side by side, each in one of a few processes, so that a host that hangs, or the
+ * resolver, or a network file system, takes nobody's time but its own. `work` is whatever the owner
+ * of the pool means by it. */
+struct pool;
+struct pool_owner {
+    void *self;
+    /* In the process: does it. */
+    int (*run)(void *self, const char *work, size_t n, const struct watcher *watcher,
+               struct outcome *out, struct fault *f);
+    /* In ours. Each returns 0, or -1 to end all. f is NULL when it went well. */
+    int (*progress)(void *self, const char *work, int64_t bytes, int64_t total);
+    int (*file)(void *self, const char *work, const struct moved *moved);
+    int (*warning)(void *self, const char *work, const char *name, const char *text);
+    int (*done)(void *self, const char *work, const struct outcome *out, const struct fault *f);
+    int64_t limit_ms; /* for one; 0: none */
+    int jobs;         /* so many at a time */
+};
+struct pool *pool_new(const struct pool_owner *owner);
+/* Gives work, which is copied, to a process that is free, and waits for one if need be. -1 when all
+ * is to end. */
+int pool_give(struct pool *p, const char *work, size_t n);
+int pool_wait(struct pool *p);             /* until all is done */
+void pool_free(struct pool *p);            /* ends what is still at work */
+int64_t pool_moving(const struct pool *p); /* bytes of what is not yet done */
+#define JOBS_DEFAULT 4
+#define JOBS_MAX 64
+
 /* tree.c: everything below a file: directory */
 int tree_copy(struct transfer *t, struct source *root, const char *dest, struct fault *f);
 
@@ -269,9 +310,12 @@ int archive_put(struct stream *s, const char *url, mode_t mode, struct fault *f)
 
 /* digest.c, the one file that knows OpenSSL */
 struct digest;
+#define CHECKSUM_EXPECTED "sha256: and 64 hex digits, md5: and 32, or adler32: or crc32c: and 8"
 /* sha256, and beside it the algorithm of `want`, which may be NULL. NULL with f set. */
 struct digest *digest_new(const char *want, struct fault *f);
-void digest_add(struct digest *d, const void *bytes, size_t n);
+/* With `beside` the bytes must stay as they are until the next digest_* call returns. */
+void digest_add(struct digest *d, const void *bytes, size_t n, bool beside);
+void digest_wait(struct digest *d); /* d may be NULL */
 /* The sha256, and whether it is what `want` says. */
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT]);
 void digest_free(struct digest *d);
@@ -279,8 +323,13 @@ void digest_free(struct digest *d);
 char *checksum_parse(const char *text);
 
 /* The two ways to ask. Both return an exit code, or -1 with err set. */
-int manifest_run(struct err *err);
-int person_run(const char *source, const char *dest, const char *checksum, bool check,
-               struct buf *out, struct err *err);
+int manifest_run(int jobs, struct err *err);
+struct person_asks {
+    const char *source, *dest; /* URLs or paths; dest may be NULL for a check */
+    const char *checksum;      /* or NULL */
+    bool check, resume, json;
+    int jobs;
+};
+int person_run(const struct person_asks *asks, struct buf *out, struct err *err);
 
 #endif

@@ -1,10 +1,14 @@
 #include "stager.h"
+#include <sys/random.h>
 #include <sys/stat.h>
 #include "cli/prog.h"
+#include "host/clock.h"
 #include "text/uri.h"
 
-#define TRIES_MAX 5
-#define PAUSE_MAX 30 /* seconds between two tries, whatever the server asks */
+#define TRIES_MAX 5 /* without anything new */
+#define STILL_MS 20000
+#define PAUSE_MAX_PERSON 30 /* seconds; a server that asks for more is not asked again */
+#define PAUSE_MAX 300
 
 #ifndef HAVE_CURL
 const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
@@ -141,6 +145,52 @@ void source_close(struct source **src)
     *src = NULL;
 }
 
+/* --- trying again --- */
+
+/* Is another try worth it after f? Where people wait, not when nothing came for long. */
+static bool worth_it(struct transfer *t, int64_t count, struct fault *f)
+{
+    struct patience *p = &t->patience;
+    bool person = t->item->direction == DIRECTION_COPY;
+    if (p->tries >= TRIES_MAX || !f->transient || stager_signal ||
+        !(f->again || f->reason == REASON_UNREACHABLE || f->reason == REASON_SLOW))
+        return false;
+    if (count > p->best) {
+        p->best = count;
+        if (f->reason != REASON_SLOW) /* a trickle is no progress */
+            p->tries = 0;
+    }
+    if (++p->tries >= TRIES_MAX || (person && clock_boot() - p->moved >= STILL_MS))
+        return false;
+    if (f->pause <= (person ? PAUSE_MAX_PERSON : PAUSE_MAX))
+        return true;
+    p->tries = TRIES_MAX;
+    size_t n = strlen(f->text);
+    snprintf(f->text + n, sizeof(f->text) - n, "; it asks to come again in %ld s", f->pause);
+    return false;
+}
+
+/* Waits before another try; false when there shall be none. */
+static bool try_again(struct transfer *t, int64_t count, struct fault *f)
+{
+    if (!worth_it(t, count, f))
+        return false;
+    /* 0.5, 1, 2, 4 s, give or take a quarter, lest all come back at once */
+    long ms = 250L << t->patience.tries, chance = 0;
+    if (getrandom(&chance, sizeof(chance), 0) == sizeof(chance))
+        ms += ms * (labs(chance % 501) - 250) / 1000;
+    if (f->pause > 0)
+        ms = 1000 * f->pause;
+    if (prog_verbose)
+        prog_say("notice", NULL, "%s; trying again in %ld.%ld s", f->text, ms / 1000,
+                 ms % 1000 / 100);
+    if (f->pause > 0)
+        t->patience.moved += ms; /* to wait as told is not to be idle */
+    for (; ms > 0 && !stager_signal; ms -= 100)
+        nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000 * (ms < 100 ? ms : 100)}, NULL);
+    return !stager_signal;
+}
+
 /* --- the stream --- */
 
 int stream_rewind(struct stream *s, struct fault *f)
@@ -156,29 +206,23 @@ int stream_rewind(struct stream *s, struct fault *f)
     return 0;
 }
 
-int stream_open(struct stream *s, struct transfer *t, struct source *src, bool single,
-                struct fault *f)
+int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
-    *s = (struct stream){.t = t, .src = src, .want = single ? item->checksum : NULL};
+    *s = (struct stream){.t = t, .src = src, .want = item->checksum};
     if (stream_rewind(s, f) < 0)
         return -1;
-    if (single && item->size >= 0 && src->size >= 0 && item->size != src->size)
+    if (item->size >= 0 && src->size >= 0 && item->size != src->size)
         return fault_set(f, REASON_CORRUPT, false, "%s has %" PRId64 " bytes, expected %" PRId64,
                          src->shown, src->size, item->size);
-    if (single)
-        t->total = src->size >= 0 ? src->size : item->size;
-    if (!single && item->size >= 0)
-        t->total = item->size;
+    t->total = src->size >= 0 ? src->size : item->size;
     return 0;
 }
 
 static int stream_finish(struct stream *s, struct fault *f)
 {
     const char *shown = s->src->shown;
-    int64_t promised = s->src->size;
-    if (promised < 0 && s->want)
-        promised = s->t->item->size;
+    int64_t promised = s->src->size >= 0 ? s->src->size : s->t->item->size;
     if (promised >= 0 && promised != s->count)
         return fault_set(f, REASON_CORRUPT, true,
                          "%s gave %" PRId64 " bytes, promised were %" PRId64, shown, s->count,
@@ -195,23 +239,61 @@ static int stream_watch(struct stream *s, struct fault *f)
     const struct watcher *w = s->t->watcher;
     if (stager_signal)
         return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
-    if (w->progress(w->self, s->t->out.bytes + s->count, s->t->total) < 0)
+    if (w->progress(w->self, s->count, s->t->total) < 0)
         return fault_set(f, REASON_STOPPED, true, "nobody listens any more");
     return 0;
+}
+
+/* Counts and digests n bytes. */
+static int stream_take(struct stream *s, const char *bytes, size_t n, struct fault *f)
+{
+    struct patience *p = &s->t->patience;
+    digest_add(s->digest, bytes, n, s->steady);
+    s->count += (int64_t)n;
+    if (s->count > p->best)
+        p->moved = clock_boot();
+    return (n == 0 || s->count == s->src->size) && stream_finish(s, f) < 0 ? -1 : 0;
+}
+
+int stream_skip(struct stream *s, int fd, struct fault *f)
+{
+    own(str_fini) char *bytes = mem_grow(NULL, STAGER_BUFFER, 1);
+    int64_t size = s->src->size;
+    ssize_t got;
+    while ((got = read(fd, bytes, STAGER_BUFFER)) > 0) {
+        if (size >= 0 && s->count + got > size) {
+            fault_set(f, REASON_CORRUPT, true, "%s is shorter now", s->src->shown);
+            f->restart = true;
+            return -1;
+        }
+        if (stream_take(s, bytes, (size_t)got, f) < 0 || stream_watch(s, f) < 0)
+            return -1;
+    }
+    if (got < 0)
+        return fault_sys(f, "cannot read what came of %s before", s->src->shown);
+    s->t->patience.best = s->count;
+    return s->count > 0 && !s->ended ? s->src->resume(s->src, s->count, f) : 0;
+}
+
+/* A source that broke off goes on where it was, if it can and it is worth another try. */
+static ssize_t stream_pull(struct stream *s, char *bytes, size_t n, struct fault *f)
+{
+    struct source *src = s->src;
+    ssize_t got = src->read(src, bytes, n, f);
+    while (got < 0 && src->resume && src->validator && s->count > 0 && try_again(s->t, s->count, f))
+        if (src->resume(src, s->count, f) == 0)
+            got = src->read(src, bytes, n, f);
+        else if (f->restart)
+            break;
+    return got;
 }
 
 static ssize_t stream_step(struct stream *s, char *bytes, size_t n, struct fault *f)
 {
     if (stream_watch(s, f) < 0)
         return -1;
-    ssize_t got = s->src->read(s->src, bytes, n, f);
-    if (got < 0)
-        return -1;
-    digest_add(s->digest, bytes, (size_t)got);
-    s->count += got;
-    if ((got == 0 || s->count == s->src->size) && stream_finish(s, f) < 0)
-        return -1;
-    return got;
+    ssize_t got = stream_pull(s, bytes, n, f);
+    return got < 0 || stream_take(s, bytes, (size_t)got, f) < 0 ? -1 : got;
 }
 
 ssize_t stream_read(struct stream *s, char *bytes, size_t n, struct fault *f)
@@ -254,21 +336,6 @@ static mode_t file_mode(const struct transfer *t, const struct source *src)
     return ((src->mode ? (src->mode & 0777) | 0600 : 0666)) & ~mask;
 }
 
-/* Waits before another try where that makes sense. */
-static bool try_again(struct fault *f, int tries)
-{
-    if (!f->transient || f->reason != REASON_UNREACHABLE || tries >= TRIES_MAX)
-        return false;
-    long ms = f->pause > 0 ? 1000 * (f->pause < PAUSE_MAX ? f->pause : PAUSE_MAX)
-                           : 250L << tries; /* 0.5, 1, 2, 4 s */
-    if (prog_verbose)
-        prog_say("notice", NULL, "%s; trying again in %ld.%ld s", f->text, ms / 1000,
-                 ms % 1000 / 100);
-    for (; ms > 0 && !stager_signal; ms -= 100)
-        nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
-    return !stager_signal;
-}
-
 /* A checksum known beforehand may already be there. */
 static bool already_there(struct transfer *t, const char *url, struct stream *s)
 {
@@ -276,7 +343,7 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
     if (!t->item->checksum || t->item->unpack || !t->to->present)
         return false;
     own(source_close) struct source *there = t->to->present(url);
-    if (!there || stream_open(s, t, there, true, &ignored) < 0)
+    if (!there || stream_open(s, t, there, &ignored) < 0)
         return false;
     own(str_fini) char *bytes = mem_new(STAGER_BUFFER);
     ssize_t n;
@@ -288,14 +355,14 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
 }
 
 static int tell_moved(struct transfer *t, const struct stream *s, const char *name, const char *url,
-                      bool single, struct fault *f)
+                      struct fault *f)
 {
     own(str_fini) char *location = url_bare(url);
     struct moved m = {name, location, s->count, s->checksum};
     t->out.bytes += s->count;
     if (!t->item->unpack)
         t->out.files++;
-    if (single && !t->item->unpack)
+    if (!t->item->unpack)
         snprintf(t->out.checksum, sizeof(t->out.checksum), "%s", s->checksum);
     if (t->watcher->file(t->watcher->self, &m) < 0)
         return fault_set(f, REASON_STOPPED, true, "nobody listens any more");
@@ -303,9 +370,9 @@ static int tell_moved(struct transfer *t, const struct stream *s, const char *na
 }
 
 static int move_once(struct transfer *t, struct source *src, struct stream *s, const char *url,
-                     bool single, struct fault *f)
+                     struct fault *f)
 {
-    if (stream_open(s, t, src, single, f) < 0)
+    if (stream_open(s, t, src, f) < 0)
         return -1;
     mode_t mode = file_mode(t, src);
     if (!t->item->unpack)
@@ -319,17 +386,18 @@ static int move_once(struct transfer *t, struct source *src, struct stream *s, c
 }
 
 int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
-                  bool single, struct fault *f)
+                  struct fault *f)
 {
-    for (int tries = 1;; tries++) {
+    t->patience = (struct patience){.moved = clock_boot()};
+    for (bool first = true;; first = false) {
         own(stream_close) struct stream s = {0};
-        if (single && tries == 1 && already_there(t, url, &s))
-            return tell_moved(t, &s, name, url, single, f);
+        if (first && already_there(t, url, &s))
+            return tell_moved(t, &s, name, url, f);
         stream_close(&s);
         *f = (struct fault){0};
-        if (move_once(t, src, &s, url, single, f) == 0)
-            return tell_moved(t, &s, name, url, single, f);
-        if (!try_again(f, tries))
+        if (move_once(t, src, &s, url, f) == 0)
+            return tell_moved(t, &s, name, url, f);
+        if (!try_again(t, s.count, f))
             return -1;
     }
 }
@@ -383,7 +451,7 @@ static int move_single(struct transfer *t, struct source *src, struct fault *f)
     own(str_fini) char *dest_name = url_name(url);
     const char *name = src->name ? src->name : dest_name ? dest_name : "file";
     t->out.kind = t->item->unpack ? KIND_DIRECTORY : KIND_FILE;
-    if (transfer_file(t, src, name, url, true, f) < 0)
+    if (transfer_file(t, src, name, url, f) < 0)
         return -1;
     return 0;
 }

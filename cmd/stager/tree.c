@@ -9,6 +9,8 @@
 
 struct tree {
     struct transfer *t;
+    struct pool *pool;
+    struct fault why; /* of the first file that failed */
     struct source *root;
     const char *dest;
     bool task; /* written by a task: links are followed only to files inside */
@@ -55,26 +57,135 @@ static int enter(struct tree *w, int fd, const char *rel, const struct level *up
     own(str_fini) char *url = url_below(w->dest, rel);
     if (t->to->make && t->to->make(t, url, f) < 0)
         return -1;
-    if (walk(w, fd, rel, up, f) < 0)
-        return -1;
-    return t->to->sync ? t->to->sync(url, f) : 0;
+    return walk(w, fd, rel, up, f);
 }
+
+/* --- files, by the processes of a pool --- */
+
+/* What is handed over: the size, then name, URL and checksum, each with its NUL. */
+static void pack(struct buf *b, const struct entry *e)
+{
+    const char *texts[] = {e->name, e->url, e->checksum};
+    buf_add(b, &e->size, sizeof(e->size));
+    for (size_t i = 0; i < COUNT(texts); i++)
+        buf_add(b, texts[i] ? texts[i] : "", texts[i] ? strlen(texts[i]) + 1 : 1);
+}
+
+static void unpack(const char *work, struct entry *e)
+{
+    *e = (struct entry){.kind = KIND_FILE};
+    memcpy(&e->size, work, sizeof(e->size));
+    e->name = work + sizeof(e->size);
+    const char *url = e->name + strlen(e->name) + 1, *checksum = url + strlen(url) + 1;
+    e->url = *url ? url : NULL;
+    e->checksum = *checksum ? checksum : NULL;
+}
+
+static int give(struct tree *w, const struct entry *e, struct fault *f)
+{
+    own(buf_fini) struct buf work = {0};
+    pack(&work, e);
+    if (pool_give(w->pool, work.bytes, work.len) == 0)
+        return 0;
+    *f = w->why;
+    return f->reason ? -1 : fault_set(f, REASON_STOPPED, true, "stopped");
+}
+
+/* Of a directory of ours; what it names may have changed since it was seen. */
+static int open_below(const struct tree *w, const char *name, struct source **src, struct fault *f)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    own(str_fini) char *from = url_below(w->root->shown, name);
+    int fd =
+        w->task ? path_open_beneath(w->root->fd, name, flags) : openat(w->root->fd, name, flags);
+    if (fd < 0)
+        return fault_sys(f, "cannot read %s", from);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    *src = file_source(fd, from, NULL);
+    return (*src)->kind == KIND_FILE
+               ? 0
+               : fault_set(f, REASON_CORRUPT, true, "%s changed while it was copied", from);
+}
+
+static int on_run(void *self, const char *work, size_t n, const struct watcher *watcher,
+                  struct outcome *out, struct fault *f)
+{
+    struct tree *w = self;
+    struct item item = *w->t->item;
+    struct transfer t = *w->t;
+    struct entry e;
+    own(source_close) struct source *src = NULL;
+    (void)n;
+    unpack(work, &e);
+    own(str_fini) char *from = e.url ? str_new(e.url) : url_below(item.source, e.name);
+    own(str_fini) char *to = url_below(w->dest, e.name);
+    item.source = from;
+    item.dest = to;
+    item.checksum = e.checksum;
+    item.size = e.size;
+    t.item = &item;
+    t.watcher = watcher;
+    t.out = (struct outcome){0};
+    int rc = w->root->fd >= 0 ? open_below(w, e.name, &src, f) : t.from->open(&t, from, &src, f);
+    if (rc == 0)
+        rc = transfer_file(&t, src, e.name, to, f);
+    *out = t.out;
+    return rc;
+}
+
+static int on_progress(void *self, const char *work, int64_t bytes, int64_t total)
+{
+    struct tree *w = self;
+    const struct watcher *watcher = w->t->watcher;
+    (void)work, (void)bytes, (void)total;
+    return watcher->progress(watcher->self, w->t->out.bytes + pool_moving(w->pool), w->t->total);
+}
+
+static int on_file(void *self, const char *work, const struct moved *moved)
+{
+    struct tree *w = self;
+    (void)work;
+    w->t->out.bytes += moved->size;
+    w->t->out.files++;
+    return w->t->watcher->file(w->t->watcher->self, moved);
+}
+
+static int on_warning(void *self, const char *work, const char *name, const char *text)
+{
+    struct tree *w = self;
+    (void)work;
+    return w->t->watcher->warning(w->t->watcher->self, name, text);
+}
+
+static int on_done(void *self, const char *work, const struct outcome *out, const struct fault *f)
+{
+    struct tree *w = self;
+    struct entry e;
+    (void)out;
+    if (!f)
+        return on_progress(w, work, 0, 0);
+    unpack(work, &e);
+    w->why = *f;
+    if (!strstr(f->text, "://")) {
+        own(str_fini) char *from = url_below(w->root->shown, e.name);
+        fault_set(&w->why, f->reason, f->transient, "%s: %s", from, f->text);
+    }
+    return -1;
+}
+
+/* --- a directory of ours --- */
 
 /* Takes the descriptor. */
 static int copy_opened(struct tree *w, int fd, const char *rel, const struct level *up, bool link,
                        struct fault *f)
 {
-    own(str_fini) char *from = url_below(w->root->shown, rel);
-    own(str_fini) char *to = url_below(w->dest, rel);
-    own(source_close) struct source *src = file_source(fd, from, NULL);
-    int flags = fcntl(fd, F_GETFL);
-    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    if (src->kind == KIND_DIRECTORY)
-        return enter(w, fd, rel, up, link, f);
-    if (src->kind == KIND_FILE)
-        return transfer_file(w->t, src, rel, to, false, f);
+    own(fd_fini) int opened = fd;
     struct stat st = {0};
-    fstat(fd, &st);
+    fstat(fd, &st); /* of an open descriptor: cannot fail */
+    if (S_ISDIR(st.st_mode))
+        return enter(w, fd, rel, up, link, f);
+    if (S_ISREG(st.st_mode))
+        return give(w, &(struct entry){.name = rel, .size = -1}, f);
     return transfer_warn(w->t, rel, f, "%s", special(st.st_mode));
 }
 
@@ -107,6 +218,8 @@ static int copy_entry(struct tree *w, int dir, const char *name, const char *rel
     bool link = S_ISLNK(st.st_mode);
     if (!link && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return transfer_warn(w->t, rel, f, "%s", special(st.st_mode));
+    if (S_ISREG(st.st_mode))
+        return give(w, &(struct entry){.name = rel, .size = -1}, f);
     int fd = !link     ? openat(dir, name, flags | O_NOFOLLOW)
              : w->task ? path_open_beneath(w->root->fd, rel, flags)
                        : openat(dir, name, flags);
@@ -176,33 +289,54 @@ static int take_entry(void *self, const struct entry *e, struct fault *f)
 {
     struct tree *w = self;
     struct transfer *t = w->t;
-    own(source_close) struct source *src = NULL;
     if (!name_is_below(e->name))
         return fault_set(f, REASON_INVALID, false,
                          "%s lists a name that cannot be one below a directory", w->root->shown);
-    own(str_fini) char *from = e->url ? str_new(e->url) : url_below(t->item->source, e->name);
+    if (e->kind == KIND_FILE)
+        return give(w, e, f);
     own(str_fini) char *to = url_below(w->dest, e->name);
-    if (e->kind == KIND_DIRECTORY)
-        return t->to->make ? t->to->make(t, to, f) : 0;
-    if (t->from->open(t, from, &src, f) < 0)
-        return -1;
-    return transfer_file(t, src, e->name, to, false, f);
+    return t->to->make ? t->to->make(t, to, f) : 0;
+}
+
+static int copy_all(struct tree *w, struct fault *f)
+{
+    struct transfer *t = w->t;
+    int rc = w->root->fd < 0 ? t->from->list(t, t->item->source, take_entry, w, f)
+                             : walk(w, w->root->fd, "", NULL, f);
+    if (rc == 0 && pool_wait(w->pool) < 0) {
+        *f = w->why;
+        rc = f->reason ? -1 : fault_set(f, REASON_STOPPED, true, "stopped");
+    }
+    return rc;
 }
 
 int tree_copy(struct transfer *t, struct source *root, const char *dest, struct fault *f)
 {
     struct tree w = {.t = t, .root = root, .dest = dest};
-    w.task = t->item->direction == DIRECTION_PUSH;
+    struct item item = *t->item;
+    const struct item *asked = t->item;
+    const struct pool_owner owner = {
+        .self = &w,
+        .run = on_run,
+        .progress = on_progress,
+        .file = on_file,
+        .warning = on_warning,
+        .done = on_done,
+        .jobs = item.jobs,
+    };
+    w.task = item.direction == DIRECTION_PUSH;
+    t->total = item.size;
+    item.batch = true; /* made to last below, or by who asked */
+    t->item = &item;
+    if (t->to->make && t->to->make(t, dest, f) < 0)
+        return -1;
     if (t->to->make) {
-        if (t->to->make(t, dest, f) < 0)
-            return -1;
         own(str_fini) char *path = file_path(dest, f);
         w.dest_known = path && stat(path, &w.dest_stat) == 0;
     }
-    t->total = t->item->size;
-    int rc = root->fd < 0 ? t->from->list(t, t->item->source, take_entry, &w, f)
-                          : walk(&w, root->fd, "", NULL, f);
-    if (rc < 0)
-        return -1;
-    return t->to->sync ? t->to->sync(dest, f) : 0;
+    w.pool = pool_new(&owner);
+    int rc = copy_all(&w, f);
+    pool_free(w.pool);
+    t->item = asked;
+    return rc == 0 && !asked->batch && t->to->sync ? t->to->sync(dest, f) : rc;
 }

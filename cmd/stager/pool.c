@@ -1,0 +1,368 @@
+#include "stager.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "host/clock.h"
+#include "text/uri.h"
+
+#define TOLD_MS 100      /* between two words of progress */
+#define FAREWELL_MS 5000 /* to clean up in, before it is killed */
+
+/* What a process says, followed by its strings. Both ends are the same program. */
+enum word { WORD_PROGRESS, WORD_FILE, WORD_WARNING, WORD_DONE };
+struct record {
+    enum word word;
+    int rc;
+    int64_t bytes, total;
+    size_t first, second, third; /* lengths of the strings with their NUL */
+    struct outcome out;
+    struct fault f;
+};
+
+struct slot {
+    pid_t pid; /* 0: none */
+    int to, from;
+    bool busy;
+    int64_t give_up; /* ms since boot; 0: never */
+    int64_t bytes;
+    struct buf work, said;
+};
+
+struct pool {
+    struct pool_owner owner;
+    struct slot slots[JOBS_MAX];
+    bool stopped; /* the owner wants no more */
+};
+
+struct pool *pool_new(const struct pool_owner *owner)
+{
+    struct pool *p = mem_new(sizeof(*p));
+    p->owner = *owner;
+    if (p->owner.jobs < 1 || p->owner.jobs > JOBS_MAX)
+        p->owner.jobs = p->owner.jobs < 1 ? 1 : JOBS_MAX;
+    return p;
+}
+
+int64_t pool_moving(const struct pool *p)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < p->owner.jobs; i++)
+        sum += p->slots[i].busy ? p->slots[i].bytes : 0;
+    return sum;
+}
+
+static bool write_all(int fd, const void *bytes, size_t n)
+{
+    const char *at = bytes;
+    while (n > 0) {
+        ssize_t got = write(fd, at, n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        at += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static bool read_all(int fd, void *bytes, size_t n)
+{
+    char *at = bytes;
+    while (n > 0) {
+        ssize_t got = read(fd, at, n);
+        if (got < 0 && errno == EINTR && !stager_signal)
+            continue;
+        if (got <= 0)
+            return false;
+        at += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+/* --- in the process --- */
+
+struct teller {
+    int fd;
+    int64_t told; /* ms since boot */
+    struct buf out;
+};
+
+static int tell(struct teller *t, struct record *r, const char *a, const char *b, const char *c)
+{
+    r->first = a ? strlen(a) + 1 : 0;
+    r->second = b ? strlen(b) + 1 : 0;
+    r->third = c ? strlen(c) + 1 : 0;
+    t->out.len = 0;
+    buf_add(&t->out, r, sizeof(*r));
+    buf_add(&t->out, a ? a : "", r->first);
+    buf_add(&t->out, b ? b : "", r->second);
+    buf_add(&t->out, c ? c : "", r->third);
+    return write_all(t->fd, t->out.bytes, t->out.len) ? 0 : -1;
+}
+
+static int on_progress(void *self, int64_t bytes, int64_t total)
+{
+    struct teller *t = self;
+    int64_t now = clock_boot();
+    if (now - t->told < TOLD_MS)
+        return 0;
+    t->told = now;
+    struct record r = {.word = WORD_PROGRESS, .bytes = bytes, .total = total};
+    return tell(t, &r, NULL, NULL, NULL);
+}
+
+static int on_file(void *self, const struct moved *m)
+{
+    struct record r = {.word = WORD_FILE, .bytes = m->size};
+    return tell(self, &r, m->name, m->location, m->checksum);
+}
+
+static int on_warning(void *self, const char *name, const char *text)
+{
+    struct record r = {.word = WORD_WARNING};
+    return tell(self, &r, name, text, NULL);
+}
+
+/* Does not come back. */
+static void serve(const struct pool *p, int in, int out)
+{
+    struct teller t = {.fd = out, .told = clock_boot()};
+    const struct watcher watcher = {&t, on_progress, on_file, on_warning};
+    own(buf_fini) struct buf work = {0};
+    size_t n;
+    web_forget();
+    while (!stager_signal && read_all(in, &n, sizeof(n))) {
+        own(str_fini) char *text = mem_new(n + 1);
+        struct record r = {.word = WORD_DONE};
+        if (!read_all(in, text, n))
+            break;
+        r.rc = p->owner.run(p->owner.self, text, n, &watcher, &r.out, &r.f);
+        if (tell(&t, &r, NULL, NULL, NULL) < 0)
+            break;
+    }
+    _exit(0);
+}
+
+/* --- in ours --- */
+
+static int start(struct pool *p, struct slot *s)
+{
+    int to[2], from[2];
+    if (pipe2(to, O_CLOEXEC) < 0)
+        return -1;
+    if (pipe2(from, O_CLOEXEC) < 0) {
+        close(to[0]), close(to[1]);
+        return -1;
+    }
+    pid_t us = getpid(), pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* so that it cleans up */
+        if (getppid() != us)
+            _exit(0);
+        for (int i = 0; i < p->owner.jobs; i++) /* else the others would not see our end */
+            if (p->slots[i].pid > 0)
+                close(p->slots[i].to), close(p->slots[i].from);
+        close(to[1]), close(from[0]);
+        serve(p, to[0], from[1]);
+    }
+    close(to[0]), close(from[1]);
+    if (pid < 0) {
+        close(to[1]), close(from[0]);
+        return -1;
+    }
+    s->pid = pid;
+    s->to = to[1];
+    s->from = from[0];
+    return 0;
+}
+
+static void forget(struct slot *s)
+{
+    close(s->to), close(s->from);
+    s->pid = 0;
+    s->busy = false;
+    s->bytes = 0;
+    s->said.len = 0;
+}
+
+static int finish(struct pool *p, struct slot *s, const struct outcome *out, const struct fault *f)
+{
+    s->busy = false;
+    s->bytes = 0;
+    return p->owner.done(p->owner.self, s->work.bytes, out, f);
+}
+
+static int hear(struct pool *p, struct slot *s, const struct record *r, const char *text)
+{
+    const struct pool_owner *o = &p->owner;
+    const char *first = text, *second = first + r->first, *third = second + r->second;
+    const struct moved moved = {first, second, r->bytes, third};
+    switch (r->word) {
+    case WORD_PROGRESS:
+        s->bytes = r->bytes;
+        return o->progress(o->self, s->work.bytes, r->bytes, r->total);
+    case WORD_FILE:
+        return o->file(o->self, s->work.bytes, &moved);
+    case WORD_WARNING:
+        return o->warning(o->self, s->work.bytes, first, second);
+    default:
+        return finish(p, s, &r->out, r->rc < 0 ? &r->f : NULL);
+    }
+}
+
+/* It ended before it had done its work. */
+static int bury(struct pool *p, struct slot *s, enum reason reason, const char *why)
+{
+    struct fault f;
+    bool busy = s->busy;
+    kill(s->pid, SIGKILL);
+    waitpid(s->pid, NULL, reason == REASON_SLOW ? WNOHANG : 0); /* it may hang in the kernel */
+    forget(s);
+    if (!busy)
+        return 0;
+    fault_set(&f, reason, true, "%s", why);
+    return finish(p, s, &(struct outcome){0}, &f);
+}
+
+static int listen_to(struct pool *p, struct slot *s)
+{
+    char bytes[16384];
+    struct record r;
+    ssize_t got = read(s->from, bytes, sizeof(bytes));
+    if (got < 0 && errno == EINTR)
+        return 0;
+    if (got <= 0)
+        return stager_signal ? -1
+                             : bury(p, s, REASON_UNREACHABLE, "the process that moved it ended");
+    buf_add(&s->said, bytes, (size_t)got);
+    size_t at = 0;
+    int rc = 0;
+    while (rc == 0 && s->said.len - at >= sizeof(r)) {
+        memcpy(&r, s->said.bytes + at, sizeof(r));
+        size_t whole = sizeof(r) + r.first + r.second + r.third;
+        if (s->said.len - at < whole)
+            break;
+        rc = hear(p, s, &r, s->said.bytes + at + sizeof(r));
+        at += whole;
+    }
+    memmove(s->said.bytes, s->said.bytes + at, s->said.len - at);
+    s->said.len -= at;
+    return rc;
+}
+
+static int out_of_time(struct pool *p, struct slot *s)
+{
+    char why[80];
+    snprintf(why, sizeof(why), "it gave no answer within %d s", (int)(p->owner.limit_ms / 1000));
+    return bury(p, s, REASON_SLOW, why);
+}
+
+/* Waits for news of those at work. */
+static int hear_all(struct pool *p)
+{
+    struct pollfd fds[JOBS_MAX];
+    int64_t now = clock_boot(), wait = 250; /* a signal may come just before poll */
+    int n = p->owner.jobs;
+    for (int i = 0; i < n; i++) {
+        const struct slot *s = &p->slots[i];
+        fds[i] = (struct pollfd){s->pid > 0 ? s->from : -1, POLLIN, 0};
+        if (s->busy && s->give_up && s->give_up - now < wait)
+            wait = s->give_up > now ? s->give_up - now : 0;
+    }
+    if (poll(fds, (nfds_t)n, (int)wait) < 0 && errno != EINTR)
+        return -1;
+    now = clock_boot();
+    for (int i = 0; i < n && !stager_signal; i++) {
+        struct slot *s = &p->slots[i];
+        if (fds[i].revents && listen_to(p, s) < 0)
+            return -1;
+        if (s->busy && s->give_up && now >= s->give_up && out_of_time(p, s) < 0)
+            return -1;
+    }
+    return stager_signal ? -1 : 0;
+}
+
+/* One that is free; a new one only when all are at work. */
+static struct slot *find_free(struct pool *p)
+{
+    struct slot *room = NULL;
+    for (int i = 0; i < p->owner.jobs; i++) {
+        if (p->slots[i].pid > 0 && !p->slots[i].busy)
+            return &p->slots[i];
+        if (p->slots[i].pid == 0 && !room)
+            room = &p->slots[i];
+    }
+    return room && start(p, room) == 0 ? room : NULL;
+}
+
+static bool at_work(const struct pool *p)
+{
+    for (int i = 0; i < p->owner.jobs; i++)
+        if (p->slots[i].busy)
+            return true;
+    return false;
+}
+
+static int cannot_start(struct pool *p, const char *work)
+{
+    struct fault f;
+    fault_set(&f, REASON_UNREACHABLE, true, "no process can be started to move it: %s",
+              strerror(errno));
+    return p->owner.done(p->owner.self, work, &(struct outcome){0}, &f);
+}
+
+int pool_give(struct pool *p, const char *work, size_t n)
+{
+    struct slot *s = NULL;
+    while (!p->stopped && !(s = find_free(p)) && at_work(p))
+        p->stopped = hear_all(p) < 0;
+    if (p->stopped || stager_signal)
+        return -1;
+    if (!s)
+        return cannot_start(p, work);
+    s->busy = true;
+    s->give_up = p->owner.limit_ms ? clock_boot() + p->owner.limit_ms : 0;
+    s->work.len = 0;
+    buf_add(&s->work, &n, sizeof(n)); /* what is sent; then kept for the owner */
+    buf_add(&s->work, work, n);
+    bool sent = write_all(s->to, s->work.bytes, s->work.len);
+    s->work.len = 0;
+    buf_add(&s->work, work, n);
+    if (!sent)
+        p->stopped = bury(p, s, REASON_UNREACHABLE, "the process that moves it ended") < 0;
+    return p->stopped ? -1 : 0;
+}
+
+int pool_wait(struct pool *p)
+{
+    while (!p->stopped && at_work(p))
+        p->stopped = hear_all(p) < 0;
+    return p->stopped ? -1 : 0;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    int64_t end = clock_boot() + FAREWELL_MS;
+    for (int i = 0; i < p->owner.jobs; i++)
+        if (p->slots[i].pid > 0) {
+            if (p->slots[i].busy)
+                kill(p->slots[i].pid, SIGTERM);
+            close(p->slots[i].to), close(p->slots[i].from);
+        }
+    for (int i = 0; i < p->owner.jobs; i++) {
+        struct slot *s = &p->slots[i];
+        while (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0) {
+            if (clock_boot() >= end && kill(s->pid, SIGKILL) == 0 && clock_boot() > end + 1000)
+                break; /* it hangs in the kernel */
+            nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
+        }
+        buf_fini(&s->work);
+        buf_fini(&s->said);
+    }
+    free(p);
+}

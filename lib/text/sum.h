@@ -1,0 +1,13 @@
+/* The two short checksums that stores of data speak; neither guards against malice. */
+#ifndef TEXT_SUM_H
+#define TEXT_SUM_H
+
+#include "text/base.h"
+
+/* Both go on from `sum`, which is what the bytes before gave; the first is SUM_ADLER32_START, or 0
+ * for crc32c. */
+#define SUM_ADLER32_START 1
+uint32_t sum_adler32(uint32_t sum, const void *bytes, size_t n); /* RFC 1950 */
+uint32_t sum_crc32c(uint32_t sum, const void *bytes, size_t n);  /* RFC 3720, B.4 */
+
+#endif
