@@ -1,6 +1,7 @@
 /* The worker's way to ask: JSON Lines in, JSON Lines out. */
 #include "stager.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include "cli/prog.h"
 #include "host/clock.h"
@@ -60,6 +61,7 @@ enum field {
     FIELD_SIZE,
     FIELD_CHECKSUM,
     FIELD_UNPACK,
+    FIELD_CREDENTIAL,
     FIELDS,
 };
 
@@ -75,6 +77,7 @@ static const struct {
     [FIELD_SIZE] = {"size", "a number of bytes"},
     [FIELD_CHECKSUM] = {"checksum", CHECKSUM_EXPECTED},
     [FIELD_UNPACK] = {"unpack", "true or false"},
+    [FIELD_CREDENTIAL] = {"credential", "an open descriptor with the JSON of a credential"},
 };
 
 /* The place of `text` in a list, or -1. */
@@ -120,6 +123,10 @@ static bool take_field(struct line *l, enum field field, const json_t *value)
     case FIELD_UNPACK:
         item->unpack = json_is_true(value);
         return json_is_boolean(value);
+    case FIELD_CREDENTIAL:
+        return json_is_integer(value) && json_integer_value(value) > STDERR_FILENO &&
+               json_integer_value(value) <= INT_MAX &&
+               credential_take((int)json_integer_value(value)) == 0;
     default:
         return text != NULL;
     }

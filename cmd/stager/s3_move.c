@@ -10,18 +10,6 @@
 
 /* --- what is there --- */
 
-struct head {
-    int64_t size;
-    char *md5, *sha256; /* "ALG:HEX", or NULL */
-    char *etag;         /* as it came, or NULL */
-};
-
-static void head_fini(struct head *h)
-{
-    free(h->md5), free(h->sha256), free(h->etag);
-    *h = (struct head){0};
-}
-
 static int enough(void *self, const char *bytes, size_t n, struct fault *f)
 {
     (void)self, (void)bytes, (void)n, (void)f;
@@ -58,11 +46,10 @@ static int64_t number(const char *text)
 }
 
 /* An answer to HEAD has no body, so what went wrong is asked for by a GET of one byte. */
-static int head(struct s3 *p, struct head *h, struct fault *f)
+static int head(struct s3 *p, int64_t *size, struct fault *f)
 {
-    char *checksums[] = {"x-amz-checksum-mode: ENABLED", NULL};
     char *first[] = {"Range: bytes=0-0", NULL};
-    own(web_fini) struct web w = {.verb = "get", .method = "HEAD", .headers = checksums};
+    own(web_fini) struct web w = {.verb = "get", .method = "HEAD"};
     int rc = s3_run(p, &w, p->key, NULL, f);
     bool part = rc < 0 && (w.status == 400 || w.status == 403);
     if (part) {
@@ -73,10 +60,7 @@ static int head(struct s3 *p, struct head *h, struct fault *f)
     if (rc < 0)
         return -1;
     const char *range = web_header(&w, "Content-Range"), *slash = range ? strchr(range, '/') : NULL;
-    h->size = number(slash ? slash + 1 : part ? NULL : web_header(&w, "Content-Length"));
-    h->etag = str_new(web_header(&w, "ETag"));
-    h->md5 = s3_etag_md5(&w, h->etag);
-    h->sha256 = sha256_of(web_header(&w, "x-amz-checksum-sha256"));
+    *size = number(slash ? slash + 1 : part ? NULL : web_header(&w, "Content-Length"));
     return 0;
 }
 
@@ -220,11 +204,11 @@ static bool is_folder(const struct s3 *p)
 }
 
 /* An object, or else what keys begin with. An empty bucket is a directory, too. */
-static int look(struct s3 *p, enum kind *kind, struct head *h, struct fault *f)
+static int look(struct s3 *p, enum kind *kind, int64_t *size, struct fault *f)
 {
     if (!is_folder(p)) {
         *kind = KIND_FILE;
-        if (head(p, h, f) == 0)
+        if (head(p, size, f) == 0)
             return 0;
         if (f->reason != REASON_NOTFOUND)
             return -1;
@@ -248,42 +232,58 @@ static int look(struct s3 *p, enum kind *kind, struct head *h, struct fault *f)
 struct s3_source {
     struct source base;
     struct source *inner;
-    struct head head;      /* when it was opened */
+    char *url;
+    bool asked;            /* where the bucket is, and that this is an object */
     struct digest *digest; /* NULL: nothing to compare with, or not all of it came by here */
-    const char *want;
+    char *want;            /* what the server says it has, or NULL */
     int64_t count;
 };
 
-static void compare_from(struct s3_source *s, int64_t offset)
+static int point_at(struct s3_source *s, struct s3 *p)
 {
-    struct fault ignored;
-    if (s->digest && offset == s->count && offset > 0)
-        return;
-    digest_free(s->digest);
-    s->digest = NULL;
-    s->count = offset;
-    /* the object that is read is the one that was asked about */
-    bool same = s->head.etag && str_same(s->head.etag, s->base.validator);
-    s->want = !same ? NULL : s->head.sha256 ? s->head.sha256 : s->head.md5;
-    if (offset == 0 && s->want)
-        s->digest = digest_new(s->want, &ignored); /* a system may have no MD5 */
+    own(str_fini) char *place = s3_url(p, p->key, NULL);
+    strs_add(&p->headers, "x-amz-checksum-mode: ENABLED");
+    p->access.headers = p->headers.list;
+    source_close(&s->inner);
+    s->inner = web_source(place, &p->access);
+    return 0;
 }
 
-static void take_facts(struct s3_source *s)
+/* What was not asked about, because a listing had told of it, may still be in another region. */
+static int ask(struct s3_source *s, struct fault *f)
 {
-    s->base.size = s->inner->size;
-    free(s->base.validator);
-    s->base.validator = str_new(s->inner->validator);
+    own(s3_fini) struct s3 p = {0};
+    int64_t size;
+    enum kind kind;
+    s->asked = true;
+    return s3_init(&p, s->url, f) < 0 || look(&p, &kind, &size, f) < 0 ? -1 : point_at(s, &p);
+}
+
+static void compare_anew(struct s3_source *s)
+{
+    struct fault ignored;
+    const struct web *w = web_answer(s->inner);
+    digest_free(s->digest);
+    free(s->want);
+    s->count = 0;
+    s->want = sha256_of(web_header(w, "x-amz-checksum-sha256"));
+    if (!s->want)
+        s->want = s3_etag_md5(w, web_header(w, "ETag"));
+    s->digest = s->want ? digest_new(s->want, &ignored) : NULL; /* a system may have no MD5 */
 }
 
 static int s3_begin(struct source *src, struct fault *f)
 {
     struct s3_source *s = (struct s3_source *)src;
-    if (s->inner->begin(s->inner, f) < 0)
+    int rc = s->inner->begin(s->inner, f);
+    if (rc < 0 && !s->asked && !f->transient)
+        rc = ask(s, f) < 0 ? -1 : s->inner->begin(s->inner, f);
+    if (rc < 0)
         return -1;
-    take_facts(s);
-    s->count = 0;
-    compare_from(s, 0);
+    src->size = s->inner->size;
+    free(src->validator);
+    src->validator = str_new(s->inner->validator);
+    compare_anew(s);
     return 0;
 }
 
@@ -292,7 +292,10 @@ static int s3_resume(struct source *src, int64_t offset, struct fault *f)
     struct s3_source *s = (struct s3_source *)src;
     if (s->inner->resume(s->inner, offset, f) < 0)
         return -1;
-    compare_from(s, offset);
+    if (offset == s->count)
+        return 0;
+    digest_free(s->digest);
+    s->digest = NULL;
     return 0;
 }
 
@@ -303,18 +306,18 @@ static ssize_t s3_read(struct source *src, char *bytes, size_t n, struct fault *
     ssize_t got = s->inner->read(s->inner, bytes, n, f);
     if (got < 0 || !s->digest)
         return got;
-    digest_add(s->digest, bytes, (size_t)got);
+    digest_add(s->digest, bytes, (size_t)got, false);
     s->count += got;
-    if (s->count != src->size && got > 0)
+    if (s->count != src->size)
         return got;
     bool same = digest_end(s->digest, s->want, sum);
     digest_free(s->digest);
     s->digest = NULL;
-    if (same || s->count != src->size)
+    if (same)
         return got;
-    fault_set(f, REASON_CORRUPT, true, "%s does not have the %s that the server says (its %s)",
-              src->shown, s->want, sum);
-    f->again = f->restart = true;
+    fault_set(f, REASON_CORRUPT, true, "%s does not have the checksum %s, which the server tells",
+              src->shown, s->want);
+    f->restart = true;
     return -1;
 }
 
@@ -323,31 +326,16 @@ static void s3_close(struct source *src)
     struct s3_source *s = (struct s3_source *)src;
     source_close(&s->inner);
     digest_free(s->digest);
-    head_fini(&s->head);
-}
-
-/* Of the listing under way: the key that is moved now needs not be asked about again. Borrowed. */
-static struct {
-    const char *url;
-    struct head head;
-} listed;
-
-static int find(struct s3 *p, const char *url, enum kind *kind, struct head *h, struct fault *f)
-{
-    if (!str_same(listed.url, url))
-        return look(p, kind, h, f);
-    *kind = KIND_FILE;
-    *h = (struct head){listed.head.size, str_new(listed.head.md5), NULL, str_new(listed.head.etag)};
-    return 0;
+    free(s->want), free(s->url);
 }
 
 static int s3_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
 {
     own(s3_fini) struct s3 p = {0};
-    own(head_fini) struct head h = {0};
-    enum kind kind = KIND_UNKNOWN;
-    (void)t;
-    if (s3_init(&p, url, f) < 0 || find(&p, url, &kind, &h, f) < 0)
+    int64_t size;
+    enum kind kind = KIND_FILE;
+    bool told = t->item->type == KIND_FILE && t->item->size >= 0; /* as by a listing */
+    if (s3_init(&p, url, f) < 0 || (!told && look(&p, &kind, &size, f) < 0))
         return -1;
     struct s3_source *s = mem_new(sizeof(*s));
     s->base = (struct source){
@@ -361,12 +349,10 @@ static int s3_open(struct transfer *t, const char *url, struct source **src, str
         .read = s3_read,
         .close = s3_close,
     };
-    own(str_fini) char *place = s3_url(&p, p.key, NULL);
-    s->inner = web_source(place, &p.access);
-    s->head = h;
-    h = (struct head){0};
+    s->url = str_new(url);
+    s->asked = !told;
     *src = &s->base;
-    return 0;
+    return point_at(s, &p);
 }
 
 /* --- a directory --- */
@@ -390,12 +376,9 @@ static int tell(const struct s3 *p, const struct page *g, size_t i, size_t skip,
         .size = g->sizes[i],
         .url = url,
         .checksum = md5,
+        .loose = true, /* with a key of the user's it is another's */
     };
-    listed.url = url;
-    listed.head = (struct head){g->sizes[i], md5, NULL, g->etags[i]};
-    int rc = each(self, &e, f);
-    listed.url = NULL;
-    return rc;
+    return each(self, &e, f);
 }
 
 static int s3_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f)
@@ -473,7 +456,7 @@ static int send_part(struct upload *u, const struct s3_query *query, char **etag
     struct digest *d = md5 ? digest_new(md5, &ignored) : NULL;
     if (!d)
         return 0;
-    digest_add(d, u->bytes, u->n);
+    digest_add(d, u->bytes, u->n, false);
     bool same = digest_end(d, md5, sum);
     digest_free(d);
     if (same)
@@ -573,8 +556,8 @@ static int put_parts(struct upload *u, struct fault *f)
 
 static int verify(struct upload *u, struct fault *f)
 {
-    own(head_fini) struct head h = {.size = -1};
-    if (head(u->p, &h, f) < 0) {
+    int64_t size = -1;
+    if (head(u->p, &size, f) < 0) {
         if (f->reason == REASON_NOTFOUND)
             return fault_set(f, REASON_CORRUPT, true, "%s was put there, but the server has it not",
                              u->p->shown);
@@ -583,10 +566,10 @@ static int verify(struct upload *u, struct fault *f)
         struct fault why = *f; /* one who may write need not be one who may read */
         return transfer_warn(u->stream->t, u->p->key, f, "stored, but not verified: %s", why.text);
     }
-    if (h.size != u->stream->count)
+    if (size != u->stream->count)
         return fault_set(f, REASON_CORRUPT, true,
                          "%s has %" PRId64 " bytes on the server, sent were %" PRId64, u->p->shown,
-                         h.size, u->stream->count);
+                         size, u->stream->count);
     return 0;
 }
 
@@ -642,11 +625,8 @@ static enum kind s3_kind(const char *url)
 static int s3_readable(const char *url, struct found *found, struct fault *f)
 {
     own(s3_fini) struct s3 p = {0};
-    own(head_fini) struct head h = {.size = -1};
-    if (s3_init(&p, url, f) < 0 || look(&p, &found->kind, &h, f) < 0)
-        return -1;
-    found->size = found->kind == KIND_FILE ? h.size : -1;
-    return 0;
+    found->size = -1;
+    return s3_init(&p, url, f) < 0 || look(&p, &found->kind, &found->size, f) < 0 ? -1 : 0;
 }
 
 /* An upload that is begun and aborted makes nothing, and is allowed to whom a PUT is. */

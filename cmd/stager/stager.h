@@ -64,6 +64,7 @@ struct item {
     enum kind type;
     bool write; /* check: would writing work? */
     bool unpack;
+    bool loose; /* the checksum only shows that there is nothing to move */
     bool keep;  /* a part that came stays when it fails, and is continued the next time */
     bool batch; /* the asker makes it last, by one syncfs for many items */
     int jobs;   /* so many files of a directory at a time */
@@ -167,6 +168,7 @@ struct entry {
     int64_t size;         /* bytes, or -1 */
     const char *url;      /* where it is; NULL: at its name below the directory's URL */
     const char *checksum; /* "ALG:HEX", or NULL */
+    bool loose;           /* it may be of something else: it only shows what need not be moved */
 };
 typedef int entry_fn(void *self, const struct entry *entry, struct fault *f);
 
@@ -250,6 +252,7 @@ const char *web_header(const struct web *w, const char *name); /* borrowed, or N
 void web_fini(struct web *w);
 /* A file that is got by GET, resumed by Range and If-Range. Copies access. */
 struct source *web_source(const char *url, const struct access *access);
+const struct web *web_answer(const struct source *src); /* of it: the answer it reads */
 void web_forget(void); /* in a new process: the connections are its parent's */
 
 /* credential.c */

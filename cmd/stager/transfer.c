@@ -209,7 +209,7 @@ int stream_rewind(struct stream *s, struct fault *f)
 int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
-    *s = (struct stream){.t = t, .src = src, .want = item->checksum};
+    *s = (struct stream){.t = t, .src = src, .want = item->loose ? NULL : item->checksum};
     if (stream_rewind(s, f) < 0)
         return -1;
     if (item->size >= 0 && src->size >= 0 && item->size != src->size)
@@ -343,7 +343,11 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
     if (!t->item->checksum || t->item->unpack || !t->to->present)
         return false;
     own(source_close) struct source *there = t->to->present(url);
-    if (!there || stream_open(s, t, there, &ignored) < 0)
+    struct item strict = *t->item;
+    struct transfer local = *t;
+    strict.loose = false;
+    local.item = &strict;
+    if (!there || stream_open(s, &local, there, &ignored) < 0)
         return false;
     own(str_fini) char *bytes = mem_new(STAGER_BUFFER);
     ssize_t n;
@@ -351,6 +355,7 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
         n = stream_read(s, bytes, STAGER_BUFFER, &ignored);
     while (n > 0);
     s->src = NULL; /* it ends here */
+    s->t = t;
     return s->ended;
 }
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include "host/path.h"
+#include "text/uri.h"
 
 #define DEPTH_MAX 200 /* each level holds a descriptor; RLIMIT_NOFILE is 1024 by habit */
 
@@ -62,11 +63,12 @@ static int enter(struct tree *w, int fd, const char *rel, const struct level *up
 
 /* --- files, by the processes of a pool --- */
 
-/* What is handed over: the size, then name, URL and checksum, each with its NUL. */
+/* What is handed over: size and looseness, then name, URL and checksum, each with its NUL. */
 static void pack(struct buf *b, const struct entry *e)
 {
     const char *texts[] = {e->name, e->url, e->checksum};
     buf_add(b, &e->size, sizeof(e->size));
+    buf_add(b, &e->loose, sizeof(e->loose));
     for (size_t i = 0; i < COUNT(texts); i++)
         buf_add(b, texts[i] ? texts[i] : "", texts[i] ? strlen(texts[i]) + 1 : 1);
 }
@@ -75,7 +77,8 @@ static void unpack(const char *work, struct entry *e)
 {
     *e = (struct entry){.kind = KIND_FILE};
     memcpy(&e->size, work, sizeof(e->size));
-    e->name = work + sizeof(e->size);
+    memcpy(&e->loose, work + sizeof(e->size), sizeof(e->loose));
+    e->name = work + sizeof(e->size) + sizeof(e->loose);
     const char *url = e->name + strlen(e->name) + 1, *checksum = url + strlen(url) + 1;
     e->url = *url ? url : NULL;
     e->checksum = *checksum ? checksum : NULL;
@@ -121,7 +124,9 @@ static int on_run(void *self, const char *work, size_t n, const struct watcher *
     own(str_fini) char *to = url_below(w->dest, e.name);
     item.source = from;
     item.dest = to;
+    item.type = KIND_FILE;
     item.checksum = e.checksum;
+    item.loose = e.loose;
     item.size = e.size;
     t.item = &item;
     t.watcher = watcher;
@@ -289,9 +294,11 @@ static int take_entry(void *self, const struct entry *e, struct fault *f)
 {
     struct tree *w = self;
     struct transfer *t = w->t;
+    own(str_fini) char *plain = uri_below("", e->name);
     if (!name_is_below(e->name))
         return fault_set(f, REASON_INVALID, false,
-                         "%s lists a name that cannot be one below a directory", w->root->shown);
+                         "%s lists \"%s\", which cannot be a name below a directory",
+                         w->root->shown, plain);
     if (e->kind == KIND_FILE)
         return give(w, e, f);
     own(str_fini) char *to = url_below(w->dest, e->name);

@@ -570,6 +570,11 @@ static ssize_t web_read(struct source *src, char *bytes, size_t n, struct fault 
     return (ssize_t)n;
 }
 
+const struct web *web_answer(const struct source *src)
+{
+    return &((const struct web_file *)src)->web;
+}
+
 struct source *web_source(const char *url, const struct access *access)
 {
     struct web_file *h = mem_new(sizeof(*h));
