@@ -1,6 +1,7 @@
 #include <pwd.h>
 #include "plan/accept.h"
 #include "plan/calendar.h"
+#include "plan/policy.h"
 
 #define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
 
@@ -115,7 +116,8 @@ static int accept_now(struct store *store, const char *id, int64_t now, struct j
         return err_set(err, CODE_CONFLICT, "offer %s expired at %s; ask again with execdm-plan", id,
                        when_print(when_of_ms(row.expires), text));
     }
-    if (book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
+    if (policy_accept(store, json_object_get(row.doc, "private"), now / 1000, err) < 0 ||
+        book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
         return -1;
     make_job(&row, start, now, job);
     return store_job_add(store, job, "owner", "offer accepted", err);

@@ -2,13 +2,16 @@
 #include "plan/answer.h"
 #include "plan/calendar.h"
 #include "plan/match.h"
+#include "store/usage.h"
+#include "text/pointer.h"
 #include "text/size.h"
 
-#define INSTANT_GRACE 300 /* s a bare instant may be late (decisions.md, "Slot") */
-
-void answer_init(struct answer *a)
+void answer_init(struct answer *a, const struct policy *policy)
 {
-    *a = (struct answer){.offers = json_array(), .messages = json_array()};
+    *a = (struct answer){.policy = policy,
+                         .offers = json_array(),
+                         .messages = json_array(),
+                         .unknown = json_object()};
     clock_uuid(a->id);
 }
 
@@ -16,6 +19,7 @@ void answer_fini(struct answer *a)
 {
     json_decref(a->offers);
     json_decref(a->messages);
+    json_decref(a->unknown);
     locations_fini(&a->locations);
     *a = (struct answer){0};
 }
@@ -47,6 +51,7 @@ struct answering {
     const struct grant *grant;
     int64_t now; /* s */
     struct calendar calendar;
+    struct quota quota;
 };
 
 /* One slot: may start in [from, to] and run for at most `length` s. Offered is [from, latest],
@@ -69,10 +74,11 @@ static json_t *offered_resources(const struct answering *w)
                             RESOURCE_TYPES "generic-compute");
         json_object_set_new(resources, "compute", compute);
     }
-    json_object_set_new(json_array_get(compute, 0), "spec",
-                        json_pack("{s:o,s:o,s:o,s:o}", "mincores", cores_json(g->mincores),
-                                  "maxcores", cores_json(g->maxcores), "minmemory",
-                                  size_json(g->minmemory), "maxmemory", size_json(g->maxmemory)));
+    json_object_set_new(
+        json_array_get(compute, 0), "spec",
+        json_pack("{s:o,s:o,s:o,s:o}", "mincores", cores_json(g->mincores), "maxcores",
+                  cores_json(quota_cores(&w->quota, g->mincores, g->maxcores)), "minmemory",
+                  size_json(g->minmemory), "maxmemory", size_json(g->maxmemory)));
     return resources;
 }
 
@@ -95,13 +101,14 @@ static json_t *offer_document(const struct answering *w, const struct offer_row 
     json_t *advisory =
         json_object_get(json_object_get(w->platform->probe, "capabilities"), "advisory");
     return json_pack(
-        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:O*,s:n,s:n}", "id", row->id, "name",
-        json_sprintf("offer-%03zu", json_array_size(w->answer->offers) + 1), "task", w->task->name,
-        "platform", w->platform->name, "expires", when_print(when_of_ms(row->expires), expires),
-        "executable", offered_executable(w), "resources", offered_resources(w), "datetime", "start",
-        window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
-        "maxduration", duration_print(duration_of(s->length), max), "advisory", advisory, "accept",
-        "job");
+        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:n,s:n}", "id", row->id,
+        "name", json_sprintf("offer-%03zu", json_array_size(w->answer->offers) + 1), "task",
+        w->task->name, "platform", w->platform->name, "expires",
+        when_print(when_of_ms(row->expires), expires), "executable", offered_executable(w),
+        "resources", offered_resources(w), "datetime", "start", window_print(start, window),
+        "minduration", duration_print(duration_of(s->minlength), min), "maxduration",
+        duration_print(duration_of(s->length), max), "authentication",
+        w->answer->policy->who.method, "advisory", advisory, "accept", "job");
 }
 
 /* What an accepted offer books: its minimum (decisions.md, "What is booked"). */
@@ -113,10 +120,11 @@ static struct room need_of(const struct grant *g)
 /* What accept needs and no client sends back. */
 static json_t *offer_private(const struct answering *w, const struct slot *s)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from, "latest",
-                     (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from,
+                     "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
                      (json_int_t)s->length, "need", room_json(need_of(w->grant)), "capacity",
-                     room_json(w->platform->capacity), "driver", w->platform->driver,
+                     room_json(w->platform->capacity), "policy",
+                     policy_private(w->answer->policy, &w->quota), "driver", w->platform->driver,
                      "driver_options", w->platform->driver_options);
 }
 
@@ -129,9 +137,22 @@ static int add_offer(struct answering *w, const struct slot *s, struct err *err)
     row.expires = when_to_ms(when_add(now, w->platform->lifetime));
     own(json_fini) json_t *offer = offer_document(w, &row, s);
     row.doc = json_pack("{s:O,s:o}", "offer", offer, "private", offer_private(w, s));
-    if (store_offer_add(w->store, &row, w->now * 1000, err) < 0)
+    if (store_offer_add(w->store, &row, w->now * 1000, err) < 0 ||
+        usage_offer(w->store, row.platform, need_of(w->grant), s->length,
+                    w->platform->capacity.cores, w->now, err) < 0)
         return -1;
     json_array_append(w->answer->offers, offer);
+    return 0;
+}
+
+/* Is there quota for it? Then it is offered: the offer asserts it (EP-57). */
+static int offer_within_quota(struct answering *w, const struct slot *s, struct err *err)
+{
+    own(findings_fini) struct findings findings = {0};
+    if (quota_allows(&w->quota, need_of(w->grant), s->length, &findings))
+        return add_offer(w, s, err);
+    for (size_t i = 0; i < findings.n; i++)
+        add_message(w->answer, w->platform->name, &findings.list[i]);
     return 0;
 }
 
@@ -182,7 +203,7 @@ static int answer_request(struct answering *w, const struct request *r, const ch
     struct slot s = {.from = w->now};
     s.to = when_add((struct when){w->now, 0}, w->platform->horizon).sec;
     if (r->has_window) {
-        int64_t end = r->window.to.sec + (r->window.instant ? INSTANT_GRACE : 0);
+        int64_t end = r->window.to.sec + (r->window.instant ? w->answer->policy->grace : 0);
         if (end < w->now) {
             refuse_time(w, pointer, "the requested start is past");
             return 0;
@@ -214,7 +235,7 @@ static int answer_request(struct answering *w, const struct request *r, const ch
      * promised: it holds also when the offer is accepted at the last moment of its lifetime. */
     int64_t latest = when_add((struct when){start, 0}, w->platform->lifetime).sec;
     s.latest = latest < s.to && !s.instant ? latest : s.to;
-    return add_offer(w, &s, err);
+    return offer_within_quota(w, &s, err);
 }
 
 static int answer_requests(struct answering *w, struct err *err)
@@ -224,6 +245,8 @@ static int answer_requests(struct answering *w, struct err *err)
         return -1;
     int rc = calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
                            err);
+    if (rc == 0)
+        rc = quota_open(&w->quota, w->answer->policy, w->store, w->platform->name, w->now, err);
     if (w->task->nrequests == 0 && rc == 0)
         rc = answer_request(w, &any, "", err);
     for (size_t i = 0; i < w->task->nrequests && rc == 0; i++) {
@@ -237,14 +260,42 @@ static int answer_requests(struct answering *w, struct err *err)
     return store_commit(w->store, err);
 }
 
+/* The types that a part of the task names: of itself, or of each item. */
+static void note_types(const json_t *part, json_t *types)
+{
+    const char *type = json_is_object(part) ? json_text(part, "type") : json_string_value(part);
+    size_t i;
+    json_t *item;
+    if (type)
+        json_object_set_new(types, type, json_true());
+    json_array_foreach (part, i, item)
+        note_types(item, types);
+}
+
+/* What this platform did not know, for answer_count. */
+static void note_unknown(struct answer *a, const struct task *task, const struct findings *findings)
+{
+    own(json_fini) json_t *types = json_object();
+    const char *type;
+    json_t *ignored;
+    for (size_t i = 0; i < findings->n; i++)
+        if (strncmp(findings->list[i].rule, "unknown-", 8) == 0)
+            note_types(pointer_find(task->doc, findings->list[i].pointer), types);
+    json_object_foreach (types, type, ignored)
+        json_object_set_new(a->unknown, type, json_integer(json_int(a->unknown, type, 0) + 1));
+}
+
 int answer_platform(struct answer *a, struct store *store, const struct task *task,
                     const struct platform *platform, int64_t now, struct err *err)
 {
-    struct grant grant;
+    struct grant grant = {0};
     own(findings_fini) struct findings findings = {0};
-    if (!match_platform(task, platform, store, &grant, &findings) ||
-        !locations_reach(&a->locations, task, store, "", &findings)) {
+    a->asked++;
+    bool may = policy_allows(a->policy, platform, &findings);
+    if (!match_platform(task, platform, store, &grant, &findings) || !may ||
+        !locations_reach(&a->locations, task, store, a->policy->who.name, &findings)) {
         grant_fini(&grant);
+        note_unknown(a, task, &findings);
         for (size_t i = 0; i < findings.n; i++)
             add_message(a, platform->name, &findings.list[i]);
         return 0;
@@ -257,6 +308,28 @@ int answer_platform(struct answer *a, struct store *store, const struct task *ta
                           .now = now / 1000};
     int rc = answer_requests(&w, err);
     calendar_close(&w.calendar);
+    quota_close(&w.quota);
     grant_fini(&grant);
     return rc;
+}
+
+int answer_count(const struct answer *a, struct store *store, int64_t now, struct err *err)
+{
+    const char *type;
+    json_t *platforms;
+    int rc = 0;
+    size_t n = 0;
+    json_object_foreach (a->unknown, type, platforms)
+        n += (size_t)json_integer_value(platforms) == a->asked;
+    if (n == 0)
+        return 0;
+    if (store_begin(store, false, err) < 0)
+        return -1;
+    json_object_foreach (a->unknown, type, platforms)
+        if (rc == 0 && (size_t)json_integer_value(platforms) == a->asked)
+            rc = usage_unknown(store, type, now / 1000, err);
+    if (rc == 0)
+        return store_commit(store, err);
+    store_rollback(store);
+    return -1;
 }
