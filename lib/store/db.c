@@ -71,9 +71,10 @@ static const char *const sql[SQL_COUNT] = {
                       "GROUP BY platform",
     /* by the name "" when there are many of a kind in a day */
     [SQL_TALLY_ADD] = "INSERT INTO tallies(kind,name,day,n,amount,cores) SELECT ?1,"
-                      "CASE WHEN (SELECT count(*) FROM tallies WHERE kind=?1 AND day=?3)<?6 OR "
-                      "EXISTS(SELECT 1 FROM tallies WHERE kind=?1 AND day=?3 AND name=?2) "
-                      "THEN ?2 ELSE '' END,?3,1,?4,?5 WHERE 1 ON CONFLICT(kind,day,name) DO UPDATE "
+                      "CASE WHEN ?6=0 OR EXISTS(SELECT 1 FROM tallies WHERE kind=?1 AND day=?3 AND "
+                      "name=?2) THEN ?2 WHEN (SELECT count(*) FROM tallies WHERE kind=?1 AND "
+                      "day=?3)<?6 THEN ?2 ELSE '' END,?3,1,?4,?5 WHERE 1 "
+                      "ON CONFLICT(kind,day,name) DO UPDATE "
                       "SET n=n+1,amount=amount+excluded.amount,cores=excluded.cores",
     [SQL_TALLY_FORGET] = "DELETE FROM tallies WHERE kind=?1 AND day<?2",
     /* cores are those of the last day */

@@ -35,7 +35,7 @@ int usage_offer(struct store *s, const char *platform, struct room need, int64_t
 {
     const struct bind values[] = {TEXT("offer"),     TEXT(platform),
                                   NUMBER(now / DAY), NUMBER(need.cores * length),
-                                  NUMBER(cores),     NUMBER(INT32_MAX)};
+                                  NUMBER(cores),     NUMBER(0)};
     return db_run(s, SQL_TALLY_ADD, values, COUNT(values), err) < 0 ? -1 : 0;
 }
 
