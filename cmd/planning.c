@@ -11,6 +11,7 @@ struct planning {
     struct store store;
     char *const *names;
     bool table;
+    bool explain;
     bool yes; /* every answer so far */
 };
 
@@ -73,6 +74,7 @@ static int plan_document(struct planning *p, const struct input *in, json_t *doc
         return 0;
     }
     answer_init(&answer);
+    answer.explain = p->explain;
     if (task_init(&task, doc, err) < 0 ||
         ask_platforms(&answer, &p->model, &p->store, &task, p->names, err) < 0)
         return -1;
@@ -109,10 +111,10 @@ static void planning_close(struct planning *p)
     model_close(&p->model);
 }
 
-int planning_run(char **operands, char *const *names, const char *format, struct buf *out,
-                 struct err *err)
+int planning_run(char **operands, char *const *names, const char *format, bool explain,
+                 struct buf *out, struct err *err)
 {
-    own(planning_close) struct planning p = {.names = names, .yes = true};
+    own(planning_close) struct planning p = {.names = names, .explain = explain, .yes = true};
     if (format && !str_same(format, "table") && !str_same(format, "json"))
         return err_set(err, CODE_USAGE, "--format is table or json, not \"%s\"", format);
     p.table = format ? str_same(format, "table") : prog_terminal();

@@ -11,6 +11,7 @@
 struct answer {
     char id[UUID_TEXT]; /* siblings are offers of the same answer */
     json_t *offers, *messages;
+    bool explain;               /* tell the nearest request that would have been YES, too */
     struct locations locations; /* of the task, tried once for all platforms */
 };
 void answer_init(struct answer *a);
