@@ -13,6 +13,7 @@ struct planning {
     struct policy policy;
     char *const *names;
     bool table;
+    bool explain;
     bool yes; /* every answer so far */
 };
 
@@ -75,6 +76,7 @@ static int plan_document(struct planning *p, const struct input *in, json_t *doc
         return 0;
     }
     answer_init(&answer, &p->policy);
+    answer.explain = p->explain;
     if (task_init(&task, doc, err) < 0 ||
         ask_platforms(&answer, &p->model, &p->store, &task, p->names, err) < 0 ||
         answer_count(&answer, &p->store, clock_ms(), err) < 0)
@@ -113,10 +115,10 @@ static void planning_close(struct planning *p)
     model_close(&p->model);
 }
 
-int planning_run(char **operands, char *const *names, const char *format, struct buf *out,
-                 struct err *err)
+int planning_run(char **operands, char *const *names, const char *format, bool explain,
+                 struct buf *out, struct err *err)
 {
-    own(planning_close) struct planning p = {.names = names, .yes = true};
+    own(planning_close) struct planning p = {.names = names, .explain = explain, .yes = true};
     if (format && !str_same(format, "table") && !str_same(format, "json"))
         return err_set(err, CODE_USAGE, "--format is table or json, not \"%s\"", format);
     p.table = format ? str_same(format, "table") : prog_terminal();

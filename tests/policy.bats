@@ -113,6 +113,9 @@ take() {
     yes
     compute '{mincores: 3.001}'
     no 'cores: 3.001 asked for, and 2 taken of the quota of 5'
+    same '[3.001,3]' "$(jq -c '.messages[0] | [.asked, .available]' out)"
+    run -1 execdm-plan --explain t.yaml
+    same '{"/resources/compute/0/spec/mincores":3}' "$(jq -c '.messages[] | select(.nearest).nearest' <<<"$output")"
 }
 
 @test "memory, jobs, and several limits at once" {

@@ -13,6 +13,7 @@ struct answer {
     char id[UUID_TEXT]; /* siblings are offers of the same answer */
     json_t *offers, *messages;
     const struct policy *policy; /* borrowed */
+    bool explain;                /* tell the nearest request that would have been YES, too */
     struct locations locations;  /* of the task, tried once for all platforms */
     size_t asked;                /* how many platforms were */
     json_t *unknown;             /* type -> how many of them do not know it */

@@ -72,9 +72,11 @@ bool policy_allows(const struct policy *p, const struct platform *platform,
             return true;
         buf_print(&named, "%s%s", i ? ", " : " and the groups ", json_string_value(group));
     }
-    finding_add(findings, FINDING_ERROR, "not-allowed", "",
-                "%s may not use this platform; it is for %zu identities%s (Planner 2.3)",
-                p->who.name, json_array_size(identities), named.len ? named.bytes : "");
+    finding_amounts(
+        finding_add(findings, FINDING_ERROR, "not-allowed", "",
+                    "%s may not use this platform; it is for %zu identities%s (Planner 2.3)",
+                    p->who.name, json_array_size(identities), named.len ? named.bytes : ""),
+        json_string(p->who.name), json_incref((json_t *)groups));
     return false;
 }
 
@@ -100,20 +102,31 @@ static void print_hours(int64_t milli_s, char text[SIZE_TEXT])
     snprintf(text, SIZE_TEXT, "%.4g", (double)milli_s / 3.6e6);
 }
 
+static json_t *count_json(int64_t n)
+{
+    return json_integer(n);
+}
+
+static json_t *hours_json(int64_t milli_s)
+{
+    return json_real((double)milli_s / 3.6e6);
+}
+
 /* What is limited, by its key. Amounts are milli-cores, bytes, jobs and thousandths of core
  * seconds. */
 enum limit { CORES, MEMORY, JOBS, HOURS, LIMITS };
 static const struct {
     const char *key, *what, *pointer;
     void (*print)(int64_t amount, char text[SIZE_TEXT]);
+    json_t *(*json)(int64_t amount); /* as documents write it */
     const char *hint;
 } limits[LIMITS] = {
-    [CORES] = {"cores", "cores", "/resources/compute", print_cores,
+    [CORES] = {"cores", "cores", "/resources/compute/0/spec/mincores", print_cores, cores_json,
                "wait until a job has ended, or ask for less"},
-    [MEMORY] = {"memory", "memory", "/resources/compute", print_memory,
+    [MEMORY] = {"memory", "memory", "/resources/compute/0/spec/minmemory", print_memory, size_json,
                 "wait until a job has ended, or ask for less"},
-    [JOBS] = {"jobs", "jobs", "", print_count, "wait until a job has ended"},
-    [HOURS] = {"hours", "core hours a day", "/datetime", print_hours,
+    [JOBS] = {"jobs", "jobs", "", print_count, count_json, "wait until a job has ended"},
+    [HOURS] = {"hours", "core hours a day", "/datetime", print_hours, hours_json,
                "wait for the next day, UTC, or ask for fewer cores or less time"},
 };
 
@@ -265,6 +278,8 @@ static void refuse_quota(struct findings *findings, const json_t *row, enum limi
                     "%s: %s asked for, and %s taken of the quota of %s for %s (Planner 2.3)",
                     limits[limit].what, more, used, most, json_text(row, "for"));
     finding_hint(f, "%s", limits[limit].hint);
+    const int64_t left = json_int(row, limits[limit].key, 0) - held;
+    finding_amounts(f, limits[limit].json(asked), limits[limit].json(left > 0 ? left : 0));
 }
 
 bool quota_allows(const struct quota *q, struct room need, int64_t length,
@@ -284,15 +299,21 @@ bool quota_allows(const struct quota *q, struct room need, int64_t length,
     return findings->errors == before;
 }
 
-int64_t quota_cores(const struct quota *q, int64_t least, int64_t most)
+static int64_t left_of(const struct quota *q, enum limit limit, int64_t least, int64_t most)
 {
     size_t i;
     json_t *row;
     json_array_foreach (q->rows, i, row) {
-        int64_t left = json_int(row, "cores", INT64_MAX) - held_of(q, row, CORES);
+        int64_t left = json_int(row, limits[limit].key, INT64_MAX) - held_of(q, row, limit);
         most = left < most ? left : most;
     }
     return most > least ? most : least;
+}
+
+void quota_cap(const struct quota *q, struct room need, int64_t *cores, int64_t *memory)
+{
+    *cores = left_of(q, CORES, need.cores, *cores);
+    *memory = left_of(q, MEMORY, need.memory, *memory);
 }
 
 /* --- between offer and accept --- */
@@ -316,7 +337,8 @@ int policy_accept(struct store *store, const json_t *private, int64_t now, struc
     q.rows = json_incref(json_object_get(kept, "quotas"));
     if (json_array_size(q.rows) == 0)
         return 0;
-    if (usage_held(store, name, day_of(now), &q.held, err) < 0)
+    /* only where there are quotas does anybody ask: the others need not pay for it */
+    if (usage_index(store, err) < 0 || usage_held(store, name, day_of(now), &q.held, err) < 0)
         return -1;
     if (quota_allows(&q, room_of(json_object_get(private, "need")), json_int(private, "length", 0),
                      &findings))

@@ -31,7 +31,7 @@ struct quota {
     json_t *rows; /* borrowed where they are read, [{"for", "platforms", "cores", ...}] */
     json_t *held; /* see usage_held */
 };
-/* Between store_begin and store_commit; `now` is real time in s. */
+/* `now` is real time in s. */
 int quota_open(struct quota *q, const struct policy *p, struct store *store, const char *platform,
                int64_t now, struct err *err);
 void quota_close(struct quota *q);
@@ -39,8 +39,8 @@ void quota_close(struct quota *q);
  * for each that is too small. */
 bool quota_allows(const struct quota *q, struct room need, int64_t length,
                   struct findings *findings);
-/* How many milli-cores a job may grow to that is offered from `least` to `most`. */
-int64_t quota_cores(const struct quota *q, int64_t least, int64_t most);
+/* Lowers what a job that books `need` may grow to, to what is left. */
+void quota_cap(const struct quota *q, struct room need, int64_t *cores, int64_t *memory);
 
 /* What an offer keeps of this, so that accepting it asks nobody: a new reference. */
 json_t *policy_private(const struct policy *p, const struct quota *q);

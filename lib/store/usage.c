@@ -13,9 +13,7 @@ int usage_held(struct store *s, const char *owner, int64_t since, json_t **held,
     own(db_done) struct sqlite3_stmt *rows = NULL;
     own(json_fini) json_t *found = json_object();
     const struct bind values[] = {TEXT(owner), NUMBER(since)};
-    /* only where there are quotas does anybody ask: the others need not pay for it */
-    if (db_run(s, SQL_JOBS_OWNER, NULL, 0, err) < 0 ||
-        db_ask(s, SQL_JOBS_HELD, values, COUNT(values), &rows, err) < 0)
+    if (db_ask(s, SQL_JOBS_HELD, values, COUNT(values), &rows, err) < 0)
         return -1;
     int rc;
     while ((rc = db_next(s, rows, err)) > 0)
@@ -28,6 +26,11 @@ int usage_held(struct store *s, const char *owner, int64_t since, json_t **held,
         return -1;
     *held = move(found);
     return 0;
+}
+
+int usage_index(struct store *s, struct err *err)
+{
+    return db_run(s, SQL_JOBS_OWNER, NULL, 0, err) < 0 ? -1 : 0;
 }
 
 int usage_offer(struct store *s, const char *platform, struct room need, int64_t length,

@@ -7,8 +7,11 @@
 /* What the jobs of an owner hold of each platform: {platform: {"jobs", "cores", "memory",
  * "hours"}}, a new reference. The first three are of jobs accepted and not ended, in jobs,
  * milli-cores and bytes; hours are those of jobs accepted from `since` (ms) on, booked or, once
- * ended, used, in thousandths of core seconds. Between store_begin and store_commit. */
+ * ended, used, in thousandths of core seconds. */
 int usage_held(struct store *s, const char *owner, int64_t since, json_t **held, struct err *err);
+
+/* Makes this quick in a large store, once. Between store_begin and store_commit. */
+int usage_index(struct store *s, struct err *err);
 
 /* Counts an offer of `need` for `length` s, made at `now` (s) by a platform that has `cores`
  * (milli-cores) in all. Between store_begin and store_commit. */
