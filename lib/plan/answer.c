@@ -125,10 +125,11 @@ static int add_offer(struct answering *w, const struct slot *s, struct err *err)
     snprintf(row.answer, sizeof(row.answer), "%s", w->answer->id);
     clock_uuid(row.id);
     const struct when now = {w->now, 0};
+    row.created = when_to_ms(now);
     row.expires = when_to_ms(when_add(now, w->platform->lifetime));
     own(json_fini) json_t *offer = offer_document(w, &row, s);
     row.doc = json_pack("{s:O,s:o}", "offer", offer, "private", offer_private(w, s));
-    if (store_offer_add(w->store, &row, w->now * 1000, err) < 0)
+    if (store_offer_add(w->store, &row, err) < 0)
         return -1;
     json_array_append(w->answer->offers, offer);
     return 0;
