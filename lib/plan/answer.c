@@ -16,6 +16,7 @@ void answer_fini(struct answer *a)
 {
     json_decref(a->offers);
     json_decref(a->messages);
+    locations_fini(&a->locations);
     *a = (struct answer){0};
 }
 
@@ -242,7 +243,9 @@ int answer_platform(struct answer *a, struct store *store, const struct task *ta
 {
     struct grant grant;
     own(findings_fini) struct findings findings = {0};
-    if (!match_platform(task, platform, store, &grant, &findings)) {
+    if (!match_platform(task, platform, store, &grant, &findings) ||
+        !locations_reach(&a->locations, task, store, "", &findings)) {
+        grant_fini(&grant);
         for (size_t i = 0; i < findings.n; i++)
             add_message(a, platform->name, &findings.list[i]);
         return 0;
