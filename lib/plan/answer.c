@@ -95,9 +95,11 @@ static int add_offer(struct answering *w, const struct slot *s, const struct lev
     own(offer_row_fini) struct offer_row row = {.platform = str_new(w->platform->name)};
     snprintf(row.answer, sizeof(row.answer), "%s", w->answer->id);
     clock_uuid(row.id);
-    row.expires = when_to_ms(when_add((struct when){w->now, 0}, w->platform->lifetime));
+    const struct when now = {w->now, 0};
+    row.created = when_to_ms(now);
+    row.expires = when_to_ms(when_add(now, w->platform->lifetime));
     row.doc = offer_document(&o, &row, json_array_size(w->answer->offers) + 1);
-    if (store_offer_add(w->store, &row, w->now * 1000, w->err) < 0 ||
+    if (store_offer_add(w->store, &row, w->err) < 0 ||
         usage_offer(w->store, row.platform, offer_need(l), s->length, w->platform->capacity.cores,
                     w->now, w->err) < 0)
         return -1;

@@ -19,7 +19,7 @@
 static const char *const sql[SQL_COUNT] = {
     [SQL_OFFER_ADD] = "INSERT INTO offers(id,answer,platform,state,created,expires,doc) "
                       "VALUES(?1,?2,?3,'open',?4,?5,?6)",
-    [SQL_OFFER_GET] = "SELECT id,answer,platform,state,expires,doc FROM offers WHERE id=?1",
+    [SQL_OFFER_GET] = "SELECT id,answer,platform,created,expires,doc FROM offers WHERE id=?1",
     [SQL_OFFER_ACCEPTED] = "SELECT id FROM offers WHERE answer=?1 AND state='accepted'",
     [SQL_OFFER_ACCEPT] = "UPDATE offers SET state='accepted' WHERE id=?1",
     [SQL_OFFER_RELEASE] = "UPDATE offers SET state='released' WHERE answer=?1 AND id<>?2",
