@@ -41,6 +41,7 @@ struct answering {
     struct answer *answer;
     struct store *store;
     const struct task *task;
+    const struct task *origin; /* what was really asked: its locations are tried */
     const struct platform *platform;
     int64_t now;         /* s */
     bool trial;          /* only asks: the first slot ends it, and nothing is stored */
@@ -96,7 +97,7 @@ static int add_offer(struct answering *w, const struct slot *s, const struct lev
 }
 
 /* How much of an amount of `need` is free in a slot, in steps above what is needed. */
-static int64_t most_free(const struct answering *w, const struct slot *s, struct room need,
+static int64_t most_free(const struct answering *w, const struct slot *s, const struct room *need,
                          int64_t *amount, int64_t most, int64_t step)
 {
     const int64_t least = *amount;
@@ -105,7 +106,7 @@ static int64_t most_free(const struct answering *w, const struct slot *s, struct
         const int64_t middle = low + (high - low + 1) / 2;
         const int64_t tried = least + middle * step;
         *amount = tried < most ? tried : most;
-        if (calendar_fit(&w->calendar, need, s->start, s->start, s->length, NULL) < 0)
+        if (calendar_fit(&w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
             high = middle - 1;
         else
             low = middle;
@@ -123,9 +124,9 @@ static struct level grown(const struct answering *w, const struct slot *s, struc
         return l;
     const struct level whole = l;
     need = offer_need(&whole);
-    l.maxcores = most_free(w, s, need, &need.cores, whole.maxcores, 1000);
+    l.maxcores = most_free(w, s, &need, &need.cores, whole.maxcores, 1000);
     need = offer_need(&whole);
-    l.maxmemory = most_free(w, s, need, &need.memory, whole.maxmemory, (int64_t)1 << 30);
+    l.maxmemory = most_free(w, s, &need, &need.memory, whole.maxmemory, (int64_t)1 << 30);
     return l;
 }
 
@@ -182,7 +183,7 @@ static int answer_wishes(struct answering *w)
 static int answer_task(struct answering *w)
 {
     if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) ||
-        !locations_reach(&w->answer->locations, w->task, w->store, "", &w->findings))
+        !locations_reach(&w->answer->locations, w->origin, w->store, "", &w->findings))
         return 0;
     if (!w->trial && store_begin(w->store, false, w->err) < 0)
         return -1;
@@ -203,6 +204,7 @@ static bool try_task(void *context, json_t *doc, struct findings *findings, stru
     struct answering trial = {.answer = w->answer,
                               .store = w->store,
                               .task = &task,
+                              .origin = w->origin,
                               .platform = w->platform,
                               .now = w->now,
                               .trial = true,
@@ -235,6 +237,7 @@ int answer_platform(struct answer *a, struct store *store, const struct task *ta
     struct answering w = {.answer = a,
                           .store = store,
                           .task = task,
+                          .origin = task,
                           .platform = platform,
                           .now = now / 1000,
                           .err = err};
