@@ -108,7 +108,7 @@ static int add_offer(struct answering *w, const struct slot *s, const struct lev
 }
 
 /* How much of an amount of `need` is free in a slot, in steps above what is needed. */
-static int64_t most_free(struct answering *w, const struct slot *s, struct room need,
+static int64_t most_free(struct answering *w, const struct slot *s, const struct room *need,
                          int64_t *amount, int64_t most, int64_t step)
 {
     const int64_t least = *amount;
@@ -117,7 +117,7 @@ static int64_t most_free(struct answering *w, const struct slot *s, struct room 
         const int64_t middle = low + (high - low + 1) / 2;
         const int64_t tried = least + middle * step;
         *amount = tried < most ? tried : most;
-        if (calendar_fit(w->calendar, need, s->start, s->start, s->length, NULL) < 0)
+        if (calendar_fit(w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
             high = middle - 1;
         else
             low = middle;
@@ -137,9 +137,9 @@ static struct level grown(struct answering *w, const struct slot *s, struct leve
         return l;
     const struct level whole = l;
     need = offer_need(&whole);
-    l.maxcores = most_free(w, s, need, &need.cores, whole.maxcores, 1000);
+    l.maxcores = most_free(w, s, &need, &need.cores, whole.maxcores, 1000);
     need = offer_need(&whole);
-    l.maxmemory = most_free(w, s, need, &need.memory, whole.maxmemory, (int64_t)1 << 30);
+    l.maxmemory = most_free(w, s, &need, &need.memory, whole.maxmemory, (int64_t)1 << 30);
     return l;
 }
 

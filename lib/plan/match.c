@@ -51,7 +51,10 @@ bool match_platform(const struct task *task, const struct platform *platform,
                          .store = store,
                          .grant = grant,
                          .findings = findings};
+    const char *limit = json_text(m.row, "maxduration"), *why;
     *grant = (struct grant){.maxduration = platform->maxduration};
+    if (limit)
+        duration_parse(limit, &grant->maxduration, NULL, &why);
     const size_t before = findings->errors;
     for (size_t i = 0; i < COUNT(parts); i++)
         parts[i](&m);
