@@ -4,12 +4,16 @@
 
 static struct strs planners;
 static const char *format;
+static bool explain;
 
 static const struct opt options[] = {
     {.name = "planner",
      .arg = "PLATFORM",
      .list = &planners,
      .help = "ask this platform only (a name, or a file with a slash); repeatable"},
+    {.name = "explain",
+     .flag = &explain,
+     .help = "with a NO, tell the nearest request that would have been YES"},
     {.name = "format",
      .arg = "table|json",
      .text = &format,
@@ -19,7 +23,7 @@ static const struct opt options[] = {
 
 static int run(char **operands, struct buf *out, struct err *err)
 {
-    return planning_run(operands, planners.list, format, out, err);
+    return planning_run(operands, planners.list, format, explain, out, err);
 }
 
 static const struct prog prog = {

@@ -6,8 +6,9 @@
 #include "text/err.h"
 
 /* Reads tasks from the files named, or standard input; asks the platforms in `names` (ends with
- * NULL; NULL or empty: all) about each and writes the answers. format is NULL, table or json. */
-int planning_run(char **operands, char *const *names, const char *format, struct buf *out,
-                 struct err *err);
+ * NULL; NULL or empty: all) about each and writes the answers. format is NULL, table or json.
+ * explain: a NO also says which request would have been YES. */
+int planning_run(char **operands, char *const *names, const char *format, bool explain,
+                 struct buf *out, struct err *err);
 
 #endif
