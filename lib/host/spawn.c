@@ -18,9 +18,27 @@ extern char **environ;
 char *const *spawn_environment(void)
 {
     static const char *const kept[] = {
-        "HOME=",         "EXECDM_",        "http_proxy=",   "https_proxy=",     "no_proxy=",
-        "HTTPS_PROXY=",  "NO_PROXY=",      "SSL_CERT_",     "CURL_CA_BUNDLE=",  "TMPDIR=",
-        "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "XDG_RUNTIME_DIR=",
+        "HOME=",
+        "EXECDM_",
+        "http_proxy=",
+        "https_proxy=",
+        "no_proxy=",
+        "HTTPS_PROXY=",
+        "NO_PROXY=",
+        "SSL_CERT_",
+        "CURL_CA_BUNDLE=",
+        "TMPDIR=",
+        "ASAN_OPTIONS=",
+        "UBSAN_OPTIONS=",
+        "LSAN_OPTIONS=",
+        "XDG_RUNTIME_DIR=",
+        /* where S3 is and where the keys to it are written, but no key */
+        "AWS_PROFILE=",
+        "AWS_REGION=",
+        "AWS_DEFAULT_REGION=",
+        "AWS_ENDPOINT_URL",
+        "AWS_SHARED_CREDENTIALS_FILE=",
+        "AWS_CONFIG_FILE=",
     };
     static struct strs made;
     if (made.n)

@@ -30,7 +30,8 @@ static bool is_python(const struct task *t)
     return str_same(t->type, EXEC_TYPES "python-program");
 }
 
-/* A result that is one file, not a directory: said so, or there already, or a plain http URL. */
+/* A result that is one file, not a directory: said so, or there already, or a URL whose path ends
+ * in a name. */
 static bool is_single_result(const struct storage *st)
 {
     struct stat info;
@@ -40,7 +41,9 @@ static bool is_single_result(const struct storage *st)
     own(str_fini) char *path = uri_file_path(st->location);
     if (path)
         return stat(path, &info) == 0 && S_ISREG(info.st_mode);
-    return st->location[strlen(st->location) - 1] != '/';
+    const char *mark = strstr(st->location, "://"), *host = mark ? mark + 3 : st->location;
+    const char *end = host + strcspn(host, "?#");
+    return end[-1] != '/' && memchr(host, '/', (size_t)(end - host));
 }
 
 /* A single result begins as an empty file of this age, so that one the program never wrote to is

@@ -1,5 +1,6 @@
 #include "model/task.h"
 #include "text/size.h"
+#include "text/uri.h"
 
 static int bad(struct err *err, const char *what, const char *why)
 {
@@ -42,6 +43,25 @@ static int read_compute(struct task *t, const json_t *list, struct err *err)
     return 0;
 }
 
+/* s3://BUCKET/OBJECT, and where the service is: all that execdm-stage has to know. Without an
+ * object it is the whole bucket (Planner 2.2.3). NULL when nothing but the location is given, or
+ * nothing. */
+static char *s3_location(const json_t *spec, const char *location)
+{
+    const char *bucket = json_text(spec, "bucket"), *object = json_text(spec, "object");
+    const char *template = json_text(spec, "template");
+    const char *endpoint = template ? template : json_text(spec, "endpoint");
+    own(str_fini) char *name = uri_below("", bucket ? bucket : "");
+    own(str_fini) char *key = uri_below("", object ? object : "");
+    own(str_fini) char *service = uri_below("", endpoint ? endpoint : "");
+    if (location && (!endpoint || !str_begins(location, "s3:") || strpbrk(location, "?#")))
+        return NULL;
+    if (location)
+        return str_print("%s?endpoint=%s", location, service);
+    return bucket ? str_print("s3://%s/%s%s%s", name, key, endpoint ? "?endpoint=" : "", service)
+                  : NULL;
+}
+
 static int read_storage(struct task *t, const json_t *list, struct err *err)
 {
     size_t i;
@@ -54,6 +74,10 @@ static int read_storage(struct task *t, const json_t *list, struct err *err)
         s->type = json_text(item, "type");
         s->spec = json_object_get(item, "spec");
         s->location = json_text(s->spec, "location");
+        if (str_same(s->type, STORAGE_TYPES "amazon-s3"))
+            s->derived = s3_location(s->spec, s->location);
+        if (s->derived)
+            s->location = s->derived;
         if (read_size(s->spec, "minsize", true, &s->size, err) < 0 ||
             (!s->size && read_size(s->spec, "size", true, &s->size, err) < 0))
             return -1;
@@ -125,6 +149,8 @@ int task_init(struct task *t, json_t *doc, struct err *err)
 void task_fini(struct task *t)
 {
     json_decref(t->doc);
+    for (size_t i = 0; t->storage && i < t->nstorage; i++)
+        free(t->storage[i].derived);
     free(t->storage);
     free(t->volumes);
     free(t->requests);

@@ -18,6 +18,7 @@ struct storage {
     const char *name, *type;
     json_t *spec;         /* may be NULL */
     const char *location; /* URI, or NULL where the platform provides the room */
+    char *derived;        /* the location, when it follows from other keys; else NULL */
     int64_t size;         /* bytes wanted at least */
     bool used_for_write;  /* some volume mounts it rw */
 };

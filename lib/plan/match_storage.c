@@ -4,17 +4,24 @@
 #include "plan/matching.h"
 #include "text/size.h"
 
-static const char *const known_storage[] = {
-    STORAGE_TYPES "ephemeral-storage", STORAGE_TYPES "file-storage", STORAGE_TYPES "http-storage"};
+static const struct {
+    const char *type;
+    bool outside; /* its room is not ours to give: it must say where it is */
+} known_storage[] = {
+    {STORAGE_TYPES "ephemeral-storage", false},
+    {STORAGE_TYPES "file-storage", false},
+    {STORAGE_TYPES "http-storage", false},
+    {STORAGE_TYPES "amazon-s3", true},
+};
 
 /* What the platform lists and this program can stage. */
-static bool storage_offered(const struct platform *p, const char *type)
+static bool storage_offered(const struct platform *p, const struct storage *s)
 {
-    if (p->storage && !platform_row(p->storage, type))
+    if (p->storage && !platform_row(p->storage, s->type))
         return false;
     for (size_t i = 0; i < COUNT(known_storage); i++)
-        if (str_same(known_storage[i], type))
-            return true;
+        if (str_same(known_storage[i].type, s->type))
+            return s->location || !known_storage[i].outside;
     return false;
 }
 
@@ -87,7 +94,7 @@ void match_storage(struct matching *m)
     for (size_t i = 0; i < m->task->nstorage; i++) {
         const struct storage *s = &m->task->storage[i];
         own(str_fini) char *pointer = str_print("/resources/storage/%zu", i);
-        if (storage_offered(m->platform, s->type)) {
+        if (storage_offered(m->platform, s)) {
             match_size(m, s, pointer);
             match_lifetime(m, s, pointer);
             continue;
