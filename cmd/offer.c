@@ -20,7 +20,8 @@ static const struct opt options[] = {
 static int run(char **operands, struct buf *out, struct err *err)
 {
     char *names[] = {(char *)platform, NULL};
-    return planning_run(operands, names, format, out, err);
+    const struct asked asked = {.names = names};
+    return planning_run(operands, &asked, format, out, err);
 }
 
 static const struct prog prog = {

@@ -70,7 +70,8 @@ static const char *const sql[] = {
     [SQL_JOB_WISHED] = "SELECT wish FROM jobs WHERE id=?1",
     [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
-    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 ORDER BY id DESC",
+    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' "
+                      "ORDER BY id DESC",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
@@ -539,6 +540,15 @@ int store_job_step(struct store *s, struct job *j, enum phase_event event, unsig
         rc = add_event(s, j, phase_event_name(event), now, by, why, err) < 0 ? -1 : 1;
     if (rc <= 0)
         j->phase = before;
+    return rc;
+}
+
+int store_job_note(struct store *s, const struct job *j, enum phase before, int64_t now,
+                   struct err *err)
+{
+    int rc = save_job(s, j, before, err);
+    if (rc > 0 && j->phase != before && add_event(s, j, "seen", now, "remote", NULL, err) < 0)
+        return -1;
     return rc;
 }
 
