@@ -522,3 +522,28 @@ END
     jq -e '.messages[0].text | contains("execdm-http is not installed")' answer.json
     same 1 "$(jq '.offers | length' answer.json)"
 }
+
+@test "pages: their examples with a planner elsewhere work" {
+    require mandoc
+    elsewhere near
+    works near
+    echo 'print("hello")' >hello.py
+    cat >hello.yaml <<'END'
+name: hello
+executable:
+  type: https://www.purl.org/ivoa.net/executable-types/python-program
+  spec: {program: hello.py}
+END
+    for page in plan.1 accept.1 status.1 phase.1 run.1; do
+        mandoc -T ascii "$TOP_SRCDIR/man/execdm-$page" | sed 's/.\x08//g' |
+            sed -n "s|^ *\\$ \(.*\)https://planner.example.org/|\1$near|p; s|^ *\\$ \(.*planner.example.org.*\)|\1|p" >page.sh
+        [ -s page.sh ]
+        cat page.sh
+        bash -euo pipefail page.sh >said
+    done
+    jq -e '.phase == "COMPLETED"' said
+    mandoc -T ascii "$TOP_SRCDIR/man/execdm-http.8" | sed 's/.\x08//g' | sed -n '/^EXAMPLES/,/^SEE ALSO/s/^ *\($ \|  *\)//p' |
+        sed "s|https://planner.example.org/|$near|; s|/usr/libexec/execdm/||; 1d" >page.sh
+    cat page.sh
+    bash -euo pipefail page.sh | jq -e '.status == 404'
+}
