@@ -12,7 +12,7 @@ path asks for a fault:
     /redirect/N       302 to N                           /to-file      302 to file:///etc/passwd
     /forever          302 to itself                      /auth/N       for user "me", password "s3cret"
     /lossy/N          PUT keeps one byte less            /blind/N      PUT only: 403 to GET and HEAD
-    /readonly/N       OPTIONS allows GET only
+    /readonly/N       OPTIONS allows GET only            /hang/N       never a word
 
 Appends "METHOD PATH" of each request to PORTFILE.log.
 """
@@ -54,6 +54,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.short_answer(302, {"Location": "file:///etc/passwd"})
         if fault == "forever":
             return self.short_answer(302, {"Location": "/forever"})
+        if fault == "hang":
+            self.rfile.read(1)  # until the other side goes
+            self.close_connection = True
+            return None
         if fault == "headless" and self.command == "HEAD":
             return self.short_answer(403)
         if fault == "blind" and self.command != "PUT":
@@ -143,7 +147,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 FAULTS = ("short", "slow", "chunked", "headless", "flaky", "status", "redirect", "to-file",
-          "forever", "auth", "lossy", "blind", "readonly")
+          "forever", "auth", "lossy", "blind", "readonly", "hang")
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -1,10 +1,19 @@
 /* The worker's way to ask: JSON Lines in, JSON Lines out. */
 #include "stager.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include "cli/prog.h"
+#include "host/clock.h"
+#include "host/path.h"
 #include "text/doc.h"
+#include "text/uri.h"
 #include "text/write.h"
 
 #define PROGRESS_NS (200 * 1000 * 1000) /* at most five a second */
+#define CHECKS_AT_ONCE 16
+#define CHECK_SECONDS 10 /* a place that says nothing for so long is as good as none */
 
 struct line {
     json_t *doc;
@@ -274,22 +283,160 @@ static int run_line(struct manifest *m, const struct line *l)
     return f.reason == REASON_MISSING ? CODE_UNAVAIL : f.transient ? CODE_TEMP : CODE_NO;
 }
 
+/* One that is worse hides one that is better: what time can mend, what it cannot, this build. */
+static int worse_code(int a, int b)
+{
+    static const int order[] = {CODE_UNAVAIL, CODE_NO, CODE_TEMP};
+    for (size_t i = 0; i < COUNT(order); i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return CODE_OK;
+}
+
+/* --- checks, side by side --- */
+
+/* One line under way in a process of its own: a host that hangs, or the resolver, or a network file
+ * system, takes nobody's time but its own, and that has an end. */
+struct check {
+    const struct line *line;
+    pid_t pid;
+    int fd;          /* what it says */
+    int64_t give_up; /* ms since boot */
+    struct buf said;
+};
+
+static void check_fini(struct check *c)
+{
+    fd_fini(&c->fd);
+    buf_fini(&c->said);
+    *c = (struct check){.fd = -1};
+}
+
+/* Does not come back in the child. */
+static int start_check(struct manifest *m, struct check *c, const struct line *line)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(ends[1], STDOUT_FILENO);
+        _exit(run_line(m, line));
+    }
+    close(ends[1]);
+    *c = (struct check){line, pid, ends[0], clock_boot() + CHECK_SECONDS * 1000, {0}};
+    if (pid < 0)
+        check_fini(c);
+    return pid < 0 ? -1 : 0;
+}
+
+static int fail_check(struct manifest *m, const struct check *c, enum reason reason,
+                      const char *why)
+{
+    struct fault f;
+    const struct item *item = &c->line->item;
+    own(str_fini) char *shown = uri_shown(item->source ? item->source : item->dest);
+    fault_set(&f, reason, true, "cannot reach %s: %s", shown, why);
+    m->id = json_text(c->line->doc, "id");
+    tell_failed(m, &f);
+    return CODE_TEMP;
+}
+
+/* It said all it has to say. */
+static int end_check(struct manifest *m, struct check *c)
+{
+    int status = 0, code = CODE_TEMP;
+    waitpid(c->pid, &status, 0);
+    if (c->said.len == 0 && !stager_signal)
+        code = fail_check(m, c, REASON_UNREACHABLE, "the check ended without a word");
+    else if (!m->lost && prog_flush(&c->said, m->err) < 0)
+        m->lost = true;
+    else
+        code = WIFEXITED(status) ? WEXITSTATUS(status) : CODE_TEMP;
+    check_fini(c);
+    return code;
+}
+
+static int drop_check(struct manifest *m, struct check *c)
+{
+    char why[80];
+    kill(c->pid, SIGKILL);
+    waitpid(c->pid, NULL, WNOHANG); /* it may hang in the kernel; then it is not waited for */
+    snprintf(why, sizeof(why), "it gave no answer within %d s", CHECK_SECONDS);
+    int code = fail_check(m, c, REASON_SLOW, why);
+    check_fini(c);
+    return code;
+}
+
+/* Waits for news of those under way; returns the worst code of those that ended. */
+static int wait_checks(struct manifest *m, struct check *checks, size_t n)
+{
+    struct pollfd fds[CHECKS_AT_ONCE];
+    char bytes[4096];
+    int64_t now = clock_boot(), wait = CHECK_SECONDS * 1000;
+    int code = CODE_OK;
+    for (size_t i = 0; i < n; i++) {
+        fds[i] = (struct pollfd){checks[i].fd, POLLIN, 0};
+        if (checks[i].fd >= 0 && checks[i].give_up - now < wait)
+            wait = checks[i].give_up > now ? checks[i].give_up - now : 0;
+    }
+    if (poll(fds, n, (int)wait) < 0)
+        return code; /* a signal */
+    for (size_t i = 0; i < n; i++) {
+        struct check *c = &checks[i];
+        ssize_t got = fds[i].revents ? read(c->fd, bytes, sizeof(bytes)) : -1;
+        if (got > 0)
+            buf_add(&c->said, bytes, (size_t)got);
+        else if (got == 0)
+            code = worse_code(code, end_check(m, c));
+        else if (c->fd >= 0 && clock_boot() >= c->give_up)
+            code = worse_code(code, drop_check(m, c));
+    }
+    return code;
+}
+
+static int run_checks(struct manifest *m)
+{
+    struct check checks[CHECKS_AT_ONCE];
+    size_t next = 0, busy;
+    int code = CODE_OK;
+    for (size_t i = 0; i < COUNT(checks); i++)
+        checks[i] = (struct check){.fd = -1};
+    do {
+        busy = 0;
+        for (size_t i = 0; i < COUNT(checks); i++) {
+            while (next < m->n && m->lines[next].item.direction != DIRECTION_CHECK)
+                next++;
+            if (checks[i].fd < 0 && next < m->n && !m->lost && !stager_signal) {
+                const struct line *line = &m->lines[next++];
+                if (start_check(m, &checks[i], line) < 0)
+                    code = worse_code(code, run_line(m, line));
+            }
+            busy += checks[i].fd >= 0;
+        }
+        if (busy > 0)
+            code = worse_code(code, wait_checks(m, checks, COUNT(checks)));
+    } while ((busy > 0 || next < m->n) && !m->lost && !stager_signal);
+    for (size_t i = 0; i < COUNT(checks); i++)
+        if (checks[i].fd >= 0) {
+            kill(checks[i].pid, SIGKILL);
+            check_fini(&checks[i]);
+        }
+    return code;
+}
+
 int manifest_run(struct err *err)
 {
     own(manifest_fini) struct manifest m = {.err = err};
-    /* one that is worse hides one that is better: what time can mend, what it cannot, this build */
-    static const int order[] = {CODE_OK, CODE_TEMP, CODE_NO, CODE_UNAVAIL};
-    size_t worst = 0;
     if (read_manifest(&m, err) < 0)
         return -1;
     stager_catch();
     clock_gettime(CLOCK_MONOTONIC, &m.last);
-    for (size_t i = 0; i < m.n && !m.lost && !stager_signal; i++) {
-        int code = run_line(&m, &m.lines[i]);
-        for (size_t k = worst; k < COUNT(order); k++)
-            if (order[k] == code)
-                worst = k;
-    }
+    int code = run_checks(&m);
+    for (size_t i = 0; i < m.n && !m.lost && !stager_signal; i++)
+        if (m.lines[i].item.direction != DIRECTION_CHECK)
+            code = worse_code(code, run_line(&m, &m.lines[i]));
     stager_die();
-    return m.lost ? -1 : order[worst];
+    return m.lost ? -1 : code;
 }

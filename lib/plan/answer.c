@@ -16,6 +16,7 @@ void answer_fini(struct answer *a)
 {
     json_decref(a->offers);
     json_decref(a->messages);
+    locations_fini(&a->locations);
     *a = (struct answer){0};
 }
 
@@ -219,18 +220,17 @@ static int answer_request(struct answering *w, const struct request *r, const ch
 static int answer_requests(struct answering *w, struct err *err)
 {
     static const struct request any;
-    int rc = 0;
-    if (calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
-                      err) < 0 ||
-        store_begin(w->store, false, err) < 0)
+    if (store_begin(w->store, false, err) < 0)
         return -1;
-    if (w->task->nrequests == 0)
+    int rc = calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
+                           err);
+    if (w->task->nrequests == 0 && rc == 0)
         rc = answer_request(w, &any, "", err);
     for (size_t i = 0; i < w->task->nrequests && rc == 0; i++) {
         own(str_fini) char *pointer = str_print("/datetime/%zu", i);
         rc = answer_request(w, &w->task->requests[i], pointer, err);
     }
-    if (rc < 0) {
+    if (rc < 0 || calendar_check(&w->calendar, err) < 0) {
         store_rollback(w->store);
         return -1;
     }
@@ -242,12 +242,19 @@ int answer_platform(struct answer *a, struct store *store, const struct task *ta
 {
     struct grant grant;
     own(findings_fini) struct findings findings = {0};
-    if (!match_platform(task, platform, store, &grant, &findings)) {
+    if (!match_platform(task, platform, store, &grant, &findings) ||
+        !locations_reach(&a->locations, task, store, "", &findings)) {
+        grant_fini(&grant);
         for (size_t i = 0; i < findings.n; i++)
             add_message(a, platform->name, &findings.list[i]);
         return 0;
     }
-    struct answering w = {a, store, task, platform, &grant, now / 1000, {0}};
+    struct answering w = {.answer = a,
+                          .store = store,
+                          .task = task,
+                          .platform = platform,
+                          .grant = &grant,
+                          .now = now / 1000};
     int rc = answer_requests(&w, err);
     calendar_close(&w.calendar);
     grant_fini(&grant);

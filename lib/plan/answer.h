@@ -4,12 +4,14 @@
 
 #include "model/platform.h"
 #include "model/task.h"
+#include "plan/locations.h"
 #include "store/store.h"
 
 /* An answer being put together: {"result", "offers", "messages"}. */
 struct answer {
     char id[UUID_TEXT]; /* siblings are offers of the same answer */
     json_t *offers, *messages;
+    struct locations locations; /* of the task, tried once for all platforms */
 };
 void answer_init(struct answer *a);
 void answer_fini(struct answer *a);

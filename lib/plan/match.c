@@ -1,10 +1,7 @@
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include "host/stager.h"
 #include "model/load.h"
 #include "plan/match.h"
 #include "text/size.h"
-#include "text/uri.h"
 
 #define DEFAULT_CORES 1000       /* of a task that names none: one core */
 #define DEFAULT_MEMORY (2 * GIB) /* and the draft's own example of a minimal set (2.2.1) */
@@ -193,72 +190,17 @@ static void match_scratch(struct matching *m, const struct storage *s, const cha
                s->name, size_print(s->size, asked), size_print(available, there));
 }
 
-static void match_storage(struct matching *m, json_t *probes)
+static void match_storage(struct matching *m)
 {
     for (size_t i = 0; i < m->task->nstorage; i++) {
         const struct storage *s = &m->task->storage[i];
         own(str_fini) char *pointer = str_print("/resources/storage/%zu", i);
-        if (!storage_offered(m->platform, s->type)) {
+        if (storage_offered(m->platform, s->type))
+            match_scratch(m, s, pointer);
+        else
             refuse(m, "unknown-storage", pointer,
                    "%s: there is no storage of type %s (Planner 2.2.3)", s->name,
                    type_short(s->type));
-            continue;
-        }
-        match_scratch(m, s, pointer);
-        if (s->location)
-            json_array_append_new(probes, json_pack("{s:s,s:s,s:s,s:s,s:s*}", "id", pointer,
-                                                    "source", s->location, "direction", "check",
-                                                    "mode", s->used_for_write ? "rw" : "r", "type",
-                                                    json_text(s->spec, "type")));
-    }
-    const char *program = json_text(m->task->spec, "program");
-    if (str_same(m->task->type, EXEC_TYPES "python-program") && program)
-        json_array_append_new(probes,
-                              json_pack("{s:s,s:s,s:s,s:s}", "id", "/executable/spec/program",
-                                        "source", program, "direction", "check", "mode", "r"));
-}
-
-/* Is the storage with this pointer mounted at the working directory itself? */
-static bool is_outputs(const struct task *t, const char *pointer)
-{
-    for (size_t i = 0; i < t->nvolumes; i++) {
-        own(str_fini) char *storage = str_print("/resources/storage/%zu", t->volumes[i].storage);
-        if (str_same(t->volumes[i].path, "/outputs") && str_same(storage, pointer))
-            return true;
-    }
-    return false;
-}
-
-/* Does it name one file: by its own words, or because it is there? */
-static bool is_file(const json_t *probe)
-{
-    struct stat st;
-    const char *type = json_text(probe, "type");
-    own(str_fini) char *path = uri_file_path(json_text(probe, "source"));
-    return type ? str_same(type, "file") : path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* A place outside that cannot be reached is NO, for whatever reason (EP-4A). */
-static void match_locations(struct matching *m, json_t *probes)
-{
-    own(stager_fini) struct stager s = {0};
-    struct err err = {0};
-    size_t i;
-    json_t *line;
-    if (json_array_size(probes) && stager_run(&s, probes, &err) < 0) {
-        refuse(m, "staging", "/resources/storage", "%s", err.text);
-        return;
-    }
-    json_array_foreach (probes, i, line) {
-        const char *id = json_text(line, "id");
-        const json_t *result = json_object_get(s.results, id);
-        if (is_outputs(m->task, id) && is_file(line))
-            refuse(m, "file-at-outputs", id,
-                   "/outputs is the working directory, and %s is a file; mount it below /outputs",
-                   json_text(line, "source"));
-        if (!str_same(json_text(result, "state"), "done"))
-            refuse(m, "unreachable", id, "%s (Planner 2.2.3)",
-                   json_text(json_object_get(result, "error"), "text"));
     }
 }
 
@@ -283,17 +225,14 @@ bool match_platform(const struct task *task, const struct platform *platform,
                     const struct store *store, struct grant *grant, struct findings *findings)
 {
     struct matching m = {task, platform, store, grant, findings};
-    own(json_fini) json_t *probes = json_array();
     *grant = (struct grant){0};
     size_t before = findings->errors;
     match_executable(&m);
     match_image(&m);
     match_program(&m);
     match_compute(&m);
-    match_storage(&m, probes);
+    match_storage(&m);
     match_rest(&m);
-    if (findings->errors == before)
-        match_locations(&m, probes);
     if (findings->errors == before)
         grant_compute(&m);
     else
