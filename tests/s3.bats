@@ -421,6 +421,21 @@ END
     run -1 grep -r 'sEcret' out err proxy.log proxy.headers
 }
 
+@test "the commands of the manual's section on S3 work" {
+    mkdir sky catalogue
+    echo 'NGC 4395' >catalogue/stars
+    echo field >field.fits
+    ask PUT /sky -d '' || true
+    execdm-stage field.fits s3://sky/field.fits
+    sed -n '/^\.Ss S3/,/^\.Sh/s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
+        sed -e 's/\\(dq/"/g' -e 's/\\-/-/g' -e "s#https://s3.example.org#$service#" >examples
+    [ "$(grep -c . examples)" -ge 5 ]
+    rm -r sky field.fits
+    run -0 bash -eux examples
+    [ "$(cat field.fits)" = field ]
+    diff catalogue copy
+}
+
 @test "a job reads a bucket and stores its results in another" {
     require bwrap umoci jq
     if [ "$(id -u)" -eq 0 ]; then getent passwd execdm-job >/dev/null || skip "root needs the account execdm-job"; fi

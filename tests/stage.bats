@@ -609,7 +609,7 @@ EOT
     with_http
     with_archive
     serve
-    sed -n 's/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
+    sed -n '/^\.Sh EXAMPLES/,$s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
         sed -e 's/\\(dq/"/g' -e 's/\\-/-/g' -e "s#http://127.0.0.1:8000#$web#" >examples
     [ "$(grep -c . examples)" -ge 6 ]
     run -0 bash -eux examples
