@@ -256,8 +256,10 @@ input() {
 }
 
 @test "NO: storage of a type that is not offered, or too large" {
-    task "resources: {storage: [{name: bucket, type: $(type_of storage amazon-s3), spec: {bucket: b}}]}"
-    no '/resources/storage/0 unknown-storage: bucket: there is no storage of type amazon-s3'
+    task "resources: {storage: [{name: bucket, type: $(type_of storage amazon-s3), spec: {size: 1}}]}"
+    no '/resources/storage/0 unknown-storage: bucket: no room of type amazon-s3 is given here'
+    task "resources: {storage: [{name: lake, type: $(type_of storage rucio-storage), spec: {objectid: b}}]}"
+    no '/resources/storage/0 unknown-storage: lake: there is no storage of type rucio-storage'
     task 'resources: {storage: [{name: tape, type: "https://example.org/tape"}]}'
     no '/resources/storage/0 unknown-storage: tape: there is no storage of type tape'
     task "resources: {storage: [{name: big, type: $(type_of storage ephemeral-storage), spec: {size: 900 PB}}]}"
@@ -266,7 +268,7 @@ input() {
 
 @test "NO: storage that the platform limits or leaves out, and what it lists but nobody can stage (EP-4A)" {
     printf 'storage: [{type: %s, maxsize: 0.5}, {type: %s}]\n' \
-        "$(type_of storage ephemeral-storage)" "$(type_of storage amazon-s3)" >>lab.yaml
+        "$(type_of storage ephemeral-storage)" "$(type_of storage rucio-storage)" >>lab.yaml
     task "resources: {storage: [{name: a, type: $(type_of storage ephemeral-storage), spec: {size: 0.5}}]}"
     yes
     task "resources: {storage: [{name: a, type: $(type_of storage ephemeral-storage), spec: {minsize: 0.6}}]}"
@@ -274,7 +276,7 @@ input() {
     grep -q 'a task may have 512 MiB' reasons
     input p.py
     no '/resources/storage/0 unknown-storage: in: '
-    task "resources: {storage: [{name: a, type: $(type_of storage amazon-s3), spec: {bucket: b}}]}"
+    task "resources: {storage: [{name: a, type: $(type_of storage rucio-storage), spec: {objectid: b}}]}"
     no '/resources/storage/0 unknown-storage: a: '
 }
 

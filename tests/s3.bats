@@ -91,8 +91,9 @@ no_uploads() { # no parts of an upload are left behind
     execdm-stage "s3://$bucket/empty" nothing
     [ -e nothing ] && [ ! -s nothing ]
     run -66 execdm-stage "s3://$bucket/none" c
-    has NoSuchKey || has "no such file"
+    has 'has no such file'
     run -66 execdm-stage s3://no-such-bucket/none c
+    has 'has no such bucket'
     [ ! -e c ]
 }
 
@@ -160,6 +161,11 @@ no_uploads() { # no parts of an upload are left behind
     diff -r in out
     [ "$(grep -c '^GET .*list-type=2&max-keys=1000' proxy.log)" = 2 ]
     grep -q '^GET .*?continuation-token=.*list-type=2' proxy.log
+    # what a console makes for a directory without files
+    ask PUT "/$bucket/hollow/" -d ''
+    execdm-stage "s3://$bucket" with
+    [ -d with/hollow ]
+    mkdir in/hollow
     execdm-stage "s3://$bucket/d/e" e
     diff -r in/d/e e
     execdm-stage "s3://$bucket/d/e/" e2
@@ -171,7 +177,7 @@ no_uploads() { # no parts of an upload are left behind
     echo other >out/d/7
     run -0 execdm-stage "s3://$bucket" out
     diff -r in out
-    [ "$(grep -c '^GET [^?]* ' proxy.log)" -eq 1 ] || [ "$(grep -c "^GET /$bucket/[dt]" proxy.log)" -eq 1 ]
+    [ "$(grep -c "^GET /$bucket/[a-z]" proxy.log)" = 1 ]
 }
 
 @test "odd keys keep their names" {
@@ -484,4 +490,13 @@ END
     [ "$(ask GET "/$bucket/results/total")" = 6 ]
     [ "$(ask GET "/$bucket/results/sum")" = 9 ]
     run -1 grep -q sEcret answer.json ran.json job.json
+}
+
+@test "without an endpoint it is Amazon's, by region, the bucket in the host's name where it fits" {
+    unset AWS_ENDPOINT_URL
+    export https_proxy=http://127.0.0.1:1 # nothing leaves this machine
+    run -75 execdm-stage --check s3://sky-data/a
+    has 'https://sky-data.s3.us-east-1.amazonaws.com/a'
+    AWS_REGION=eu-west-1 run -75 execdm-stage --check s3://sky.data/a
+    has 'https://s3.eu-west-1.amazonaws.com/sky.data/a'
 }

@@ -220,6 +220,8 @@ static int look(struct s3 *p, enum kind *kind, int64_t *size, struct fault *f)
     int rc = list_page(p, prefix, "1", &g, f);
     if (rc == 0 && (g.n > 0 || !*p->key))
         return 0;
+    if (rc < 0 && f->reason == REASON_NOTFOUND) /* it names the bucket */
+        return -1;
     if (is_folder(p))
         return rc < 0 ? -1
                       : fault_set(f, REASON_NOTFOUND, false, "%s: no key begins with it", p->shown);

@@ -15,13 +15,22 @@ static const struct {
 };
 
 /* What the platform lists and this program can stage. */
-static bool storage_offered(const struct platform *p, const struct storage *s)
+static bool storage_offered(const struct platform *p, const char *type)
 {
-    if (p->storage && !platform_row(p->storage, s->type))
+    if (p->storage && !platform_row(p->storage, type))
         return false;
     for (size_t i = 0; i < COUNT(known_storage); i++)
+        if (str_same(known_storage[i].type, type))
+            return true;
+    return false;
+}
+
+/* It is said what it is, but not where. */
+static bool is_nowhere(const struct storage *s)
+{
+    for (size_t i = 0; i < COUNT(known_storage); i++)
         if (str_same(known_storage[i].type, s->type))
-            return s->location || !known_storage[i].outside;
+            return known_storage[i].outside && !s->location;
     return false;
 }
 
@@ -94,7 +103,14 @@ void match_storage(struct matching *m)
     for (size_t i = 0; i < m->task->nstorage; i++) {
         const struct storage *s = &m->task->storage[i];
         own(str_fini) char *pointer = str_print("/resources/storage/%zu", i);
-        if (storage_offered(m->platform, s)) {
+        if (storage_offered(m->platform, s->type) && is_nowhere(s)) {
+            match_refuse(m, "unknown-storage", pointer,
+                         "%s: no room of type %s is given here, only one is used that names its "
+                         "place (Planner 2.2.3)",
+                         s->name, type_short(s->type));
+            continue;
+        }
+        if (storage_offered(m->platform, s->type)) {
             match_size(m, s, pointer);
             match_lifetime(m, s, pointer);
             continue;

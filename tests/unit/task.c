@@ -86,6 +86,35 @@ static void test_storage(void)
     is_str(t.volumes[0].path, "/b", "path");
 }
 
+static const struct {
+    const char *spec, *location;
+} buckets[] = {
+    {"{\"bucket\":\"b\"}", "s3://b/"},
+    {"{\"bucket\":\"b\",\"object\":\"x/y z\"}", "s3://b/x/y%20z"},
+    {"{\"bucket\":\"b\",\"endpoint\":\"https://h/e\"}", "s3://b/?endpoint=https%3A//h/e"},
+    {"{\"bucket\":\"b\",\"endpoint\":\"e\",\"template\":\"https://{bucket}.h\"}",
+     "s3://b/?endpoint=https%3A//%7Bbucket%7D.h"},
+    {"{\"location\":\"s3://b/k\"}", "s3://b/k"},
+    {"{\"location\":\"s3://b/k\",\"endpoint\":\"https://h\"}", "s3://b/k?endpoint=https%3A//h"},
+    {"{\"location\":\"https://h/b\",\"endpoint\":\"https://h\"}", "https://h/b"},
+    {"{\"endpoint\":\"https://h\"}", NULL},
+};
+
+static void test_buckets(void)
+{
+    for (size_t i = 0; i < COUNT(buckets); i++) {
+        own(task_fini) struct task t = {0};
+        struct err err = {0};
+        own(str_fini) char *text =
+            str_print("{\"resources\":{\"storage\":[{\"name\":\"a\",\"type\":\"" STORAGE_TYPES
+                      "amazon-s3\",\"spec\":%s}]}}",
+                      buckets[i].spec);
+        own(json_fini) json_t *doc = parse(text);
+        is_int(task_init(&t, doc, &err), 0, buckets[i].spec);
+        is_str(t.storage[0].location, buckets[i].location, buckets[i].spec);
+    }
+}
+
 static void test_requests(void)
 {
     own(task_fini) struct task t = {0};
@@ -130,6 +159,7 @@ int main(void)
     test_compute();
     test_empty();
     test_storage();
+    test_buckets();
     test_requests();
     test_unchecked();
     return tap_end();
