@@ -265,7 +265,7 @@ static int pour(struct stream *s, char *bytes, size_t half, int fd, const char *
         ssize_t got = stream_read(s, now, half, f);
         if (got < 0)
             return -1;
-        if (got == 0 && ftruncate(fd, s->count) < 0) /* a hole may be its end */
+        if (got == 0 && s->src->sparse && ftruncate(fd, s->count) < 0) /* a hole may be its end */
             return fault_sys(f, "cannot write %s", shown);
         if (got == 0)
             return 0;
@@ -359,6 +359,16 @@ static int settle(const struct stream *s, int fd, const char *temp, const char *
     return fchmod(fd, mode) < 0 || (now && fsync(fd) < 0) || rename(temp, path) < 0 ? -1 : 0;
 }
 
+/* Its directory is made when it is missed. */
+static int open_new(struct transfer *t, const char *path, struct fault *f)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = open(path, flags, 0600);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    return file_parents(t, path, f) < 0 ? -1 : open(path, flags, 0600);
+}
+
 static int file_store(struct stream *s, const char *path, const char *url, mode_t mode,
                       struct fault *f)
 {
@@ -366,12 +376,10 @@ static int file_store(struct stream *s, const char *path, const char *url, mode_
     bool keep = s->t->item->keep;
     own(str_fini) char *temp = keep ? part_of(path, &mark) : file_temp(path);
     own(fd_fini) int fd = -1;
-    if (keep && part_open(s, temp, mark, url, &fd, f) < 0)
+    if (keep && (file_parents(s->t, path, f) < 0 || part_open(s, temp, mark, url, &fd, f) < 0))
         return -1;
-    if (!keep)
-        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fault_sys(f, "cannot write %s", url);
+    if (!keep && (fd = open_new(s->t, temp, f)) < 0)
+        return f->reason ? -1 : fault_sys(f, "cannot write %s", url);
     int rc = fill(s, fd, url, f);
     if (rc == 0 && settle(s, fd, temp, path, mode) < 0)
         rc = fault_sys(f, "cannot write %s", url);
@@ -388,7 +396,7 @@ static int file_put(struct stream *s, const char *url, mode_t mode, struct fault
 {
     struct err err = {0};
     own(str_fini) char *path = file_path(url, f);
-    if (!path || file_parents(s->t, path, f) < 0)
+    if (!path)
         return -1;
     if (same_file(s->src, path))
         return fault_set(f, REASON_INVALID, false, "%s and %s are the same file", s->src->shown,

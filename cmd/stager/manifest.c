@@ -13,6 +13,7 @@
 #define PROGRESS_MS 200 /* at most five words a second about a line */
 #define CHECKS_AT_ONCE 16
 #define CHECK_MS 10000 /* a place that says nothing for so long is as good as none */
+#define MANY 100       /* lines a process: so many are small, and an uneven end is short */
 #define BATCH_MS 2000  /* what is done waits no longer to be made lasting and told */
 
 struct line {
@@ -308,21 +309,13 @@ static int tell_failed(struct manifest *m, const struct line *l, const struct fa
 
 /* --- what is done is made to last, many at a time --- */
 
-/* The directory that is there and holds what a line stored. The caller frees. */
-static char *place_of(const struct line *l)
-{
-    char *path = uri_file_path(l->item.dest);
-    struct stat st;
-    while (path && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) && strrchr(path, '/') > path)
-        *strrchr(path, '/') = '\0';
-    return path;
-}
-
-/* One syncfs for each file system. `done` holds those synced already. */
+/* One syncfs for each file system; `done` holds those synced already. */
 static int make_last(const struct line *l, dev_t *done, size_t *n, struct fault *f)
 {
     struct stat st;
-    own(str_fini) char *path = place_of(l);
+    own(str_fini) char *path = uri_file_path(l->item.dest);
+    if (path && stat(path, &st) == 0 && !S_ISDIR(st.st_mode) && strrchr(path, '/') > path)
+        *strrchr(path, '/') = '\0';
     own(fd_fini) int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd < 0 || fstat(fd, &st) < 0)
         return fault_sys(f, "cannot sync %s", l->item.dest);
@@ -335,6 +328,17 @@ static int make_last(const struct line *l, dev_t *done, size_t *n, struct fault 
     return 0;
 }
 
+/* Do both go into the same directory, as files? */
+static bool neighbours(const struct line *a, enum kind kind, const struct line *b)
+{
+    if (a->item.direction != DIRECTION_PULL || kind != KIND_FILE)
+        return false;
+    const char *slash = strrchr(a->item.dest, '/');
+    size_t n = slash ? (size_t)(slash - a->item.dest) : 0;
+    return n > 0 && strncmp(a->item.dest, b->item.dest, n) == 0 &&
+           strrchr(b->item.dest, '/') == b->item.dest + n;
+}
+
 static int settle(struct manifest *m)
 {
     own(str_fini) char *room = mem_grow(NULL, m->nheld + 1, sizeof(dev_t));
@@ -343,7 +347,8 @@ static int settle(struct manifest *m)
     for (size_t i = 0; i < m->nheld && rc == 0; i++) {
         struct fault f = {0};
         const struct line *l = &m->lines[m->held[i].line];
-        if (make_last(l, (dev_t *)(void *)room, &n, &f) < 0)
+        bool known = i > 0 && neighbours(l, m->held[i].out.kind, &m->lines[m->held[i - 1].line]);
+        if (!known && make_last(l, (dev_t *)(void *)room, &n, &f) < 0)
             rc = tell_failed(m, l, &f);
         else
             rc = tell_done(m, l, &m->held[i].out);
@@ -399,10 +404,11 @@ static void run_lines(struct manifest *m, bool checks, int jobs)
         .jobs = jobs,
     };
     struct pool *p = pool_new(&owner);
+    bool light = !checks && m->n >= MANY * (size_t)jobs;
     int rc = 0;
     for (size_t i = 0; i < m->n && rc == 0; i++)
         if ((m->lines[i].item.direction == DIRECTION_CHECK) == checks)
-            rc = pool_give(p, (const char *)&i, sizeof(i));
+            rc = pool_give(p, (const char *)&i, sizeof(i), light);
     if (rc == 0)
         rc = pool_wait(p);
     pool_free(p);

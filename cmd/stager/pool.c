@@ -6,8 +6,11 @@
 #include "host/clock.h"
 #include "text/uri.h"
 
-#define TOLD_MS 100      /* between two words of progress */
-#define FAREWELL_MS 5000 /* to clean up in, before it is killed */
+#define TOLD_MS 100       /* between two words of progress */
+#define FAREWELL_MS 5000  /* to clean up in, before it is killed */
+#define QUEUE_MAX 16      /* light items that a process has before it */
+#define QUEUE_BYTES 16384 /* less than a pipe holds, so that giving never waits */
+#define SAY_BYTES 32768
 
 /* What a process says, followed by its strings. Both ends are the same program. */
 enum word { WORD_PROGRESS, WORD_FILE, WORD_WARNING, WORD_DONE };
@@ -23,10 +26,12 @@ struct record {
 struct slot {
     pid_t pid; /* 0: none */
     int to, from;
-    bool busy;
     int64_t give_up; /* ms since boot; 0: never */
     int64_t bytes;
-    struct buf work, said;
+    struct buf queue[QUEUE_MAX]; /* what was given, the one at work first; the rest empty */
+    int queued;
+    bool light; /* all of it */
+    struct buf said;
 };
 
 struct pool {
@@ -48,7 +53,7 @@ int64_t pool_moving(const struct pool *p)
 {
     int64_t sum = 0;
     for (int i = 0; i < p->owner.jobs; i++)
-        sum += p->slots[i].busy ? p->slots[i].bytes : 0;
+        sum += p->slots[i].bytes;
     return sum;
 }
 
@@ -90,17 +95,23 @@ struct teller {
     struct buf out;
 };
 
+static int say(struct teller *t)
+{
+    bool good = write_all(t->fd, t->out.bytes, t->out.len);
+    t->out.len = 0;
+    return good ? 0 : -1;
+}
+
 static int tell(struct teller *t, struct record *r, const char *a, const char *b, const char *c)
 {
     r->first = a ? strlen(a) + 1 : 0;
     r->second = b ? strlen(b) + 1 : 0;
     r->third = c ? strlen(c) + 1 : 0;
-    t->out.len = 0;
     buf_add(&t->out, r, sizeof(*r));
     buf_add(&t->out, a ? a : "", r->first);
     buf_add(&t->out, b ? b : "", r->second);
     buf_add(&t->out, c ? c : "", r->third);
-    return write_all(t->fd, t->out.bytes, t->out.len) ? 0 : -1;
+    return t->out.len < SAY_BYTES ? 0 : say(t);
 }
 
 static int on_progress(void *self, int64_t bytes, int64_t total)
@@ -111,7 +122,7 @@ static int on_progress(void *self, int64_t bytes, int64_t total)
         return 0;
     t->told = now;
     struct record r = {.word = WORD_PROGRESS, .bytes = bytes, .total = total};
-    return tell(t, &r, NULL, NULL, NULL);
+    return tell(t, &r, NULL, NULL, NULL) < 0 ? -1 : say(t);
 }
 
 static int on_file(void *self, const struct moved *m)
@@ -140,9 +151,12 @@ static void serve(const struct pool *p, int in, int out)
         if (!read_all(in, text, n))
             break;
         r.rc = p->owner.run(p->owner.self, text, n, &watcher, &r.out, &r.f);
-        if (tell(&t, &r, NULL, NULL, NULL) < 0)
+        /* many small ones are told together */
+        struct pollfd more = {in, POLLIN, 0};
+        if (tell(&t, &r, NULL, NULL, NULL) < 0 || (poll(&more, 1, 0) == 0 && say(&t) < 0))
             break;
     }
+    say(&t);
     _exit(0);
 }
 
@@ -179,20 +193,17 @@ static int start(struct pool *p, struct slot *s)
     return 0;
 }
 
-static void forget(struct slot *s)
-{
-    close(s->to), close(s->from);
-    s->pid = 0;
-    s->busy = false;
-    s->bytes = 0;
-    s->said.len = 0;
-}
-
+/* The first of the queue is done. */
 static int finish(struct pool *p, struct slot *s, const struct outcome *out, const struct fault *f)
 {
-    s->busy = false;
+    struct buf work = s->queue[0];
+    s->queued--;
+    memmove(s->queue, s->queue + 1, (QUEUE_MAX - 1) * sizeof(*s->queue));
+    s->queue[QUEUE_MAX - 1] = (struct buf){0};
     s->bytes = 0;
-    return p->owner.done(p->owner.self, s->work.bytes, out, f);
+    int rc = p->owner.done(p->owner.self, work.bytes, out, f);
+    buf_fini(&work);
+    return rc;
 }
 
 static int hear(struct pool *p, struct slot *s, const struct record *r, const char *text)
@@ -203,11 +214,11 @@ static int hear(struct pool *p, struct slot *s, const struct record *r, const ch
     switch (r->word) {
     case WORD_PROGRESS:
         s->bytes = r->bytes;
-        return o->progress(o->self, s->work.bytes, r->bytes, r->total);
+        return o->progress(o->self, s->queue[0].bytes, r->bytes, r->total);
     case WORD_FILE:
-        return o->file(o->self, s->work.bytes, &moved);
+        return o->file(o->self, s->queue[0].bytes, &moved);
     case WORD_WARNING:
-        return o->warning(o->self, s->work.bytes, first, second);
+        return o->warning(o->self, s->queue[0].bytes, first, second);
     default:
         return finish(p, s, &r->out, r->rc < 0 ? &r->f : NULL);
     }
@@ -217,19 +228,21 @@ static int hear(struct pool *p, struct slot *s, const struct record *r, const ch
 static int bury(struct pool *p, struct slot *s, enum reason reason, const char *why)
 {
     struct fault f;
-    bool busy = s->busy;
+    int rc = 0;
     kill(s->pid, SIGKILL);
     waitpid(s->pid, NULL, reason == REASON_SLOW ? WNOHANG : 0); /* it may hang in the kernel */
-    forget(s);
-    if (!busy)
-        return 0;
+    close(s->to), close(s->from);
+    s->pid = 0;
+    s->said.len = 0;
     fault_set(&f, reason, true, "%s", why);
-    return finish(p, s, &(struct outcome){0}, &f);
+    while (rc == 0 && s->queued > 0)
+        rc = finish(p, s, &(struct outcome){0}, &f);
+    return rc;
 }
 
 static int listen_to(struct pool *p, struct slot *s)
 {
-    char bytes[16384];
+    char bytes[65536];
     struct record r;
     ssize_t got = read(s->from, bytes, sizeof(bytes));
     if (got < 0 && errno == EINTR)
@@ -269,7 +282,7 @@ static int hear_all(struct pool *p)
     for (int i = 0; i < n; i++) {
         const struct slot *s = &p->slots[i];
         fds[i] = (struct pollfd){s->pid > 0 ? s->from : -1, POLLIN, 0};
-        if (s->busy && s->give_up && s->give_up - now < wait)
+        if (s->queued && s->give_up && s->give_up - now < wait)
             wait = s->give_up > now ? s->give_up - now : 0;
     }
     if (poll(fds, (nfds_t)n, (int)wait) < 0 && errno != EINTR)
@@ -279,33 +292,48 @@ static int hear_all(struct pool *p)
         struct slot *s = &p->slots[i];
         if (fds[i].revents && listen_to(p, s) < 0)
             return -1;
-        if (s->busy && s->give_up && now >= s->give_up && out_of_time(p, s) < 0)
+        if (s->queued && s->give_up && now >= s->give_up && out_of_time(p, s) < 0)
             return -1;
     }
     return stager_signal ? -1 : 0;
 }
 
-/* One that is free; a new one only when all are at work. */
-static struct slot *find_free(struct pool *p)
+static size_t queued_bytes(const struct slot *s)
 {
-    struct slot *room = NULL;
+    size_t sum = 0;
+    for (int i = 0; i < s->queued; i++)
+        sum += s->queue[i].len + sizeof(size_t);
+    return sum;
+}
+
+/* One that is free; a new one only when all are at work; else the one with the shortest queue. */
+static struct slot *find_free(struct pool *p, size_t n, bool light)
+{
+    struct slot *room = NULL, *shortest = NULL;
     for (int i = 0; i < p->owner.jobs; i++) {
-        if (p->slots[i].pid > 0 && !p->slots[i].busy)
-            return &p->slots[i];
-        if (p->slots[i].pid == 0 && !room)
-            room = &p->slots[i];
+        struct slot *s = &p->slots[i];
+        if (s->pid > 0 && s->queued == 0)
+            return s;
+        if (s->pid == 0 && !room)
+            room = s;
+        if (s->pid > 0 && s->light && s->queued < QUEUE_MAX &&
+            (!shortest || s->queued < shortest->queued))
+            shortest = s;
     }
-    return room && start(p, room) == 0 ? room : NULL;
+    if (room)
+        return start(p, room) == 0 ? room : NULL;
+    return light && shortest && queued_bytes(shortest) + n < QUEUE_BYTES ? shortest : NULL;
 }
 
 static bool at_work(const struct pool *p)
 {
     for (int i = 0; i < p->owner.jobs; i++)
-        if (p->slots[i].busy)
+        if (p->slots[i].queued)
             return true;
     return false;
 }
 
+/* There is no process to be had. */
 static int cannot_start(struct pool *p, const char *work)
 {
     struct fault f;
@@ -314,24 +342,22 @@ static int cannot_start(struct pool *p, const char *work)
     return p->owner.done(p->owner.self, work, &(struct outcome){0}, &f);
 }
 
-int pool_give(struct pool *p, const char *work, size_t n)
+int pool_give(struct pool *p, const char *work, size_t n, bool light)
 {
     struct slot *s = NULL;
-    while (!p->stopped && !(s = find_free(p)) && at_work(p))
+    while (!p->stopped && !(s = find_free(p, n, light)) && at_work(p))
         p->stopped = hear_all(p) < 0;
     if (p->stopped || stager_signal)
         return -1;
     if (!s)
         return cannot_start(p, work);
-    s->busy = true;
+    own(buf_fini) struct buf sent = {0};
+    buf_add(&sent, &n, sizeof(n));
+    buf_add(&sent, work, n);
+    s->light = light && (s->queued == 0 || s->light);
     s->give_up = p->owner.limit_ms ? clock_boot() + p->owner.limit_ms : 0;
-    s->work.len = 0;
-    buf_add(&s->work, &n, sizeof(n)); /* what is sent; then kept for the owner */
-    buf_add(&s->work, work, n);
-    bool sent = write_all(s->to, s->work.bytes, s->work.len);
-    s->work.len = 0;
-    buf_add(&s->work, work, n);
-    if (!sent)
+    buf_add(&s->queue[s->queued++], work, n);
+    if (!write_all(s->to, sent.bytes, sent.len))
         p->stopped = bury(p, s, REASON_UNREACHABLE, "the process that moves it ended") < 0;
     return p->stopped ? -1 : 0;
 }
@@ -350,7 +376,7 @@ void pool_free(struct pool *p)
     int64_t end = clock_boot() + FAREWELL_MS;
     for (int i = 0; i < p->owner.jobs; i++)
         if (p->slots[i].pid > 0) {
-            if (p->slots[i].busy)
+            if (p->slots[i].queued)
                 kill(p->slots[i].pid, SIGTERM);
             close(p->slots[i].to), close(p->slots[i].from);
         }
@@ -361,7 +387,8 @@ void pool_free(struct pool *p)
                 break; /* it hangs in the kernel */
             nanosleep(&(struct timespec){.tv_nsec = 1000 * 1000}, NULL);
         }
-        buf_fini(&s->work);
+        for (int k = 0; k < s->queued; k++)
+            buf_fini(&s->queue[k]);
         buf_fini(&s->said);
     }
     free(p);

@@ -296,9 +296,9 @@ struct pool_owner {
     int jobs;         /* so many at a time */
 };
 struct pool *pool_new(const struct pool_owner *owner);
-/* Gives work, which is copied, to a process that is free, and waits for one if need be. -1 when all
- * is to end. */
-int pool_give(struct pool *p, const char *work, size_t n);
+/* Gives work, which is copied, to a process that is free, and waits for one if need be. Light work
+ * may queue behind other light work. -1 when all is to end. */
+int pool_give(struct pool *p, const char *work, size_t n, bool light);
 int pool_wait(struct pool *p);             /* until all is done */
 void pool_free(struct pool *p);            /* ends what is still at work */
 int64_t pool_moving(const struct pool *p); /* bytes of what is not yet done */

@@ -160,7 +160,8 @@ static bool worth_it(struct transfer *t, int64_t count, struct fault *f)
         if (f->reason != REASON_SLOW) /* a trickle is no progress */
             p->tries = 0;
     }
-    if (++p->tries >= TRIES_MAX || (person && clock_boot() - p->moved >= STILL_MS))
+    bool still = f->reason == REASON_SLOW || clock_boot() - p->moved >= STILL_MS;
+    if (++p->tries >= TRIES_MAX || (person && still))
         return false;
     if (f->pause <= (person ? PAUSE_MAX_PERSON : PAUSE_MAX))
         return true;

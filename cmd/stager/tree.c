@@ -6,7 +6,8 @@
 #include "host/path.h"
 #include "text/uri.h"
 
-#define DEPTH_MAX 200 /* each level holds a descriptor; RLIMIT_NOFILE is 1024 by habit */
+#define LIGHT (256 * 1024) /* bytes of a file that may wait behind others like it */
+#define DEPTH_MAX 200      /* each level holds a descriptor; RLIMIT_NOFILE is 1024 by habit */
 
 struct tree {
     struct transfer *t;
@@ -88,7 +89,8 @@ static int give(struct tree *w, const struct entry *e, struct fault *f)
 {
     own(buf_fini) struct buf work = {0};
     pack(&work, e);
-    if (pool_give(w->pool, work.bytes, work.len) == 0)
+    bool light = e->size >= 0 && e->size < LIGHT;
+    if (pool_give(w->pool, work.bytes, work.len, light) == 0)
         return 0;
     *f = w->why;
     return f->reason ? -1 : fault_set(f, REASON_STOPPED, true, "stopped");
@@ -127,7 +129,7 @@ static int on_run(void *self, const char *work, size_t n, const struct watcher *
     item.type = KIND_FILE;
     item.checksum = e.checksum;
     item.loose = e.loose;
-    item.size = e.size;
+    item.size = w->root->fd >= 0 ? -1 : e.size; /* of a file of ours it may have grown */
     t.item = &item;
     t.watcher = watcher;
     t.out = (struct outcome){0};
@@ -224,7 +226,7 @@ static int copy_entry(struct tree *w, int dir, const char *name, const char *rel
     if (!link && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return transfer_warn(w->t, rel, f, "%s", special(st.st_mode));
     if (S_ISREG(st.st_mode))
-        return give(w, &(struct entry){.name = rel, .size = -1}, f);
+        return give(w, &(struct entry){.name = rel, .size = st.st_size}, f);
     int fd = !link     ? openat(dir, name, flags | O_NOFOLLOW)
              : w->task ? path_open_beneath(w->root->fd, rel, flags)
                        : openat(dir, name, flags);

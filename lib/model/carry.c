@@ -182,8 +182,11 @@ void carry_bytes(struct part *p, const char *to, json_t *value)
 
 void carry_checksum(struct part *p, const char *to, json_t *value)
 {
-    static const char *const known[][2] = {
-        {"SHA256", "sha256"}, {"SHA-256", "sha256"}, {"MD5", "md5"}};
+    static const char *const known[][2] = {{"SHA256", "sha256"},
+                                           {"SHA-256", "sha256"},
+                                           {"MD5", "md5"},
+                                           {"ADLER32", "adler32"},
+                                           {"CRC32C", "crc32c"}};
     const char *type = json_text(value, "type"), *sum = json_text(value, "value");
     for (size_t i = 0; type && sum && i < COUNT(known); i++) {
         if (strcasecmp(type, known[i][0]) != 0)
@@ -195,7 +198,7 @@ void carry_checksum(struct part *p, const char *to, json_t *value)
         return;
     }
     if (type && sum)
-        carry_drop(p, type, "only sha256 and md5 are checked here");
+        carry_drop(p, type, "only sha256, md5, adler32 and crc32c are checked here");
     else
         carry_refuse(p, "wrong-type", "expected a type and a value");
 }

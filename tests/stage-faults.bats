@@ -1,0 +1,339 @@
+#!/usr/bin/env bats
+# execdm-stage where servers die, lie and change their minds: every row of the table in execdm-stage(1).
+
+bats_require_minimum_version 1.5.0
+load helper
+load stage
+
+# fetch FAULT [OPTION...]: www/a by way of a fault to out/a; both forms of asking end alike.
+fetch() {
+    local fault=$1
+    shift
+    execdm-stage "$@" "$faults/$fault/a" out/a
+}
+
+ranges() { # how often a part was asked for
+    grep -c ' bytes=' faults.log || true
+}
+
+@test "a server that dies at every 10 % of a file: the parts make the whole" {
+    with_http
+    some_bytes 1000003 >www/a
+    serve_faults
+    run -0 fetch dies=10 "--checksum=$(sum www/a)"
+    cmp www/a out/a
+    [ "$(ranges)" -ge 9 ]
+    holds out a
+    run -0 ask pull "$faults/dies=10/a?again" "$(url out/b)" "\"checksum\":\"$(sum www/a)\""
+    cmp www/a out/b
+}
+
+@test "200 to a range, no sign of a version, another version, another part: begun anew, never put together" {
+    with_http
+    some_bytes 300007 >www/a
+    serve_faults
+    local fault
+    for fault in norange noetag wrongpart; do
+        run -0 fetch $fault
+        cmp www/a out/a
+        rm out/a
+    done
+    /usr/bin/python3 -c 'open("turned", "wb").write(bytes(255 - b for b in open("www/a", "rb").read()))'
+    for fault in changes changes206; do
+        run -0 fetch $fault
+        cmp turned out/a
+        rm out/a
+    done
+    holds out
+    # one that never comes further than half is given up, in bounded time
+    run -75 fetch norange=always
+    holds out
+    [ "$(grep -c 'norange=always' faults.log)" -le 10 ]
+}
+
+@test "more bytes than promised are cut off, fewer are an error; a part unasked for is none of it" {
+    with_http
+    some_bytes 30007 >www/a
+    serve_faults
+    run -0 fetch more
+    cmp www/a out/a
+    rm out/a
+    run -75 fetch fewer
+    has "bytes"
+    run -1 fetch unasked
+    has "gives a part of the file"
+    run -1 ask pull "$faults/plain/a" "$(url out/a)" '"size":30000'
+    has '"reason":"corrupt","transient":false'
+    holds out
+}
+
+@test "gzip though identity was asked for: undone; a name that says so itself is left alone" {
+    with_http
+    some_bytes 30007 >www/a
+    cp www/a www/b.gz
+    serve_faults
+    run -0 fetch gzip
+    cmp www/a out/a
+    execdm-stage "$faults/gzip/b.gz" out/b.gz
+    gzip -dc out/b.gz | cmp www/b.gz
+}
+
+@test "503 and 429 with Retry-After, as seconds and as a date: waited for, within bounds" {
+    with_http
+    echo 1 >www/a
+    serve_faults
+    local start=$SECONDS
+    run -0 fetch busy=503,2
+    [ $((SECONDS - start)) -ge 2 ]
+    run -0 fetch busy=429,1
+    start=$SECONDS
+    run -0 fetch date=3
+    [ $((SECONDS - start)) -ge 2 ]
+    start=$SECONDS
+    run -75 fetch later=3600
+    has "asks to come again in 3600 s"
+    [ $((SECONDS - start)) -le 5 ]
+    [ "$(grep -c later faults.log)" = 1 ]
+    run -75 fetch lock
+    rm out/a
+    holds out
+}
+
+@test "redirects: not to file:, not from https: to http:, no loop, and no password to another host" {
+    with_http
+    echo 1 >www/a
+    serve_faults
+    run -1 execdm-stage "$faults/to=file:///etc/passwd" out/a
+    has "not allowed"
+    run -69 execdm-stage "$faults/loop/a" out/a
+    has "redirects"
+    [ "$(grep -c loop faults.log)" -le 12 ]
+    holds out
+    local login=${faults/127/me:s3cret@127}
+    run -0 execdm-stage "$login/login/a" out/a
+    grep -q "GET /login/a - Basic" faults.log
+    run -0 execdm-stage "$login/to=$other/plain/a" out/a
+    grep -q "GET /to=.* - Basic" faults.log
+    grep -q "GET /plain/a - -" faults.log
+    run -77 execdm-stage "$login/to=$other/login/a" out/b
+    [[ $output != *s3cret* ]]
+    run -77 execdm-stage "http://me:s3cret@192.0.2.1/a" out/b
+    has "not sent over http:"
+    [[ $output != *s3cret* ]]
+    holds out a
+}
+
+certificate() {
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=127.0.0.1 \
+        -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+}
+
+@test "a certificate nobody knows is refused, with what to do; SSL_CERT_FILE makes it known; https: stays https:" {
+    with_http
+    require openssl
+    unset SSL_CERT_FILE CURL_CA_BUNDLE
+    certificate
+    some_bytes 3000 >www/a
+    serve_faults cert.pem key.pem
+    run -69 fetch plain
+    has "SSL_CERT_FILE"
+    run -1 ask pull "$faults/plain/a" "$(url out/a)"
+    has '"reason":"unreachable","transient":false'
+    holds out
+    export SSL_CERT_FILE=$PWD/cert.pem
+    run -0 fetch plain
+    cmp www/a out/a
+    run -1 execdm-stage "$faults/to=http://127.0.0.1:1/a" out/b
+    has "from https: only to https:"
+    # the name on it is another's
+    run -69 execdm-stage "${faults/127.0.0.1/localhost}/plain/a" out/b
+    export SSL_CERT_FILE=$PWD/none.pem
+    run -69 fetch plain
+    has "see SSL_CERT_FILE"
+    holds out a
+}
+
+@test "a byte a second, and none at all: given up after 20 seconds" {
+    with_http
+    some_bytes 3000 >www/a
+    serve_faults
+    local start=$SECONDS
+    run -75 fetch loris
+    has "hardly a byte"
+    [ $((SECONDS - start)) -le 35 ]
+    holds out
+}
+
+@test "--resume: what came stays after a break and is continued, also after Ctrl-C; never two versions in one" {
+    with_http
+    some_bytes 3000017 >www/a
+    serve_faults
+    local option pid code
+    for option in -v --resume; do # a server that says no more, and Ctrl-C
+        code=0
+        env --default-signal=INT execdm-stage $option "$faults/stalls/a" out/a 3>&- &
+        pid=$!
+        echo $pid >stage.pid
+        # shellcheck disable=SC2016
+        wait_until 20 eval '[ "$(cat out/.a.execdm-* 2>/dev/null | wc -c)" -ge 1000000 ]'
+        kill -INT $pid
+        wait $pid || code=$?
+        rm stage.pid
+        [ $code = 130 ]
+        if [ "$option" = -v ]; then holds out; else holds out .a.execdm-part .a.execdm-part.of; fi
+    done
+    # five deaths at the same place end a run
+    run -75 fetch stuck --resume
+    [ -e out/.a.execdm-part ]
+    [ "$(stat -c %s out/.a.execdm-part)" -ge 1000000 ]
+    # the next run goes on there
+    touch faults.unstuck
+    run -0 fetch stuck --resume "--checksum=$(sum www/a)"
+    cmp www/a out/a
+    holds out a
+    tail -1 faults.log | grep -q 'bytes=1'
+    # another version meanwhile: begun anew
+    rm out/a faults.unstuck
+    run -75 fetch stuck --resume
+    some_bytes 2500019 >www/a
+    touch faults.unstuck
+    run -0 fetch stuck --resume
+    cmp www/a out/a
+    holds out a
+}
+
+@test "no --resume: a run that is given up leaves nothing" {
+    with_http
+    some_bytes 300017 >www/a
+    serve_faults
+    run -75 fetch stuck
+    holds out
+}
+
+@test "--resume of a local file that is larger now begins anew" {
+    some_bytes 3000000 >in/a
+    printf half >out/.b.execdm-part
+    echo nonsense >out/.b.execdm-part.of
+    run -0 execdm-stage --resume in/a out/b
+    cmp in/a out/b
+    holds out b
+}
+
+@test "chunked and empty answers, and a length nobody told" {
+    with_http
+    some_bytes 300017 >www/a
+    : >www/empty
+    serve
+    run -0 execdm-stage "$web/chunked/a" out/a
+    cmp www/a out/a
+    run -0 execdm-stage "$web/chunked/empty" out/empty
+    [ ! -s out/empty ]
+}
+
+@test "four checksums, taken in the same pass" {
+    require /usr/bin/python3
+    some_bytes 3000017 >in/a
+    local adler
+    adler=$(/usr/bin/python3 -c 'import zlib; print("%08x" % zlib.adler32(open("in/a", "rb").read()))')
+    run -0 execdm-stage "--checksum=adler32:$adler" in/a out/a
+    run -1 execdm-stage "--checksum=adler32:00000001" in/a out/b
+    has "does not have the checksum"
+    printf 123456789 >in/nine
+    run -0 execdm-stage --checksum=crc32c:E3069283 in/nine out/nine
+    run -1 execdm-stage --checksum=crc32c:e3069284 in/nine out/b
+    run -64 execdm-stage --checksum=crc32c:e306928 in/nine out/b
+    run -64 execdm-stage --checksum=crc32:e3069283 in/nine out/b
+    holds out a nine
+}
+
+@test "a file beyond 4 GiB, with holes, stays one with holes, in little memory" {
+    truncate -s 4295000000 in/a
+    printf end >>in/a
+    run -0 /usr/bin/env bash -c 'ulimit -v 4000000; exec execdm-stage in/a out/a'
+    [ "$(stat -c %s out/a)" = 4295000003 ]
+    [ "$(stat -c %b out/a)" -lt 100000 ]
+    [ "$(tail -c 3 out/a)" = end ]
+}
+
+@test "memory stays under 32 MiB, whatever the size" {
+    with_http
+    require /usr/bin/time
+    head -c 100000000 /dev/zero >www/a
+    serve
+    run -0 /usr/bin/time -f %M -o peak execdm-stage "$web/a" out/a
+    [ "$(cat peak)" -lt 32768 ]
+}
+
+@test "many files of a directory, with odd names, side by side; --jobs is a number" {
+    mkdir in/d
+    (cd in/d && seq -f 'file %g' 1 "${EXECDM_TEST_MANY:-1000}" | xargs -d '\n' touch)
+    printf 1 >in/d/$'new\nline\t\x01\x7f'
+    printf 2 >in/d/$'\xff\xfe'
+    run -0 execdm-stage --jobs=3 in/d out/d
+    diff -r in/d out/d
+    has "\"files\":$((${EXECDM_TEST_MANY:-1000} + 2))"
+    [[ $output != *$'\x01'* ]]
+    run -64 execdm-stage --jobs=0 in/d out/e
+    run -64 execdm-stage --jobs=many in/d out/e
+    [ ! -e out/e ]
+}
+
+@test "a manifest side by side: each has its answer, what fails takes nobody along" {
+    with_http
+    some_bytes 30000 >www/a
+    serve
+    local i
+    for i in {1..60}; do
+        printf '{"id":"%s","direction":"pull","source":"%s","dest":"%s"}\n' "$i" "$web/a" "$(url "out/$i")"
+        printf '{"id":"x%s","direction":"pull","source":"%s","dest":"%s"}\n' "$i" "$web/none" "$(url "out/x$i")"
+    done >manifest
+    run -1 execdm-stage <manifest
+    [ "$(grep -c '"state":"done"' <<<"$output")" = 60 ]
+    [ "$(grep -c '"reason":"notfound"' <<<"$output")" = 60 ]
+    for i in {1..60}; do cmp www/a "out/$i"; done
+    [ -z "$(find out -name '.*')" ]
+}
+
+@test "a process of it that is killed is one line that failed" {
+    with_http
+    some_bytes 30000 >www/a
+    serve
+    printf '{"id":"%s","direction":"pull","source":"%s","dest":"%s"}\n' h "$web/slow/a" "$(url out/h)" a "$web/a" "$(url out/a)" >manifest
+    execdm-stage <manifest >said 2>&1 3>&- &
+    local pid=$! code=0
+    echo $pid >stage.pid
+    wait_until 20 eval 'compgen -G "out/.h.execdm-*" >/dev/null'
+    # shellcheck disable=SC2046
+    kill -KILL $(cat "/proc/$pid/task/$pid/children")
+    wait $pid || code=$?
+    rm stage.pid
+    [ $code = 75 ]
+    grep -q '"id":"h","state":"failed","error":{"reason":"unreachable","transient":true' said
+    grep -q '"id":"a","state":' said
+}
+
+# bats test_tags=user
+@test "a place that may not be written: said so, nothing left" {
+    echo 1 >in/a
+    chmod 500 out
+    run -77 execdm-stage in/a out/a
+    run -77 execdm-stage --resume in/a out/a
+    has "cannot write"
+    chmod 700 out
+    holds out
+}
+
+@test "a bar with rate and time left on a terminal, words on it, JSON with --json" {
+    require script
+    echo 1 >in/a
+    run -0 script -qec 'execdm-stage in/a out/a' /dev/null
+    has "$(url out/a)  2 B  sha256:"
+    run -0 script -qec 'execdm-stage --json in/a out/a' /dev/null
+    has '"checksum"'
+    with_http
+    some_bytes 20000000 >www/a
+    serve_faults
+    run -0 script -qec "execdm-stage $faults/dies=50/a out/b" /dev/null
+    has "/s, "
+    has " left"
+}
