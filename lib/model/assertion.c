@@ -160,10 +160,13 @@ static bool kw_count(struct run *r, const struct step *step, json_t *v, struct s
         i++;
     if (json_typeof(v) != rows[i].type)
         return true;
+    const double limit = json_number_value(step->value);
+    if (json_is_string(v) && (rows[i].maximum ? (double)json_string_length(v) <= limit
+                                              : (double)json_string_length(v) >= 4 * limit))
+        return true; /* a character has one to four bytes */
     const size_t n = json_is_string(v)  ? characters(v)
                      : json_is_array(v) ? json_array_size(v)
                                         : json_object_size(v);
-    const double limit = json_number_value(step->value);
     if (rows[i].maximum ? (double)n <= limit : (double)n >= limit)
         return true;
     keyword_complain(r, step, "out-of-range", "%s: expected %s %g %s%s, got %zu", keyword_about(r),

@@ -109,12 +109,15 @@ void typed_each(const struct model *m, json_t *doc, typed_visit *visit, void *co
         pointer_up(&at, up);
     }
     for (size_t i = 0; i < COUNT(places); i++) {
-        json_t *from = places[i].section ? json_object_get(doc, places[i].section) : doc;
+        const json_t *from = places[i].section ? json_object_get(doc, places[i].section) : doc;
+        json_t *list = json_object_get(from, places[i].key);
         size_t up = at.len;
+        if (!list)
+            continue;
         if (places[i].section)
             pointer_key(&at, places[i].section);
         pointer_key(&at, places[i].key);
-        visit_list(m, json_object_get(from, places[i].key), places[i].area, &at, visit, context);
+        visit_list(m, list, places[i].area, &at, visit, context);
         pointer_up(&at, up);
     }
 }

@@ -67,7 +67,8 @@ struct finding *keyword_complain(struct run *r, const struct step *step, const c
         return &nobody; /* several schemas may say the same */
     struct finding *f = finding_add(r->findings, FINDING_ERROR, rule, r->at->text, "%s", text);
     f->keyword = step->keyword->name;
-    f->schema = str_print("%s/%s", step->schema->location, step->keyword->name);
+    own(str_fini) char *location = schema_location(step->schema);
+    f->schema = str_print("%s/%s", location, step->keyword->name);
     if (r->findings->errors == ERRORS_MAX) {
         finding_hint(f, "this is error %d of this document, no more are told", ERRORS_MAX);
         r->findings = NULL; /* nothing more need be found */
@@ -78,9 +79,9 @@ struct finding *keyword_complain(struct run *r, const struct step *step, const c
 
 bool keyword_broken(struct run *r, const struct step *step, const char *text)
 {
+    own(str_fini) char *location = schema_location(step->schema);
     if (!r->broken)
-        err_set(r->err, CODE_CONFIG, "%s/%s: %s", step->schema->location, step->keyword->name,
-                text);
+        err_set(r->err, CODE_CONFIG, "%s/%s: %s", location, step->keyword->name, text);
     r->broken = true;
     return false;
 }

@@ -100,7 +100,12 @@ struct schema {
     json_t *json;
     struct schema_set *set;
     const struct resource *resource;
-    char *location; /* URI#/pointer */
+    /* Where it stands: below this step, at its key or index (-1: neither); without a step it is the
+     * document, or what stands at this pointer in it. */
+    const struct step *above;
+    const char *key; /* borrowed from the document */
+    int index;
+    char *pointer;
     struct step *steps;
     size_t n;
     bool looks_back; /* has a keyword that does */
@@ -108,6 +113,8 @@ struct schema {
     const struct step *properties, *patterns, *prefix;
 };
 
+/* URI#/pointer; the caller frees. */
+char *schema_location(const struct schema *s);
 const struct schema_reading *schema_set_reading(const struct schema_set *set);
 /* The resource's own anchor of that name, or NULL. */
 const struct anchor *anchor_find(const struct resource *resource, const char *name);

@@ -12,7 +12,7 @@
 
 struct pattern {
     char *text;
-    pcre2_code *code;
+    pcre2_code *code; /* NULL: ^ and plain characters, which the text must begin with */
     pcre2_match_data *data;
     pcre2_match_context *context;
 };
@@ -117,8 +117,23 @@ static char *translated(const char *text)
     return buf_take(&b);
 }
 
+/* Is it ^ and plain ASCII characters? Most are: "^x-". */
+static bool is_prefix(const char *text)
+{
+    if (*text++ != '^')
+        return false;
+    while (*text > ' ' && *text < 0x7f && !strchr("\\^$.[]|()?*+{}", *text))
+        text++;
+    return *text == '\0';
+}
+
 struct pattern *pattern_new(const char *text, struct err *err)
 {
+    if (is_prefix(text)) {
+        struct pattern *p = mem_new(sizeof(*p));
+        p->text = str_new(text);
+        return p;
+    }
     const uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX |
                              PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C |
                              PCRE2_ALLOW_EMPTY_CLASS;
@@ -158,6 +173,8 @@ void pattern_free(struct pattern *p)
 
 int pattern_find(const struct pattern *p, const char *text, size_t len, struct err *err)
 {
+    if (!p->code)
+        return strncmp(text, p->text + 1, strlen(p->text + 1)) == 0;
     const size_t each = 100 * (size_t)EFFORT / (len + 1);
     pcre2_set_match_limit(p->context, each > EFFORT        ? EFFORT
                                       : each < EFFORT_EACH ? EFFORT_EACH

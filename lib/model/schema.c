@@ -82,7 +82,7 @@ static void schema_free(struct schema *s)
         free(step->branches);
     }
     free(s->steps);
-    free(s->location);
+    free(s->pointer);
     free(s);
 }
 
@@ -196,7 +196,38 @@ static unsigned dialect_of(struct schema_set *set, const char *dialect, struct e
 
 /* ---- compiling --------------------------------------------------------------------------- */
 
-static struct schema *compile(struct compiling *c, json_t *json, const char *location);
+static struct schema *compile(struct compiling *c, json_t *json, const struct schema *place);
+
+char *schema_location(const struct schema *s)
+{
+    if (!s->above || s->resource->root == s)
+        return str_print("%s#%s", s->resource->uri, s->pointer ? s->pointer : "");
+    own(str_fini) char *above = schema_location(s->above->schema);
+    struct pointer p = {0};
+    pointer_key(&p, s->above->keyword->name);
+    if (s->key)
+        pointer_key(&p, s->key);
+    else if (s->index >= 0)
+        pointer_index(&p, (size_t)s->index);
+    return str_print("%s%s", above, p.text);
+}
+
+/* Says what is wrong with the schema that stands at a place, of which there may be none yet. */
+static int misplaced(struct compiling *c, const struct schema *place, const char *fmt, ...)
+    PRINTF(3, 4);
+
+static int misplaced(struct compiling *c, const struct schema *place, const char *fmt, ...)
+{
+    struct schema here = *place;
+    here.resource = here.resource ? here.resource : c->resource;
+    own(str_fini) char *location =
+        here.resource ? schema_location(&here) : str_print("%s#", c->base);
+    va_list ap;
+    va_start(ap, fmt);
+    own(str_fini) char *text = str_vprint(fmt, ap);
+    va_end(ap);
+    return err_set(c->err, CODE_CONFIG, "%s: %s", location, text);
+}
 
 /* A URI without "#", which is the same. */
 static char *without_fragment(const char *uri)
@@ -213,8 +244,7 @@ static int open_resource(struct compiling *c, struct schema *s)
     own(str_fini) char *full = uri_resolve(c->resource ? c->resource->uri : c->base, id ? id : "");
     const char *fragment = strchr(full, '#');
     if (fragment && fragment[1])
-        return err_set(c->err, CODE_CONFIG, "%s: the $id \"%s\" must not have a fragment",
-                       s->location, id);
+        return misplaced(c, s, "the $id \"%s\" must not have a fragment", id);
     unsigned bits = !dialect && c->resource ? c->resource->vocabulary : usual;
     if (dialect && !(bits = dialect_of(c->set, dialect, c->err)))
         return -1;
@@ -228,8 +258,6 @@ static int open_resource(struct compiling *c, struct schema *s)
         json_object_set_new(set->by_uri, r->uri, json_integer((json_int_t)set->nresources - 1));
     r->root = s;
     r->vocabulary = bits;
-    free(s->location);
-    s->location = str_print("%s#", r->uri);
     c->resource = r;
     return 0;
 }
@@ -332,64 +360,69 @@ static struct branch *add_branch(struct step *step, const char *key)
     return &step->branches[step->n++];
 }
 
-static int compile_below(struct compiling *c, struct branch *branch, json_t *json,
-                         const char *location, const char *token)
+/* Where the keyword stands goes before what is wrong with it. */
+static int in_step(struct err *err, const struct step *step)
 {
-    struct pointer p = {0};
-    if (token)
-        pointer_key(&p, token);
-    own(str_fini) char *below = str_print("%s%s", location, p.text);
-    branch->schema = compile(c, json, below);
-    return branch->schema ? 0 : -1;
+    own(str_fini) char *location = schema_location(step->schema);
+    return err_wrap(err, "%s/%s", location, step->keyword->name);
+}
+
+static int compile_below(struct compiling *c, struct step *step, json_t *json, const char *key,
+                         int index)
+{
+    const struct schema place = {.above = step, .key = key, .index = index};
+    struct branch *branch = add_branch(step, key);
+    if (step->keyword->operand == OPERAND_PATTERN_MAP &&
+        !(branch->pattern = pattern_new(key, c->err)))
+        return in_step(c->err, step);
+    const struct schema *below = compile(c, json, &place);
+    step->branches[step->n - 1].schema = below;
+    return below ? 0 : -1;
 }
 
 /* The schemas at a keyword. */
-static int compile_branches(struct compiling *c, struct step *step, const char *location)
+static int compile_branches(struct compiling *c, struct step *step)
 {
     const char *key;
     json_t *sub;
     size_t i;
     const enum operand operand = step->keyword->operand;
     if (operand == OPERAND_SCHEMA)
-        return compile_below(c, add_branch(step, NULL), step->value, location, NULL);
+        return compile_below(c, step, step->value, NULL, -1);
     if (operand == OPERAND_SCHEMAS)
-        json_array_foreach (step->value, i, sub) {
-            char number[24];
-            snprintf(number, sizeof(number), "%zu", i);
-            if (compile_below(c, add_branch(step, NULL), sub, location, number) < 0)
+        json_array_foreach (step->value, i, sub)
+            if (compile_below(c, step, sub, NULL, (int)i) < 0)
                 return -1;
-        }
     if (operand == OPERAND_SCHEMA_MAP || operand == OPERAND_PATTERN_MAP)
-        json_object_foreach (step->value, key, sub) {
-            struct branch *branch = add_branch(step, key);
-            if (operand == OPERAND_PATTERN_MAP && !(branch->pattern = pattern_new(key, c->err)))
-                return err_wrap(c->err, "%s", location);
-            if (compile_below(c, branch, sub, location, key) < 0)
+        json_object_foreach (step->value, key, sub)
+            if (compile_below(c, step, sub, key, -1) < 0)
                 return -1;
-        }
     return 0;
 }
 
-static int compile_step(struct compiling *c, struct step *step, const struct schema *s)
+static int compile_step(struct compiling *c, struct step *step)
 {
     const struct keyword *k = step->keyword;
-    own(str_fini) char *location = str_print("%s/%s", s->location, k->name);
     const char *expected = misfit(k->operand, step->value);
-    if (expected)
-        return err_set(c->err, CODE_CONFIG, "%s: expected %s", location, expected);
+    if (expected) {
+        err_set(c->err, CODE_CONFIG, "expected %s", expected);
+        return in_step(c->err, step);
+    }
     if (k->operand == OPERAND_PATTERN &&
         !(step->pattern = pattern_new(json_string_value(step->value), c->err)))
-        return err_wrap(c->err, "%s", location);
+        return in_step(c->err, step);
     if (c->set->reading.own && str_same(k->name, "format") &&
-        !format_known(json_string_value(step->value)))
-        return err_set(c->err, CODE_CONFIG, "%s: nobody here knows the format \"%s\"", location,
-                       json_string_value(step->value));
+        !format_known(json_string_value(step->value))) {
+        err_set(c->err, CODE_CONFIG, "nobody here knows the format \"%s\"",
+                json_string_value(step->value));
+        return in_step(c->err, step);
+    }
     if (k->operand == OPERAND_REFERENCE) {
         struct schema_set *set = c->set;
         set->references = mem_grow(set->references, set->nreferences + 1, sizeof(*set->references));
         set->references[set->nreferences++] = step;
     }
-    return compile_branches(c, step, location);
+    return compile_branches(c, step);
 }
 
 static int unknown_keyword(struct compiling *c, const struct schema *s, const char *key)
@@ -399,8 +432,8 @@ static int unknown_keyword(struct compiling *c, const struct schema *s, const ch
         return 0;
     keyword_names(&names);
     const char *near = near_miss(key, (const char *const *)names.list);
-    return err_set(c->err, CODE_CONFIG, "%s: unknown keyword \"%s\"%s%s%s", s->location, key,
-                   near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return misplaced(c, s, "unknown keyword \"%s\"%s%s%s", key, near ? ", did you mean \"" : "",
+                     near ? near : "", near ? "\"?" : "");
 }
 
 /* Every keyword becomes a step; what looks back comes last. */
@@ -419,7 +452,7 @@ static int compile_steps(struct compiling *c, struct schema *s)
             struct step *step = &s->steps[s->n++];
             *step = (struct step){.keyword = k, .schema = s, .value = value};
             s->looks_back |= k->looks_back;
-            if (compile_step(c, step, s) < 0)
+            if (compile_step(c, step) < 0)
                 return -1;
         }
     return 0;
@@ -439,19 +472,20 @@ static void note_neighbours(struct schema *s)
     }
 }
 
-static struct schema *compile(struct compiling *c, json_t *json, const char *location)
+static struct schema *compile(struct compiling *c, json_t *json, const struct schema *place)
 {
     struct schema_set *set = c->set;
     if (!json_is_object(json) && !json_is_boolean(json)) {
-        err_set(c->err, CODE_CONFIG, "%s: expected a schema: a mapping, true or false", location);
+        misplaced(c, place, "expected a schema: a mapping, true or false");
         return NULL;
     }
     struct schema *s = mem_new(sizeof(*s));
     set->schemas = mem_grow(set->schemas, set->nschemas + 1, sizeof(*set->schemas));
     set->schemas[set->nschemas++] = s;
+    *s = *place;
     s->json = json;
     s->set = set;
-    s->location = str_new(location);
+    s->pointer = str_new(place->pointer);
     struct resource *outer = c->resource;
     if (open_resource(c, s) < 0)
         return NULL;
@@ -480,8 +514,8 @@ static const struct schema *compile_document(struct schema_set *set, const char 
                                              struct err *err)
 {
     struct compiling c = {.set = set, .base = uri, .err = err};
-    own(str_fini) char *location = str_print("%s#", uri);
-    return compile(&c, json, location);
+    const struct schema place = {.index = -1};
+    return compile(&c, json, &place);
 }
 
 /* What a JSON pointer names below a resource. A place where no keyword puts a schema may be meant
@@ -498,8 +532,8 @@ static const struct schema *schema_at(struct schema_set *set, const struct resou
         return NULL;
     }
     struct compiling c = {set, (struct resource *)resource, resource->uri, err};
-    own(str_fini) char *location = str_print("%s#%s", resource->uri, pointer);
-    return compile(&c, json, location);
+    const struct schema place = {.index = -1, .pointer = (char *)pointer};
+    return compile(&c, json, &place);
 }
 
 /* The schema an absolute URI names, read if need be. */
@@ -542,7 +576,7 @@ static int follow_references(struct schema_set *set, struct err *err)
         own(str_fini) char *uri = uri_resolve(from->uri, json_string_value(step->value));
         const struct schema *target = locate(set, uri, err);
         if (!target)
-            return err_wrap(err, "%s/%s", step->schema->location, step->keyword->name);
+            return in_step(err, step);
         add_branch(step, NULL)->schema = target;
         const char *hash = strchr(uri, '#');
         const struct anchor *anchor = hash ? anchor_find(target->resource, hash + 1) : NULL;

@@ -85,7 +85,9 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
         from = now / 1000;
     if (calendar_open(&calendar, store, row->platform, all, now / 1000, err) < 0)
         return -1;
-    *start = from <= to ? calendar_fit(&calendar, need, from, to, length, NULL) : -1;
+    *start = calendar_fit(&calendar, need, from, to, length, NULL);
+    if (calendar_check(&calendar, err) < 0)
+        return -1;
     if (*start < 0)
         return err_set(err, CODE_CONFLICT,
                        "the room of offer %s is gone; ask again with "

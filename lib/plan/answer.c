@@ -97,7 +97,7 @@ static int add_offer(struct answering *w, const struct slot *s, const struct lev
 }
 
 /* How much of an amount of `need` is free in a slot, in steps above what is needed. */
-static int64_t most_free(const struct answering *w, const struct slot *s, const struct room *need,
+static int64_t most_free(struct answering *w, const struct slot *s, const struct room *need,
                          int64_t *amount, int64_t most, int64_t step)
 {
     const int64_t least = *amount;
@@ -115,7 +115,7 @@ static int64_t most_free(const struct answering *w, const struct slot *s, const 
 }
 
 /* What may be used beyond what is booked is what nobody else has booked (Planner 2.2.2). */
-static struct level grown(const struct answering *w, const struct slot *s, struct level l)
+static struct level grown(struct answering *w, const struct slot *s, struct level l)
 {
     struct room need = offer_need(&l);
     need.cores = l.maxcores;
@@ -179,18 +179,31 @@ static int answer_wishes(struct answering *w)
     return rc;
 }
 
-/* Offers are stored together, or none is. */
+/* What the calendar says is true together, and offers are stored together, or none is. */
 static int answer_task(struct answering *w)
 {
     if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) ||
         !locations_reach(&w->answer->locations, w->origin, w->store, "", &w->findings))
         return 0;
-    if (!w->trial && store_begin(w->store, false, w->err) < 0)
+    if (store_begin(w->store, false, w->err) < 0)
         return -1;
-    if (answer_wishes(w) == 0)
-        return w->trial ? 0 : store_commit(w->store, w->err);
+    int rc = calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
+                           w->err);
+    if (rc == 0)
+        rc = answer_wishes(w);
+    if (rc == 0)
+        rc = calendar_check(&w->calendar, w->err);
+    calendar_close(&w->calendar);
+    if (rc == 0 && !w->trial)
+        return store_commit(w->store, w->err);
     store_rollback(w->store);
-    return -1;
+    return rc;
+}
+
+static void answering_fini(struct answering *w)
+{
+    findings_fini(&w->findings);
+    grant_fini(&w->grant);
 }
 
 /* Is another task YES here? Nothing is stored. */
@@ -201,21 +214,18 @@ static bool try_task(void *context, json_t *doc, struct findings *findings, stru
     struct err err = {0};
     if (task_init(&task, doc, &err) < 0)
         return false;
-    struct answering trial = {.answer = w->answer,
-                              .store = w->store,
-                              .task = &task,
-                              .origin = w->origin,
-                              .platform = w->platform,
-                              .now = w->now,
-                              .trial = true,
-                              .calendar = w->calendar,
-                              .err = &err};
-    answer_task(&trial);
+    own(answering_fini) struct answering trial = {.answer = w->answer,
+                                                  .store = w->store,
+                                                  .task = &task,
+                                                  .origin = w->origin,
+                                                  .platform = w->platform,
+                                                  .now = w->now,
+                                                  .trial = true,
+                                                  .err = &err};
+    const int rc = answer_task(&trial);
     findings_move(findings, &trial.findings);
-    findings_fini(&trial.findings);
-    grant_fini(&trial.grant);
     *start = trial.found;
-    return trial.made > 0;
+    return rc == 0 && trial.made > 0;
 }
 
 static void explain(struct answering *w)
@@ -234,22 +244,17 @@ static void explain(struct answering *w)
 int answer_platform(struct answer *a, struct store *store, const struct task *task,
                     const struct platform *platform, int64_t now, struct err *err)
 {
-    struct answering w = {.answer = a,
-                          .store = store,
-                          .task = task,
-                          .origin = task,
-                          .platform = platform,
-                          .now = now / 1000,
-                          .err = err};
-    if (calendar_open(&w.calendar, store, platform->name, platform->capacity, w.now, err) < 0)
-        return -1;
+    own(answering_fini) struct answering w = {.answer = a,
+                                              .store = store,
+                                              .task = task,
+                                              .origin = task,
+                                              .platform = platform,
+                                              .now = now / 1000,
+                                              .err = err};
     const int rc = answer_task(&w);
     for (size_t i = 0; rc == 0 && i < w.findings.n; i++)
         add_message(a, platform->name, &w.findings.list[i]);
     if (rc == 0 && w.made == 0 && a->explain)
         explain(&w);
-    findings_fini(&w.findings);
-    calendar_close(&w.calendar);
-    grant_fini(&w.grant);
     return rc;
 }

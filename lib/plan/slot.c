@@ -96,7 +96,7 @@ static int64_t last_start(const struct slot *s)
 
 /* One length in one opening after another: a job runs from its start to its end while it is open.
  */
-static bool place_length(struct slot *s, const struct calendar *calendar, const struct platform *p,
+static bool place_length(struct slot *s, struct calendar *calendar, const struct platform *p,
                          struct room need, int64_t length)
 {
     const int64_t last = last_start(s);
@@ -119,7 +119,7 @@ static bool place_length(struct slot *s, const struct calendar *calendar, const 
     return false;
 }
 
-bool slot_place(struct slot *s, const struct calendar *calendar, const struct platform *p,
+bool slot_place(struct slot *s, struct calendar *calendar, const struct platform *p,
                 struct room need)
 {
     if (!place_length(s, calendar, p, need, s->length) &&

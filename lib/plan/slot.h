@@ -24,7 +24,7 @@ bool slot_init(struct slot *s, const struct request *r, const struct platform *p
 
 /* Finds room for `need`: the first there is, for the whole length if that can be. False: there is
  * none, and *s is as before. */
-bool slot_place(struct slot *s, const struct calendar *calendar, const struct platform *p,
+bool slot_place(struct slot *s, struct calendar *calendar, const struct platform *p,
                 struct room need);
 
 /* Says why there was none. */

@@ -14,8 +14,9 @@
 struct store {
     char *dir; /* the state directory, absolute */
     struct sqlite3 *db;
-    int lock;     /* the writers' queue */
-    bool network; /* the directory is on a network file system */
+    struct sqlite3_stmt **statements; /* prepared once, see db.h */
+    int lock;                         /* the writers' queue */
+    bool network;                     /* the directory is on a network file system */
 };
 
 /* Opens the store of the state directory (place.h), made when it is not there. CODE_CONFIG when it
@@ -54,14 +55,32 @@ struct booking {
     int64_t latest; /* when it must have been started; 0: it was */
     struct room room;
 };
+void bookings_free(struct booking *list, size_t n);
+
 int store_booking_set(struct store *s, const char *platform, const struct booking *b,
                       struct err *err);
 int store_booking_drop(struct store *s, const char *job, struct err *err);
-/* Every booking of a platform that counts from `now` on, by start: those under way until they end,
- * those to come unless their window has closed. *list is the caller's to free, each room.parts,
- * too. */
-int store_bookings(struct store *s, const char *platform, int64_t now, struct booking **list,
-                   size_t *n, struct err *err);
+/* 1, or 0 when the job has none. The caller gives back b->room.parts. */
+int store_booking_get(struct store *s, const char *job, struct booking *b, struct err *err);
+/* Those of a platform whose job is under way. *list for bookings_free. */
+int store_bookings_running(struct store *s, const char *platform, struct booking **list, size_t *n,
+                           struct err *err);
+/* Those for which what they add up to is not what counts at `now`: under way, but not within their
+ * times (late, or the clock was set back); and never started, though their window has closed. */
+int store_bookings_apart(struct store *s, const char *platform, int64_t now, struct booking **list,
+                         size_t *n, struct err *err);
+
+/* How the use of a thing changes at a moment: of THING_ROOM cores and memory, of a counted part
+ * (by its name) the count and 0. */
+#define THING_ROOM ""
+struct change {
+    int64_t time, first, second;
+};
+/* What the bookings of a platform add up to, in the order of time, in pieces: adds some more
+ * changes to *list and moves *next on, which begins as the moment from which on they are wanted.
+ * The first change of all stands for everything before. 1, or 0 when there are no more. */
+int store_changes(struct store *s, const char *platform, const char *thing, int64_t *next,
+                  struct change **list, size_t *n, struct err *err);
 
 /* Adds the job in its phase, with the first event. */
 int store_job_add(struct store *s, const struct job *j, const char *by, const char *why,

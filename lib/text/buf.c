@@ -89,10 +89,19 @@ void buf_char(struct buf *b, char c)
 void buf_print(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    buf_reserve(b, 64);
     va_start(ap, fmt);
-    own(str_fini) char *text = str_vprint(fmt, ap);
+    const int n = vsnprintf(b->bytes + b->len, b->room - b->len, fmt, ap);
     va_end(ap);
-    buf_str(b, text);
+    if (n < 0)
+        out_of_memory();
+    if ((size_t)n >= b->room - b->len) { /* now it is known how much it takes */
+        buf_reserve(b, (size_t)n);
+        va_start(ap, fmt);
+        vsnprintf(b->bytes + b->len, b->room - b->len, fmt, ap);
+        va_end(ap);
+    }
+    b->len += (size_t)n;
 }
 
 char *buf_take(struct buf *b)

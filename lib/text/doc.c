@@ -77,17 +77,30 @@ static int check_mark(struct input *in, struct err *err)
     return 0;
 }
 
+/* How many bytes are ASCII and no NUL, eight at a time: nearly all text is. */
+static size_t ascii_run(const char *bytes, size_t len)
+{
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    size_t i = 0;
+    for (uint64_t eight; i + 8 <= len; i += 8) {
+        memcpy(&eight, bytes + i, 8);
+        if ((eight | (eight - ones)) & high)
+            break;
+    }
+    while (i < len && (signed char)bytes[i] > 0)
+        i++;
+    return i;
+}
+
 static int check_encoding(struct input *in, struct err *err)
 {
     if (check_mark(in, err) < 0)
         return -1;
     for (size_t i = 0; i < in->len;) {
-        const unsigned char c = (unsigned char)in->bytes[i];
-        if (c > 0 && c < 0x80) { /* nearly all */
-            i++;
-            continue;
-        }
-        if (c == '\0')
+        i += ascii_run(in->bytes + i, in->len - i);
+        if (i == in->len)
+            break;
+        if (in->bytes[i] == '\0')
             return err_byte(err, in, i, "a NUL byte is not text, expected UTF-8");
         size_t n = utf8_length((const unsigned char *)in->bytes + i, in->len - i);
         if (n == 0)
@@ -180,6 +193,24 @@ void input_close(struct input *in)
 /* A limit was passed, which no other reading of the text would mend. */
 #define PASSED (-2)
 
+/* Is there more than our limits allow? Every value but the first has a byte that leads to it. */
+static bool may_pass_limits(const json_t *j, size_t bytes, int depth)
+{
+    const bool object = json_is_object(j);
+    size_t i;
+    json_t *v;
+    if (bytes > DOC_NODES_MAX || (depth == DOC_DEPTH_MAX && (object || json_is_array(j))))
+        return true;
+    for (void *at = object ? json_object_iter((json_t *)j) : NULL; at;
+         at = json_object_iter_next((json_t *)j, at))
+        if (may_pass_limits(json_object_iter_value(at), bytes, depth + 1))
+            return true;
+    json_array_foreach (j, i, v)
+        if (may_pass_limits(v, bytes, depth + 1))
+            return true;
+    return false;
+}
+
 /* jansson limits depth to 2,048; ours is smaller, and a string may hold brackets. */
 static int check_limits(const struct input *in, size_t from, size_t to, struct err *err)
 {
@@ -240,7 +271,7 @@ static int json_next(struct input *in, json_t **doc, struct span *span, struct e
             *near = '\0';
         return err_byte(err, in, begin + (read ? read - 1 : 0), e.text);
     }
-    if (check_limits(in, begin, begin + read, err) < 0)
+    if (may_pass_limits(j, read, 0) && check_limits(in, begin, begin + read, err) < 0)
         return PASSED;
     in->at = begin + read;
     *span = (struct span){begin, in->at};

@@ -2,18 +2,15 @@
 
 bool json_any(const json_t *v, bool (*is)(const json_t *))
 {
-    const char *key;
-    json_t *item;
+    json_t *object = (json_t *)v, *item;
     size_t i;
     if (is(v))
         return true;
-    if (json_is_object(v))
-        json_object_foreach ((json_t *)v, key, item)
-            if (json_any(item, is))
-                return true;
-    if (json_is_array(v))
-        json_array_foreach (v, i, item)
-            if (json_any(item, is))
-                return true;
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at))
+        if (json_any(json_object_iter_value(at), is))
+            return true;
+    json_array_foreach (v, i, item)
+        if (json_any(item, is))
+            return true;
     return false;
 }

@@ -70,8 +70,20 @@ static int row_at(const char *bytes, size_t len, size_t at)
     return -1;
 }
 
-/* Two different characters of each range that the text has not got. A text that has got all of them
- * stays as it is, and libyaml refuses the halves and breaks the lines. */
+/* The character that an escape stands for, \u0100 or \U00000100, or 0. Too many may be taken for
+ * one: behind an escaped backslash there is none. */
+static unsigned escaped(const char *s, size_t len)
+{
+    char digits[9] = "";
+    const size_t n = len > 1 && s[1] == 'u' ? 4 : len > 1 && s[1] == 'U' ? 8 : 0;
+    if (n == 0 || len < 2 + n)
+        return 0;
+    memcpy(digits, s + 2, n);
+    return (unsigned)strtoul(digits, NULL, 16);
+}
+
+/* A different character for each row that the text has not got, not escaped either. A text that has
+ * got all of them stays as it is, and libyaml refuses the halves and breaks the lines. */
 static bool choose_marks(struct masks *m, const char *bytes, size_t len)
 {
     own(str_fini) char *seen = mem_new(0x10000);
@@ -81,6 +93,8 @@ static bool choose_marks(struct masks *m, const char *bytes, size_t len)
             seen[(*c & 0x1f) << 6 | (c[1] & 0x3f)] = 1;
         else if (*c >= 0xe0 && *c < 0xf0 && i + 2 < len)
             seen[(*c & 0x0f) << 12 | (c[1] & 0x3f) << 6 | (c[2] & 0x3f)] = 1;
+        else if (*c == '\\' && escaped(bytes + i, len - i) < 0x10000)
+            seen[escaped(bytes + i, len - i)] = 1;
     }
     for (size_t i = 0; i < COUNT(rows); i++) {
         unsigned c = rows[i].from;

@@ -163,6 +163,11 @@ char *uri_resolve(const char *base, const char *reference)
     const struct parts *query = same && !r.query ? &b : &r;
     struct buf out = {0};
     buf_str(&out, "");
+    if (*reference == '#') { /* most are */
+        buf_add(&out, base, strcspn(base, "#"));
+        buf_str(&out, reference);
+        return buf_take(&out);
+    }
     if (scheme->scheme)
         buf_print(&out, "%.*s:", (int)scheme->nscheme, scheme->scheme);
     if (authority->authority)

@@ -1,0 +1,272 @@
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include "store/db.h"
+#include "store/place.h"
+
+#define VERSION 1
+#define BUSY_MS 10000 /* SQLite's own patience, with readers that are just closing */
+
+#define BOOKING "job,start,end,latest,cores,memory,parts"
+
+static const char *const sql[SQL_COUNT] = {
+    [SQL_OFFER_ADD] = "INSERT INTO offers(id,answer,platform,state,created,expires,doc) "
+                      "VALUES(?1,?2,?3,'open',?4,?5,?6)",
+    [SQL_OFFER_GET] = "SELECT id,answer,platform,state,expires,doc FROM offers WHERE id=?1",
+    [SQL_OFFER_ACCEPTED] = "SELECT id FROM offers WHERE answer=?1 AND state='accepted'",
+    [SQL_OFFER_ACCEPT] = "UPDATE offers SET state='accepted' WHERE id=?1",
+    [SQL_OFFER_RELEASE] = "UPDATE offers SET state='released' WHERE answer=?1 AND id<>?2",
+    /* an offer nobody took is of no use a day after it expired */
+    [SQL_OFFER_FORGET] = "DELETE FROM offers WHERE state<>'accepted' AND expires<?1",
+    [SQL_BOOKING_SET] = "INSERT INTO bookings"
+                        "(job,platform,start,end,latest,cores,memory,parts) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [SQL_BOOKING_GET] = "SELECT " BOOKING ",platform FROM bookings WHERE job=?1",
+    [SQL_BOOKING_DROP] = "DELETE FROM bookings WHERE job=?1",
+    [SQL_BOOKINGS_RUNNING] = "SELECT " BOOKING " FROM bookings WHERE platform=?1 AND latest=0",
+    [SQL_BOOKINGS_APART] = "SELECT " BOOKING " FROM bookings "
+                           "WHERE platform=?1 AND latest=0 AND (end<=?2 OR start>?2) "
+                           "UNION ALL SELECT " BOOKING " FROM bookings "
+                           "WHERE platform=?1 AND latest>0 AND latest<?2 AND end>?2",
+    [SQL_CHANGES_GET] = "SELECT list FROM changes WHERE platform=?1 AND thing=?2 AND span=?3",
+    [SQL_CHANGES_SET] = "INSERT OR REPLACE INTO changes(platform,thing,span,first,second,list) "
+                        "VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_CHANGES_DROP] = "DELETE FROM changes WHERE platform=?1 AND thing=?2 AND span=?3",
+    [SQL_CHANGES_FROM] = "SELECT span,list FROM changes "
+                         "WHERE platform=?1 AND thing=?2 AND span>=?3 ORDER BY span LIMIT ?4",
+    [SQL_CHANGES_SUM] = "SELECT sum(first),sum(second) FROM changes "
+                        "WHERE platform=?1 AND thing=?2 AND span<?3",
+    [SQL_JOB_ADD] = "INSERT INTO jobs(id,phase,attempt,name,owner,platform,driver,wish,created,"
+                    "started,ended,destruction,live,doc) "
+                    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+    [SQL_JOB_GET] = "SELECT id,phase,attempt,name,owner,platform,driver,wish,created,started,ended,"
+                    "destruction,doc FROM jobs WHERE id=?1",
+    [SQL_JOB_FIND] = "SELECT id FROM jobs WHERE (id>=?1 AND id<?2) OR substr(id,-length(?1))=?1 "
+                     "LIMIT 2",
+    /* the wish is the owner's: it goes only when the job has ended */
+    [SQL_JOB_SAVE] = "UPDATE jobs SET phase=?2,attempt=?3,started=?4,ended=?5,destruction=?6,"
+                     "live=?7,doc=?8,wish=CASE WHEN ?7 THEN wish END "
+                     "WHERE id=?1 AND phase=?9 AND attempt<=?3",
+    [SQL_JOB_WISH] = "UPDATE jobs SET wish=?2 WHERE id=?1",
+    [SQL_JOB_WISHED] = "SELECT wish FROM jobs WHERE id=?1",
+    [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
+    [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
+    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 ORDER BY id DESC",
+    [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
+    [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
+};
+
+static const char schema[] =
+    "CREATE TABLE offers(id TEXT PRIMARY KEY, answer TEXT NOT NULL, platform TEXT NOT NULL,"
+    " state TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    " doc TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX offers_answer ON offers(answer);"
+    "CREATE INDEX offers_expires ON offers(expires) WHERE state<>'accepted';"
+    "CREATE TABLE jobs(id TEXT PRIMARY KEY, phase TEXT NOT NULL, attempt INTEGER NOT NULL,"
+    " name TEXT, owner TEXT, platform TEXT NOT NULL, driver TEXT NOT NULL, wish TEXT,"
+    " created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " destruction INTEGER NOT NULL, live INTEGER NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX jobs_live ON jobs(id) WHERE live=1;"
+    "CREATE TABLE events(seq INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
+    " time INTEGER NOT NULL, phase TEXT NOT NULL, event TEXT NOT NULL, by TEXT NOT NULL, why TEXT);"
+    "CREATE INDEX events_job ON events(job);"
+    "CREATE TABLE bookings(job TEXT PRIMARY KEY, platform TEXT NOT NULL, start INTEGER NOT NULL,"
+    " end INTEGER NOT NULL, latest INTEGER NOT NULL, cores INTEGER NOT NULL, memory INTEGER NOT "
+    "NULL, parts TEXT) WITHOUT ROWID;"
+    "CREATE INDEX bookings_running ON bookings(platform) WHERE latest=0;"
+    "CREATE INDEX bookings_closing ON bookings(platform,latest,end) WHERE latest>0;"
+    /* what bookings add up to (booking.c); the list comes last, so that sums do not read it */
+    "CREATE TABLE changes(platform TEXT NOT NULL, thing TEXT NOT NULL, span INTEGER NOT NULL,"
+    " first INTEGER NOT NULL, second INTEGER NOT NULL, list BLOB NOT NULL,"
+    " PRIMARY KEY(platform,thing,span)) WITHOUT ROWID;"
+    "PRAGMA user_version=1;";
+
+static int err_db(struct err *err, struct store *s, const char *doing)
+{
+    int rc = sqlite3_errcode(s->db) & 0xff;
+    enum code code = rc == SQLITE_FULL || rc == SQLITE_IOERR ? CODE_IO
+                     : rc == SQLITE_BUSY                     ? CODE_TEMP
+                     : rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN || rc == SQLITE_PERM
+                         ? CODE_PERM
+                         : CODE_OS;
+    err_set(err, code, "job store: %s: %s", doing, sqlite3_errmsg(s->db));
+    snprintf(err->where, sizeof(err->where), "%s/execdm.db", s->dir);
+    return -1;
+}
+
+/* The statement, prepared once and kept, with its values. */
+static int prepare(struct store *s, enum sql which, const struct bind *values, size_t n,
+                   sqlite3_stmt **stmt, struct err *err)
+{
+    if (!s->statements)
+        s->statements = mem_new(SQL_COUNT * sizeof(*s->statements));
+    sqlite3_stmt **kept = &s->statements[which];
+    if (!*kept && sqlite3_prepare_v3(s->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, kept,
+                                     NULL) != SQLITE_OK)
+        return err_db(err, s, "prepare");
+    for (size_t i = 0; i < n; i++) {
+        const struct bind *v = &values[i];
+        if (v->is_number)
+            sqlite3_bind_int64(*kept, (int)i + 1, v->number);
+        else if (v->len)
+            sqlite3_bind_blob64(*kept, (int)i + 1, v->bytes, v->len, SQLITE_TRANSIENT);
+        else
+            sqlite3_bind_text(*kept, (int)i + 1, v->bytes, -1, SQLITE_TRANSIENT);
+    }
+    *stmt = *kept;
+    return 0;
+}
+
+void db_done(struct sqlite3_stmt **rows)
+{
+    sqlite3_reset(*rows); /* of NULL it is nothing */
+    *rows = NULL;
+}
+
+int db_run(struct store *s, enum sql which, const struct bind *values, size_t n, struct err *err)
+{
+    own(db_done) sqlite3_stmt *stmt = NULL;
+    if (prepare(s, which, values, n, &stmt, err) < 0)
+        return -1;
+    if (sqlite3_step(stmt) != SQLITE_DONE)
+        return err_db(err, s, "write");
+    return sqlite3_changes(s->db);
+}
+
+int db_ask(struct store *s, enum sql which, const struct bind *values, size_t n,
+           struct sqlite3_stmt **rows, struct err *err)
+{
+    return prepare(s, which, values, n, rows, err);
+}
+
+int db_next(struct store *s, struct sqlite3_stmt *rows, struct err *err)
+{
+    int rc = sqlite3_step(rows);
+    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : err_db(err, s, "read");
+}
+
+int64_t db_int(struct sqlite3_stmt *rows, int column)
+{
+    return sqlite3_column_int64(rows, column);
+}
+
+const char *db_text(struct sqlite3_stmt *rows, int column)
+{
+    return (const char *)sqlite3_column_text(rows, column);
+}
+
+const void *db_bytes(struct sqlite3_stmt *rows, int column, size_t *len)
+{
+    const void *bytes = sqlite3_column_blob(rows, column);
+    *len = (size_t)sqlite3_column_bytes(rows, column);
+    return bytes;
+}
+
+int db_doc(struct sqlite3_stmt *rows, int column, json_t **doc, struct err *err)
+{
+    const char *text = db_text(rows, column);
+    *doc = json_loads(text ? text : "", JSON_REJECT_DUPLICATES, NULL);
+    return *doc ? 0 : err_set(err, CODE_BUG, "job store: a row holds no document");
+}
+
+static int run_sql(struct store *s, const char *text, struct err *err)
+{
+    if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
+        return err_db(err, s, text);
+    return 0;
+}
+
+static int user_version(struct store *s)
+{
+    sqlite3_stmt *stmt = NULL;
+    int version = -1;
+    if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        version = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    return version;
+}
+
+/* The journal's kind stays with the file; changing it needs everybody else to keep out. */
+static int create_tables(struct store *s, struct err *err)
+{
+    const char *journal = s->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL";
+    if (place_turn(s->dir, s->lock, err) < 0)
+        return -1;
+    int rc = user_version(s) == 0 ? run_sql(s, journal, err) : 0;
+    flock(s->lock, LOCK_UN);
+    if (rc < 0 || store_begin(s, true, err) < 0)
+        return -1;
+    if (user_version(s) == 0 && run_sql(s, schema, err) < 0) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, err);
+}
+
+int db_open(struct store *s, struct err *err)
+{
+    own(str_fini) char *path = str_print("%s/execdm.db", s->dir);
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+    mode_t mask = umask(077);
+    int rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+    umask(mask);
+    if (rc != SQLITE_OK)
+        return err_db(err, s, "open");
+    sqlite3_busy_timeout(s->db, BUSY_MS);
+    int version = user_version(s);
+    if (version < 0)
+        return err_db(err, s, "open");
+    if (version > VERSION)
+        return err_set(err, CODE_CONFIG, "the job store %s was written by a newer execdm", path);
+    return version == VERSION ? 0 : create_tables(s, err);
+}
+
+void db_close(struct store *s)
+{
+    for (size_t i = 0; s->statements && i < SQL_COUNT; i++)
+        sqlite3_finalize(s->statements[i]);
+    free(s->statements);
+    sqlite3_close(s->db); /* of NULL it is nothing */
+}
+
+int store_begin(struct store *s, bool durable, struct err *err)
+{
+    if (place_turn(s->dir, s->lock, err) < 0)
+        return -1;
+    const char *sync = !durable     ? "PRAGMA synchronous=NORMAL"
+                       : s->network ? "PRAGMA synchronous=EXTRA" /* the journal's name, too */
+                                    : "PRAGMA synchronous=FULL";
+    if (run_sql(s, sync, err) < 0 || run_sql(s, "BEGIN IMMEDIATE", err) < 0) {
+        flock(s->lock, LOCK_UN);
+        return -1;
+    }
+    return 0;
+}
+
+static void wake_waiters(const struct store *s)
+{
+    own(str_fini) char *path = str_print("%s/%s", s->dir, store_wake_name());
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd); /* IN_CLOSE_WRITE */
+}
+
+int store_commit(struct store *s, struct err *err)
+{
+    if (run_sql(s, "COMMIT", err) < 0) {
+        store_rollback(s);
+        return -1;
+    }
+    flock(s->lock, LOCK_UN);
+    wake_waiters(s);
+    return 0;
+}
+
+void store_rollback(struct store *s)
+{
+    sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    flock(s->lock, LOCK_UN);
+}

@@ -1,0 +1,71 @@
+/* The statements of the job store, for the files of this room: db.c alone knows SQLite. */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "store/store.h"
+
+/* Every statement, in one place; its text stands in db.c. */
+enum sql {
+    SQL_OFFER_ADD,
+    SQL_OFFER_GET,
+    SQL_OFFER_ACCEPTED,
+    SQL_OFFER_ACCEPT,
+    SQL_OFFER_RELEASE,
+    SQL_OFFER_FORGET,
+    SQL_BOOKING_SET,
+    SQL_BOOKING_GET,
+    SQL_BOOKING_DROP,
+    SQL_BOOKINGS_RUNNING,
+    SQL_BOOKINGS_APART,
+    SQL_CHANGES_GET,
+    SQL_CHANGES_SET,
+    SQL_CHANGES_DROP,
+    SQL_CHANGES_FROM,
+    SQL_CHANGES_SUM,
+    SQL_JOB_ADD,
+    SQL_JOB_GET,
+    SQL_JOB_FIND,
+    SQL_JOB_SAVE,
+    SQL_JOB_WISH,
+    SQL_JOB_WISHED,
+    SQL_JOB_DELETE,
+    SQL_JOBS,
+    SQL_JOBS_LIVE,
+    SQL_EVENT_ADD,
+    SQL_EVENTS,
+    SQL_EVENTS_DELETE,
+    SQL_COUNT,
+};
+
+/* One value of a statement. */
+struct bind {
+    const void *bytes; /* a text when len is 0; NULL: no value */
+    size_t len;
+    int64_t number;
+    bool is_number;
+};
+#define TEXT(s) ((struct bind){.bytes = (s)})
+#define BYTES(p, n) ((struct bind){.bytes = (p), .len = (n)})
+#define NUMBER(n) ((struct bind){.number = (n), .is_number = true})
+
+/* Opens the file in s->dir, made with its tables when it is not there. */
+int db_open(struct store *s, struct err *err);
+void db_close(struct store *s);
+
+/* Runs a statement that answers no rows; returns how many it changed, or -1. */
+int db_run(struct store *s, enum sql which, const struct bind *values, size_t n, struct err *err);
+
+/* A statement that answers rows: `own(db_done) struct sqlite3_stmt *rows = NULL;`, db_ask, and
+ * db_next until it is 0; -1 is an error. Each is prepared once, so none is asked again before it is
+ * done. Columns count from 0; what they point to lasts until the next row. */
+int db_ask(struct store *s, enum sql which, const struct bind *values, size_t n,
+           struct sqlite3_stmt **rows, struct err *err);
+int db_next(struct store *s, struct sqlite3_stmt *rows, struct err *err);
+int64_t db_int(struct sqlite3_stmt *rows, int column);
+const char *db_text(struct sqlite3_stmt *rows, int column);
+const void *db_bytes(struct sqlite3_stmt *rows, int column, size_t *len);
+/* A document, a new reference. */
+int db_doc(struct sqlite3_stmt *rows, int column, json_t **doc, struct err *err);
+void db_done(struct sqlite3_stmt **rows);
+
+#endif
