@@ -83,6 +83,8 @@ const struct rule rule_rows[] = {
     {"file-at-outputs", ERROR, "", "a file is mounted where the working directory is"},
     {"staging", ERROR, "Planner 2.2.3", "what moves data cannot be started"},
     {"unreachable", ERROR, "Planner 2.2.3", "a place outside cannot be reached, so it is NO"},
+    {"not-allowed", ERROR, "Planner 2.3", "the platform is for others"},
+    {"quota", ERROR, "Planner 2.3", "more than whoever asks may use in all"},
     {"authentication", ERROR, "Planner 2.3", "the platform recognises none of the methods"},
     {"triggers", ERROR, "Planner 2.5.1", "the platform offers no triggers"},
     {"callouts", ERROR, "Planner 2.5.2", "the platform offers no callouts"},

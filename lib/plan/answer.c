@@ -2,10 +2,15 @@
 #include "plan/answer.h"
 #include "plan/nearest.h"
 #include "plan/offer.h"
+#include "store/usage.h"
+#include "text/pointer.h"
 
-void answer_init(struct answer *a)
+void answer_init(struct answer *a, const struct policy *policy)
 {
-    *a = (struct answer){.offers = json_array(), .messages = json_array()};
+    *a = (struct answer){.policy = policy,
+                         .offers = json_array(),
+                         .messages = json_array(),
+                         .unknown = json_object()};
     clock_uuid(a->id);
 }
 
@@ -13,6 +18,7 @@ void answer_fini(struct answer *a)
 {
     json_decref(a->offers);
     json_decref(a->messages);
+    json_decref(a->unknown);
     locations_fini(&a->locations);
     *a = (struct answer){0};
 }
@@ -41,21 +47,22 @@ struct answering {
     struct answer *answer;
     struct store *store;
     const struct task *task;
-    const struct task *origin; /* what was really asked: its locations are tried */
     const struct platform *platform;
-    int64_t now;         /* s */
-    bool trial;          /* only asks: the first slot ends it, and nothing is stored */
-    struct window found; /* of a trial */
-    struct calendar calendar;
+    int64_t now;               /* s */
+    bool trial;                /* only asks: the first slot ends it, and nothing is stored */
+    struct window found;       /* of a trial */
+    struct calendar *calendar; /* borrowed, as is the quota */
+    struct quota *quota;
     struct grant grant;
     struct findings findings; /* why not */
+    struct findings over;     /* what the quota has not left for the smallest level */
     size_t made;              /* offers */
     struct err *err;
 };
 
 /* One requested period, and what was offered for it. */
 struct wish {
-    bool possible;
+    bool possible, over; /* over: there is room, but no quota */
     struct slot slot;
     struct {
         int64_t start, length, cores, memory;
@@ -84,13 +91,17 @@ static void remember(struct wish *wish, const struct slot *s, const struct level
 
 static int add_offer(struct answering *w, const struct slot *s, const struct level *l)
 {
-    const struct offering o = {w->task, w->platform, &w->grant, l, s};
+    const struct offering o = {w->task, w->platform, &w->grant, l, s, w->answer->policy, w->quota};
     own(offer_row_fini) struct offer_row row = {.platform = str_new(w->platform->name)};
     snprintf(row.answer, sizeof(row.answer), "%s", w->answer->id);
     clock_uuid(row.id);
-    row.expires = when_to_ms(when_add((struct when){w->now, 0}, w->platform->lifetime));
+    const struct when now = {w->now, 0};
+    row.created = when_to_ms(now);
+    row.expires = when_to_ms(when_add(now, w->platform->lifetime));
     row.doc = offer_document(&o, &row, json_array_size(w->answer->offers) + 1);
-    if (store_offer_add(w->store, &row, w->now * 1000, w->err) < 0)
+    if (store_offer_add(w->store, &row, w->err) < 0 ||
+        usage_offer(w->store, row.platform, offer_need(l), s->length, w->platform->capacity.cores,
+                    w->now, w->err) < 0)
         return -1;
     json_array_append(w->answer->offers, json_object_get(row.doc, "offer"));
     return 0;
@@ -106,7 +117,7 @@ static int64_t most_free(struct answering *w, const struct slot *s, const struct
         const int64_t middle = low + (high - low + 1) / 2;
         const int64_t tried = least + middle * step;
         *amount = tried < most ? tried : most;
-        if (calendar_fit(&w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
+        if (calendar_fit(w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
             high = middle - 1;
         else
             low = middle;
@@ -114,13 +125,15 @@ static int64_t most_free(struct answering *w, const struct slot *s, const struct
     return low == 0 ? least : least + low * step < most ? least + low * step : most;
 }
 
-/* What may be used beyond what is booked is what nobody else has booked (Planner 2.2.2). */
+/* What may be used beyond what is booked is what nobody else has booked (Planner 2.2.2), and what
+ * the quota leaves. */
 static struct level grown(struct answering *w, const struct slot *s, struct level l)
 {
     struct room need = offer_need(&l);
+    quota_cap(w->quota, need, &l.maxcores, &l.maxmemory);
     need.cores = l.maxcores;
     need.memory = l.maxmemory;
-    if (calendar_fit(&w->calendar, need, s->start, s->start, s->length, NULL) == s->start)
+    if (calendar_fit(w->calendar, need, s->start, s->start, s->length, NULL) == s->start)
         return l;
     const struct level whole = l;
     need = offer_need(&whole);
@@ -130,12 +143,27 @@ static struct level grown(struct answering *w, const struct slot *s, struct leve
     return l;
 }
 
+/* Is there quota for it? Why not is told of the first only, which is the smallest. */
+static bool within_quota(struct answering *w, const struct slot *s, const struct level *level)
+{
+    struct findings more = {0};
+    const bool ok = quota_allows(w->quota, offer_need(level), s->length, &more);
+    if (w->over.n == 0)
+        findings_move(&w->over, &more);
+    findings_fini(&more);
+    return ok;
+}
+
 /* One offer for one requested period at one level, never more than one slot in it (EP-67). */
 static int answer_wish(struct answering *w, struct wish *wish, const struct level *level)
 {
     struct slot s = wish->slot;
-    if (!slot_place(&s, &w->calendar, w->platform, offer_need(level)))
+    if (!slot_place(&s, w->calendar, w->platform, offer_need(level)))
         return 0;
+    if (!within_quota(w, &s, level)) {
+        wish->over = true;
+        return 0;
+    }
     const struct level l = w->trial ? *level : grown(w, &s, *level);
     if (is_redundant(wish, &s, &l))
         return 0;
@@ -164,14 +192,17 @@ static int answer_wishes(struct answering *w)
     struct wish *wishes = mem_new(n * sizeof(*wishes));
     for (size_t i = 0; i < n; i++) {
         own(str_fini) char *pointer = t->nrequests ? str_print("/datetime/%zu", i) : str_new("");
-        wishes[i].possible =
-            slot_init(&wishes[i].slot, t->nrequests ? &t->requests[i] : &any, w->platform,
-                      w->grant.maxduration, w->now, pointer, &w->findings);
+        wishes[i].possible = slot_init(&wishes[i].slot, t->nrequests ? &t->requests[i] : &any,
+                                       w->platform, w->grant.maxduration, w->now,
+                                       w->answer->policy->grace, pointer, &w->findings);
     }
     const int rc = answer_levels(w, wishes, n);
     for (size_t i = 0; i < n; i++) {
         own(str_fini) char *pointer = t->nrequests ? str_print("/datetime/%zu", i) : str_new("");
-        if (wishes[i].possible && wishes[i].n == 0 && w->made < w->platform->maxoffers)
+        const bool refused = wishes[i].possible && wishes[i].n == 0;
+        if (refused && wishes[i].over)
+            findings_move(&w->findings, &w->over);
+        else if (refused && w->made < w->platform->maxoffers)
             slot_refuse(&wishes[i].slot, w->platform, pointer, &w->findings);
         free(wishes[i].offered);
     }
@@ -179,31 +210,38 @@ static int answer_wishes(struct answering *w)
     return rc;
 }
 
-/* What the calendar says is true together, and offers are stored together, or none is. */
-static int answer_task(struct answering *w)
+/* Against what is booked, and what of it is the asker's own. */
+static int answer_booked(struct answering *w)
 {
-    if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) ||
-        !locations_reach(&w->answer->locations, w->origin, w->store, "", &w->findings))
-        return 0;
-    if (store_begin(w->store, false, w->err) < 0)
+    const struct platform *p = w->platform;
+    own(calendar_close) struct calendar calendar = {0};
+    own(quota_close) struct quota quota = {0};
+    w->calendar = &calendar;
+    w->quota = &quota;
+    if (calendar_open(&calendar, w->store, p->name, p->capacity, w->now, w->err) < 0 ||
+        quota_open(&quota, w->answer->policy, w->store, p->name, w->now, w->err) < 0 ||
+        answer_wishes(w) < 0)
         return -1;
-    int rc = calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
-                           w->err);
-    if (rc == 0)
-        rc = answer_wishes(w);
-    if (rc == 0)
-        rc = calendar_check(&w->calendar, w->err);
-    calendar_close(&w->calendar);
-    if (rc == 0 && !w->trial)
-        return store_commit(w->store, w->err);
-    store_rollback(w->store);
-    return rc;
+    return calendar_check(&calendar, w->err);
 }
 
-static void answering_fini(struct answering *w)
+/* Offers are stored together, or none is. */
+static int answer_task(struct answering *w)
 {
-    findings_fini(&w->findings);
-    grant_fini(&w->grant);
+    const struct policy *policy = w->answer->policy;
+    const bool may = policy_allows(policy, w->platform, &w->findings);
+    if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) || !may ||
+        !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
+        return 0;
+    if (!w->trial && store_begin(w->store, false, w->err) < 0)
+        return -1;
+    const int rc = answer_booked(w);
+    if (w->trial)
+        return rc;
+    if (rc == 0)
+        return store_commit(w->store, w->err);
+    store_rollback(w->store);
+    return -1;
 }
 
 /* Is another task YES here? Nothing is stored. */
@@ -214,18 +252,20 @@ static bool try_task(void *context, json_t *doc, struct findings *findings, stru
     struct err err = {0};
     if (task_init(&task, doc, &err) < 0)
         return false;
-    own(answering_fini) struct answering trial = {.answer = w->answer,
-                                                  .store = w->store,
-                                                  .task = &task,
-                                                  .origin = w->origin,
-                                                  .platform = w->platform,
-                                                  .now = w->now,
-                                                  .trial = true,
-                                                  .err = &err};
-    const int rc = answer_task(&trial);
+    struct answering trial = {.answer = w->answer,
+                              .store = w->store,
+                              .task = &task,
+                              .platform = w->platform,
+                              .now = w->now,
+                              .trial = true,
+                              .err = &err};
+    answer_task(&trial);
     findings_move(findings, &trial.findings);
+    findings_fini(&trial.findings);
+    findings_fini(&trial.over);
+    grant_fini(&trial.grant);
     *start = trial.found;
-    return rc == 0 && trial.made > 0;
+    return trial.made > 0;
 }
 
 static void explain(struct answering *w)
@@ -241,20 +281,70 @@ static void explain(struct answering *w)
     json_object_set(message, "nearest", changes);
 }
 
+/* The types that a part of the task names: of itself, or of each item. */
+static void note_types(const json_t *part, json_t *types)
+{
+    const char *type = json_is_object(part) ? json_text(part, "type") : json_string_value(part);
+    size_t i;
+    json_t *item;
+    if (type)
+        json_object_set_new(types, type, json_true());
+    json_array_foreach (part, i, item)
+        note_types(item, types);
+}
+
+/* What this platform did not know, for answer_count. */
+static void note_unknown(struct answer *a, const struct task *task, const struct findings *findings)
+{
+    own(json_fini) json_t *types = json_object();
+    const char *type;
+    json_t *ignored;
+    for (size_t i = 0; i < findings->n; i++)
+        if (strncmp(findings->list[i].rule, "unknown-", 8) == 0)
+            note_types(pointer_find(task->doc, findings->list[i].pointer), types);
+    json_object_foreach (types, type, ignored)
+        json_object_set_new(a->unknown, type, json_integer(json_int(a->unknown, type, 0) + 1));
+}
+
 int answer_platform(struct answer *a, struct store *store, const struct task *task,
                     const struct platform *platform, int64_t now, struct err *err)
 {
-    own(answering_fini) struct answering w = {.answer = a,
-                                              .store = store,
-                                              .task = task,
-                                              .origin = task,
-                                              .platform = platform,
-                                              .now = now / 1000,
-                                              .err = err};
+    struct answering w = {.answer = a,
+                          .store = store,
+                          .task = task,
+                          .platform = platform,
+                          .now = now / 1000,
+                          .err = err};
     const int rc = answer_task(&w);
+    a->asked++;
+    note_unknown(a, task, &w.findings);
     for (size_t i = 0; rc == 0 && i < w.findings.n; i++)
         add_message(a, platform->name, &w.findings.list[i]);
     if (rc == 0 && w.made == 0 && a->explain)
         explain(&w);
+    findings_fini(&w.findings);
+    findings_fini(&w.over);
+    grant_fini(&w.grant);
     return rc;
+}
+
+int answer_count(const struct answer *a, struct store *store, int64_t now, struct err *err)
+{
+    const char *type;
+    json_t *platforms;
+    int rc = 0;
+    size_t n = 0;
+    json_object_foreach (a->unknown, type, platforms)
+        n += (size_t)json_integer_value(platforms) == a->asked;
+    if (n == 0)
+        return 0;
+    if (store_begin(store, false, err) < 0)
+        return -1;
+    json_object_foreach (a->unknown, type, platforms)
+        if (rc == 0 && (size_t)json_integer_value(platforms) == a->asked)
+            rc = usage_unknown(store, type, now / 1000, err);
+    if (rc == 0)
+        return store_commit(store, err);
+    store_rollback(store);
+    return -1;
 }

@@ -94,6 +94,12 @@ static bool relax_length(struct relaxing *r, const struct finding *f)
     return put(r, pointer_find(r->task, min) ? min : max, f->available);
 }
 
+/* What is left of a quota will do, if there is any. */
+static bool relax_quota(struct relaxing *r, const struct finding *f)
+{
+    return strstr(f->pointer, "/spec/") && json_number_value(f->available) > 0 && relax_value(r, f);
+}
+
 /* Too long a run is shortened; otherwise it may start at any time. */
 static bool relax_time(struct relaxing *r, const struct finding *f)
 {
@@ -116,7 +122,7 @@ static const struct {
     {"storage-size", relax_size, false},   {"storage-lifetime", relax_value, false},
     {"image-policy", relax_digest, false}, {"extra", relax_extra, true},
     {"unknown-extra", relax_extra, true},  {"no-slot", relax_time, true},
-    {"closed", relax_time, true},
+    {"closed", relax_time, true},          {"quota", relax_quota, false},
 };
 
 /* One round. False when something cannot be helped by asking for less. */

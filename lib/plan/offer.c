@@ -64,13 +64,14 @@ static json_t *offer_shown(const struct offering *o, const struct offer_row *row
     json_t *advisory =
         json_object_get(json_object_get(o->platform->probe, "capabilities"), "advisory");
     return json_pack(
-        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:O*,s:o*,s:n,s:n}", "id", row->id, "name",
-        json_sprintf("offer-%03zu", number), "task", o->task->name, "platform", o->platform->name,
-        "expires", when_print(when_of_ms(row->expires), expires), "executable",
+        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:n,s:n}", "id", row->id,
+        "name", json_sprintf("offer-%03zu", number), "task", o->task->name, "platform",
+        o->platform->name, "expires", when_print(when_of_ms(row->expires), expires), "executable",
         offered_executable(o), "resources", offered_resources(o), "datetime", "start",
         window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
-        "maxduration", duration_print(duration_of(s->length), max), "advisory", advisory, "load",
-        present_load(o->platform), "accept", "job");
+        "maxduration", duration_print(duration_of(s->length), max), "authentication",
+        o->policy->who.method, "advisory", advisory, "load", present_load(o->platform), "accept",
+        "job");
 }
 
 struct room offer_need(const struct level *l)
@@ -82,10 +83,11 @@ struct room offer_need(const struct level *l)
 static json_t *offer_private(const struct offering *o)
 {
     const struct slot *s = o->slot;
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from, "latest",
-                     (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from,
+                     "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
                      (json_int_t)s->length, "need", room_json(offer_need(o->level)), "capacity",
-                     room_json(o->platform->capacity), "driver", o->platform->driver,
+                     room_json(o->platform->capacity), "policy",
+                     policy_private(o->policy, o->quota), "driver", o->platform->driver,
                      "driver_options", o->platform->driver_options);
 }
 

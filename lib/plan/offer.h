@@ -3,6 +3,7 @@
 #define PLAN_OFFER_H
 
 #include "plan/match.h"
+#include "plan/policy.h"
 #include "plan/slot.h"
 
 /* What is offered. */
@@ -12,6 +13,8 @@ struct offering {
     const struct grant *grant;
     const struct level *level;
     const struct slot *slot;
+    const struct policy *policy;
+    const struct quota *quota;
 };
 
 /* What an accepted offer books: its minimum (decisions.md, "What is booked"). Parts are borrowed.

@@ -1,7 +1,5 @@
 #include "plan/slot.h"
 
-#define INSTANT_GRACE 300 /* s a bare instant may be late (decisions.md, "Slot") */
-
 static struct finding *refuse(struct findings *findings, const char *rule, const char *pointer,
                               const char *text)
 {
@@ -26,11 +24,11 @@ static void tell_times(struct finding *f, int64_t asked, int64_t there)
     finding_amounts(f, duration_json(asked), duration_json(there));
 }
 
-static bool read_period(struct slot *s, const struct request *r, const char *pointer,
+static bool read_period(struct slot *s, const struct request *r, int64_t grace, const char *pointer,
                         struct findings *findings)
 {
     const int64_t now = s->from, horizon = s->to;
-    const int64_t end = r->window.to.sec + (r->window.instant ? INSTANT_GRACE : 0);
+    const int64_t end = r->window.to.sec + (r->window.instant ? grace : 0);
     char asked[WINDOW_TEXT];
     /* Whole seconds inside of what was asked for (EP-64). */
     const int64_t begin = r->window.from.sec + (r->window.from.nsec > 0);
@@ -81,10 +79,11 @@ static bool choose_length(struct slot *s, const struct request *r, const struct 
 }
 
 bool slot_init(struct slot *s, const struct request *r, const struct platform *p,
-               struct duration most, int64_t now, const char *pointer, struct findings *findings)
+               struct duration most, int64_t now, int64_t grace, const char *pointer,
+               struct findings *findings)
 {
     *s = (struct slot){.from = now, .to = when_add((struct when){now, 0}, p->horizon).sec};
-    return (!r->has_window || read_period(s, r, pointer, findings)) &&
+    return (!r->has_window || read_period(s, r, grace, pointer, findings)) &&
            choose_length(s, r, p, most, pointer, findings);
 }
 

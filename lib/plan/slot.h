@@ -18,9 +18,10 @@ struct slot {
 };
 
 /* What a request allows on a platform, before anybody looks for room. `most` is how long a job may
- * run. False: findings say why not, at `pointer`. */
+ * run, and a bare instant may be `grace` s late. False: findings say why not, at `pointer`. */
 bool slot_init(struct slot *s, const struct request *r, const struct platform *p,
-               struct duration most, int64_t now, const char *pointer, struct findings *findings);
+               struct duration most, int64_t now, int64_t grace, const char *pointer,
+               struct findings *findings);
 
 /* Finds room for `need`: the first there is, for the whole length if that can be. False: there is
  * none, and *s is as before. */
