@@ -366,6 +366,35 @@ END
     execdm-validate --as=job job.json >/dev/null
 }
 
+@test "an accept that is answered by 201 and nothing else" {
+    elsewhere near
+    task sh='exit 0'
+    execdm-plan --planner="${near}created/" task.json | jq -c '.offers[0].job = null' >answer.json
+    execdm-accept answer.json >job.json
+    id=$(jq -r .id job.json)
+    same "PENDING ${near}created/jobs/$id" "$(jq -r '"\(.phase) \(.url)"' job.json)"
+    same PENDING "$(at near execdm-status "$id" | jq -r .phase)"
+}
+
+@test "nobody hangs on a worker that says nothing: --timeout, and a signal" {
+    elsewhere near
+    task sh='exit 0'
+    execdm-plan --planner="${near}slow-job/" task.json | execdm-accept >job.json
+    id=$(jq -r .id job.json)
+    touch near.port.slow
+    execdm-run "$id" >run.json 2>run.err &
+    pid=$!
+    wait_until 20 grep -q 'GET /slow-job/jobs/.*' near.port.log
+    begin=$SECONDS
+    kill -TERM $pid # a shell lets what is behind & ignore SIGINT
+    code=0
+    wait $pid || code=$?
+    same 75 "$code"
+    [ $((SECONDS - begin)) -le 4 ]
+    grep -q "detached; job $id goes on" run.err
+    run ! grep -q warning run.err
+}
+
 @test "planners think while platforms here are matched, and a driver is probed once" {
     elsewhere near
     mkdir drivers "$EXECDM_CONFIG/platforms.d"
