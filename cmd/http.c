@@ -12,8 +12,8 @@
 #define CREDENTIAL_MAX 16384
 
 enum fault { UNREACHABLE, TIMEOUT, CUT, TLS, TOO_LARGE, REDIRECT, NOT_TEXT, INVALID };
-static const char *const faults[] = {"unreachable", "timeout",  "cut",      "tls",
-                                     "toolarge",   "redirect", "nottext", "invalid"};
+static const char *const faults[] = {"unreachable", "timeout",  "cut",     "tls",
+                                     "toolarge",    "redirect", "nottext", "invalid"};
 
 static const struct {
     CURLcode code;

@@ -5,6 +5,7 @@
 
 static struct strs planners;
 static const char *format, *timeout;
+static bool explain;
 
 static const struct opt options[] = {
     {.name = "planner",
@@ -15,6 +16,9 @@ static const struct opt options[] = {
      .arg = "DURATION|SECONDS",
      .text = &timeout,
      .help = "wait no longer for a planner elsewhere; 30 s when not given"},
+    {.name = "explain",
+     .flag = &explain,
+     .help = "with a NO, tell the nearest request that would have been YES"},
     {.name = "format",
      .arg = "table|json",
      .text = &format,
@@ -43,7 +47,7 @@ static int parse_timeout(int64_t *ms, struct err *err)
 
 static int run(char **operands, struct buf *out, struct err *err)
 {
-    struct asked asked = {.names = planners.list, .remote = true};
+    struct asked asked = {.names = planners.list, .remote = true, .explain = explain};
     if (timeout && parse_timeout(&asked.timeout_ms, err) < 0)
         return -1;
     return planning_run(operands, &asked, format, out, err);

@@ -1,6 +1,7 @@
 #include "cli/prog.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "host/clock.h"
 #include "model/check.h"
 #include "planning.h"
 #include "text/size.h"
@@ -8,8 +9,10 @@
 struct planning {
     struct model model;
     struct store store;
+    struct policy policy;
     struct ask ask;
     bool table;
+    bool explain;
     bool yes; /* every answer so far */
 };
 
@@ -74,8 +77,10 @@ static int plan_document(struct planning *p, const struct input *in, json_t *doc
         p->yes = false;
         return 0;
     }
-    answer_init(&answer);
-    if (task_init(&task, doc, err) < 0 || ask_task(&p->ask, &answer, &task, err) < 0)
+    answer_init(&answer, &p->policy);
+    answer.explain = p->explain;
+    if (task_init(&task, doc, err) < 0 || ask_task(&p->ask, &answer, &task, err) < 0 ||
+        answer_count(&answer, &p->store, clock_ms(), err) < 0)
         return -1;
     own(json_fini) json_t *result = answer_document(&answer);
     p->yes &= json_array_size(answer.offers) > 0;
@@ -107,6 +112,7 @@ static int plan_input(struct planning *p, const char *path, struct buf *out, str
 static void planning_close(struct planning *p)
 {
     ask_close(&p->ask);
+    policy_close(&p->policy);
     store_close(&p->store);
     model_close(&p->model);
 }
@@ -114,13 +120,13 @@ static void planning_close(struct planning *p)
 int planning_run(char **operands, const struct asked *asked, const char *format, struct buf *out,
                  struct err *err)
 {
-    own(planning_close) struct planning p = {.yes = true};
+    own(planning_close) struct planning p = {.explain = asked->explain, .yes = true};
     if (format && !str_same(format, "table") && !str_same(format, "json"))
         return err_set(err, CODE_USAGE, "--format is table or json, not \"%s\"", format);
     p.table = format ? str_same(format, "table") : prog_terminal();
     p.store.lock = -1;
-    if (model_open(&p.model, NULL, err) < 0 || store_open(&p.store, err) < 0 ||
-        ask_open(&p.ask, &p.model, &p.store, asked, err) < 0)
+    if (model_open(&p.model, NULL, err) < 0 || policy_open(&p.policy, &p.model, err) < 0 ||
+        store_open(&p.store, err) < 0 || ask_open(&p.ask, &p.model, &p.store, asked, err) < 0)
         return -1;
     if (!*operands && plan_input(&p, NULL, out, err) < 0)
         return -1;

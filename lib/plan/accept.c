@@ -2,6 +2,7 @@
 #include "plan/accept.h"
 #include "plan/afar.h"
 #include "plan/calendar.h"
+#include "plan/policy.h"
 
 #define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
 
@@ -100,6 +101,22 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
     return store_booking_set(store, row->platform, &b, err);
 }
 
+/* Is it still good? One made later than now by more than it lives was made before the clock was set
+ * back: it would be good for longer than anybody meant. */
+static int check_time(const struct offer_row *row, int64_t now, struct err *err)
+{
+    char text[WHEN_TEXT];
+    if (row->expires < now)
+        return err_set(err, CODE_CONFLICT, "offer %s expired at %s; ask again with execdm-plan",
+                       row->id, when_print(when_of_ms(row->expires), text));
+    if (now < row->created - (row->expires - row->created))
+        return err_set(err, CODE_CONFLICT,
+                       "offer %s was made at %s, which is still to come: the clock was set back; "
+                       "ask again with execdm-plan",
+                       row->id, when_print(when_of_ms(row->created), text));
+    return 0;
+}
+
 static int accept_now(struct store *store, const char *id, int64_t now, struct job *job,
                       struct err *err)
 {
@@ -111,12 +128,9 @@ static int accept_now(struct store *store, const char *id, int64_t now, struct j
     int rc = store_offer_accepted(store, row.answer, taken, err);
     if (rc != 0)
         return rc < 0 ? -1 : store_job_get(store, taken, job, err);
-    if (row.expires < now) {
-        char text[WHEN_TEXT];
-        return err_set(err, CODE_CONFLICT, "offer %s expired at %s; ask again with execdm-plan", id,
-                       when_print(when_of_ms(row.expires), text));
-    }
-    if (book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
+    if (check_time(&row, now, err) < 0 ||
+        policy_accept(store, json_object_get(row.doc, "private"), now / 1000, err) < 0 ||
+        book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
         return -1;
     make_job(&row, start, now, job);
     return store_job_add(store, job, "owner", "offer accepted", err);
@@ -143,4 +157,20 @@ int accept_offer(struct store *store, const char *id, int64_t now, struct job *j
     }
     *job = made;
     return 0;
+}
+
+char *accept_differences(struct store *store, const json_t *copy, struct err *err)
+{
+    own(offer_row_fini) struct offer_row row = {0};
+    own(buf_fini) struct buf keys = {0};
+    const char *key;
+    json_t *value;
+    if (store_offer_get(store, json_text(copy, "id"), &row, err) < 0)
+        return NULL;
+    json_object_foreach (json_object_get(row.doc, "offer"), key, value) {
+        const json_t *said = json_object_get(copy, key);
+        if (said && !json_equal(said, value))
+            buf_print(&keys, "%s%s", keys.len ? ", " : "", key);
+    }
+    return keys.len ? buf_take(&keys) : NULL;
 }

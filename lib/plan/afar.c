@@ -21,10 +21,11 @@ int afar_keep(struct store *store, const char *answer, json_t *offer, int64_t no
     snprintf(row.answer, sizeof(row.answer), "%s", answer);
     /* no platform of ours is called so: a name has no blank */
     row.platform = str_print("%s %s", json_text(offer, "planner"), json_text(offer, "platform"));
+    row.created = now;
     row.expires = when_to_ms(expires);
     row.doc = json_pack("{s:O,s:{s:O,s:O}}", "offer", offer, "private", "accept",
                         json_object_get(offer, "accept"), "job", json_object_get(offer, "job"));
-    return store_offer_add(store, &row, now, err) < 0 ? -1 : 1;
+    return store_offer_add(store, &row, err) < 0 ? -1 : 1;
 }
 
 bool afar_is(const struct offer_row *row)

@@ -51,12 +51,12 @@ void offer_row_fini(struct offer_row *o)
     *o = (struct offer_row){0};
 }
 
-int store_offer_add(struct store *s, const struct offer_row *o, int64_t now, struct err *err)
+int store_offer_add(struct store *s, const struct offer_row *o, struct err *err)
 {
     own(str_fini) char *doc = write_string(o->doc);
-    const struct bind old[] = {NUMBER(now - 86400000)};
-    const struct bind values[] = {TEXT(o->id), TEXT(o->answer),    TEXT(o->platform),
-                                  NUMBER(now), NUMBER(o->expires), TEXT(doc)};
+    const struct bind old[] = {NUMBER(o->created - 86400000)};
+    const struct bind values[] = {TEXT(o->id),        TEXT(o->answer),    TEXT(o->platform),
+                                  NUMBER(o->created), NUMBER(o->expires), TEXT(doc)};
     if (db_run(s, SQL_OFFER_FORGET, old, COUNT(old), err) < 0)
         return -1;
     return db_run(s, SQL_OFFER_ADD, values, COUNT(values), err) < 0 ? -1 : 0;
@@ -76,7 +76,9 @@ int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct
                        id);
     if (rc < 0)
         return -1;
-    struct offer_row row = {.platform = str_new(db_text(stmt, 2)), .expires = db_int(stmt, 4)};
+    struct offer_row row = {.platform = str_new(db_text(stmt, 2)),
+                            .created = db_int(stmt, 3),
+                            .expires = db_int(stmt, 4)};
     snprintf(row.id, sizeof(row.id), "%s", db_text(stmt, 0));
     snprintf(row.answer, sizeof(row.answer), "%s", db_text(stmt, 1));
     if (db_doc(stmt, 5, &row.doc, err) < 0) {

@@ -35,12 +35,13 @@ void store_rollback(struct store *s);
 struct offer_row {
     char id[UUID_TEXT], answer[UUID_TEXT];
     char *platform;
-    int64_t expires; /* ms */
-    json_t *doc;     /* {offer, task} */
+    int64_t created, expires; /* ms */
+    json_t *doc;              /* {offer, private} */
 };
 void offer_row_fini(struct offer_row *o);
 
-int store_offer_add(struct store *s, const struct offer_row *o, int64_t now, struct err *err);
+/* Those nobody took go a day after they expired. */
+int store_offer_add(struct store *s, const struct offer_row *o, struct err *err);
 /* CODE_NOINPUT when there is none. */
 int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct err *err);
 /* The offer of this answer that was accepted already: 1 and its id, 0 when none was. */
