@@ -1,5 +1,6 @@
 #include <pwd.h>
 #include "plan/accept.h"
+#include "plan/afar.h"
 #include "plan/calendar.h"
 #include "plan/policy.h"
 
@@ -138,6 +139,11 @@ static int accept_now(struct store *store, const char *id, int64_t now, struct j
 int accept_offer(struct store *store, const char *id, int64_t now, struct job *job, struct err *err)
 {
     struct job made = {0};
+    own(offer_row_fini) struct offer_row row = {0};
+    if (store_offer_get(store, id, &row, err) < 0)
+        return -1;
+    if (afar_is(&row)) /* no transaction is kept open for the other side's answer */
+        return afar_accept(store, &row, job, err);
     if (store_begin(store, true, err) < 0)
         return -1;
     if (accept_now(store, id, now, &made, err) < 0) {

@@ -58,7 +58,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOB_WISHED] = "SELECT wish FROM jobs WHERE id=?1",
     [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
-    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 ORDER BY id DESC",
+    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' "
+                      "ORDER BY id DESC",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
