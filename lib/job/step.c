@@ -573,7 +573,7 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
     if (phase_terminal(j->phase))
         return 0;
     if (job_remote(j))
-        return follow_step(s->store, j, due, err);
+        return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
         return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
     int rc = step_phase(s, j, due, err);

@@ -8,7 +8,7 @@
 #define VERSION 1
 #define BUSY_MS 10000 /* SQLite's own patience, with readers that are just closing */
 
-/* What an accepted job is counted with: milli-cores, bytes and seconds. */
+/* What an accepted job is counted with: milli-cores, bytes and seconds; NULL of one elsewhere. */
 #define BOOKED                                                                                     \
     "platform,live,created,started,ended,json_extract(doc,'$.private.need.cores') AS cores,"       \
     "json_extract(doc,'$.private.need.memory') AS memory,"                                         \
@@ -69,7 +69,7 @@ static const char *const sql[SQL_COUNT] = {
                       " WHEN started THEN cores*(ended-started)/1000 ELSE 0 END) "
                       "FROM (SELECT " BOOKED " WHERE owner=?1 AND live=1 UNION ALL"
                       " SELECT " BOOKED " WHERE owner=?1 AND live=0 AND created>=?2) "
-                      "GROUP BY platform",
+                      "WHERE cores NOT NULL GROUP BY platform",
     /* by the name "" when there are many of a kind in a day */
     [SQL_TALLY_ADD] = "INSERT INTO tallies(kind,name,day,n,amount,cores) SELECT ?1,"
                       "CASE WHEN ?6=0 OR EXISTS(SELECT 1 FROM tallies WHERE kind=?1 AND day=?3 AND "
@@ -84,7 +84,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_USAGE_JOBS] = "SELECT platform,sum(created>=?1),sum((created>=?1)*cores*length),"
                        "sum(CASE WHEN started THEN cores*max(0,min(CASE WHEN ended THEN ended"
                        " ELSE ?3 END,?3)-max(started,?1))/1000 ELSE 0 END) "
-                       "FROM (SELECT " BOOKED " WHERE created<?2) GROUP BY platform",
+                       "FROM (SELECT " BOOKED " WHERE created<?2) WHERE cores NOT NULL "
+                       "GROUP BY platform",
     [SQL_USAGE_SUBJECTS] = "SELECT count(DISTINCT owner),count(DISTINCT CASE WHEN instr(owner,'@') "
                            "THEN lower(substr(owner,instr(owner,'@')+1)) END) "
                            "FROM jobs WHERE created>=?1 AND created<?2",
