@@ -6,7 +6,8 @@
 #include "store/place.h"
 
 #define VERSION 1
-#define BUSY_MS 10000 /* SQLite's own patience, with readers that are just closing */
+#define JOURNAL_SHORT (1 << 19) /* bytes */
+#define BUSY_MS 10000           /* SQLite's own patience, with readers that are just closing */
 
 /* What an accepted job is counted with: milli-cores, bytes and seconds; NULL of one elsewhere. */
 #define BOOKED                                                                                     \
@@ -263,8 +264,21 @@ int db_open(struct store *s, struct err *err)
     return version == VERSION ? 0 : create_tables(s, err);
 }
 
+/* The last to close the store would write the journal back and remove it, which costs a writer four
+ * times what its transaction does. A short one is left: who opens the store next reads it through,
+ * and who only read, or found it grown long, writes it back. */
+static void leave_journal(struct store *s)
+{
+    struct stat st;
+    own(str_fini) char *journal = str_print("%s/execdm.db-wal", s->dir);
+    if (s->wrote && stat(journal, &st) == 0 && st.st_size < JOURNAL_SHORT)
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void db_close(struct store *s)
 {
+    if (s->db)
+        leave_journal(s);
     for (size_t i = 0; s->statements && i < SQL_COUNT; i++)
         sqlite3_finalize(s->statements[i]);
     free(s->statements);
@@ -282,6 +296,7 @@ int store_begin(struct store *s, bool durable, struct err *err)
         flock(s->lock, LOCK_UN);
         return -1;
     }
+    s->wrote = true;
     return 0;
 }
 

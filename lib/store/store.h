@@ -17,6 +17,7 @@ struct store {
     struct sqlite3_stmt **statements; /* prepared once, see db.h */
     int lock;                         /* the writers' queue */
     bool network;                     /* the directory is on a network file system */
+    bool wrote;                       /* something, since it was opened */
 };
 
 /* Opens the store of the state directory (place.h), made when it is not there. CODE_CONFIG when it

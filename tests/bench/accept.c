@@ -4,6 +4,7 @@
  * peer WRITERS N    that many processes write N rows at once into it, each a transaction with
  *                          synchronous=FULL and SQLite's busy handler
  * ours and peer print "RATE P50 P99": a second, and the seconds one took. */
+#include <pwd.h>
 #include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -45,7 +46,10 @@ static int fill_jobs(struct store *store, size_t n, json_t *doc, struct err *err
 static int fill_offers(struct store *store, size_t n, json_t *doc, struct err *err)
 {
     json_t *private = json_object_get(doc, "private");
+    const struct passwd *pw = getpwuid(geteuid());
+    json_t *policy = json_pack("{s:s,s:[]}", "identity", pw ? pw->pw_name : "", "quotas");
     const int64_t from = clock_ms() / 1000;
+    json_object_set_new(private, "policy", policy);
     json_object_set_new(private, "from", json_integer(from));
     json_object_set_new(private, "latest", json_integer(from + 7 * 86400));
     json_object_set_new(private, "to", json_integer(from + 7 * 86400));
