@@ -85,9 +85,10 @@ int afar_accept(struct store *store, const struct offer_row *row, struct job *jo
     /* Whether it has expired says the other side: it may be accepted, and only the answer lost. */
     if (remote_accept(json_text(private, "accept"), row->id, json_text(private, "job"), &doc, &url,
                       err) < 0) {
-        if (err->code == CODE_NOINPUT)
-            err->code = CODE_CONFLICT;
-        return err->code == CODE_CONFLICT ? err_wrap(err, "ask again with execdm-plan") : -1;
+        const struct err why = *err;
+        if (why.code == CODE_NOINPUT || why.code == CODE_CONFLICT)
+            err_set(err, CODE_CONFLICT, "%.900s; ask again with execdm-plan", why.text);
+        return -1;
     }
     make_job(row, doc, url, clock_ms(), job); /* the other side took its time */
     if (write_down(store, row, job, err) == 0)
