@@ -558,7 +558,6 @@ END
     require mandoc
     elsewhere near
     works near
-    echo 'print("hello")' >hello.py
     cat >hello.yaml <<'END'
 name: hello
 executable:
@@ -566,6 +565,8 @@ executable:
   spec: {program: hello.py}
 END
     for page in plan.1 accept.1 status.1 phase.1 run.1; do
+        echo 'print("hello")' >hello.py
+        [ "$page" != phase.1 ] || echo 'import time; time.sleep(300)' >hello.py # what is aborted has not ended
         mandoc -T ascii "$TOP_SRCDIR/man/execdm-$page" | sed 's/.\x08//g' |
             sed -n "s|^ *\\$ \(.*\)https://planner.example.org/|\1$near|p; s|^ *\\$ \(.*planner.example.org.*\)|\1|p" >page.sh
         [ -s page.sh ]
