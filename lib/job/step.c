@@ -331,6 +331,7 @@ static char *end_in_words(const struct job *j, const json_t *reply, const char *
     int number = (int)json_int(reply, "signal", 0);
     const char *name = number ? sigabbrev_np(number) : NULL, *said = json_text(reply, "message");
     const char *limit = json_text(j->doc, "executionduration");
+    const int64_t booked = room_of(json_object_get(private_of(j), "need")).memory;
     char size[SIZE_TEXT];
     if (said)
         return str_new(said);
@@ -341,7 +342,7 @@ static char *end_in_words(const struct job *j, const json_t *reply, const char *
     if (str_same(reason, "memlimit"))
         return str_print("the program used more memory than was booked, %s; ask for more with "
                          "minmemory",
-                         size_print(room_of(json_object_get(private_of(j), "need")).memory, size));
+                         size_print(json_int(private_of(j), "maxmemory", booked), size));
     if (str_same(reason, "timelimit"))
         return str_print("the program ran longer than %s; ask for more with maxduration",
                          limit ? limit : "it may");
