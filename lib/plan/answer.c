@@ -225,7 +225,27 @@ static int answer_booked(struct answering *w)
     return calendar_check(&calendar, w->err);
 }
 
-/* Offers are stored together, or none is. */
+/* The offers of all platforms are stored together, or none is. No place outside is tried while the
+ * transaction is open: that was for the first platform, before it. */
+static int begin(struct answering *w)
+{
+    if (w->trial || w->answer->open)
+        return 0;
+    if (store_begin(w->store, false, w->err) < 0)
+        return -1;
+    w->answer->open = true;
+    return 0;
+}
+
+int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
+{
+    const bool open = a->open;
+    a->open = false;
+    if (open && rc < 0)
+        store_rollback(store);
+    return open && rc == 0 ? store_commit(store, err) : rc;
+}
+
 static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
@@ -233,15 +253,7 @@ static int answer_task(struct answering *w)
     if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) || !may ||
         !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
         return 0;
-    if (!w->trial && store_begin(w->store, false, w->err) < 0)
-        return -1;
-    const int rc = answer_booked(w);
-    if (w->trial)
-        return rc;
-    if (rc == 0)
-        return store_commit(w->store, w->err);
-    store_rollback(w->store);
-    return -1;
+    return begin(w) < 0 ? -1 : answer_booked(w);
 }
 
 /* Is another task YES here? Nothing is stored. */

@@ -15,7 +15,9 @@
 struct source {
     char *name;               /* of a platform that cannot be used: its file */
     json_t *doc;              /* the platform, or NULL */
-    char *trouble;            /* why it cannot be used, or NULL */
+    struct platform platform; /* made ready of it */
+    const char *rule;         /* of why it cannot be used, or NULL */
+    char *trouble;            /* why, in words */
     struct planner planner;   /* when it has a URL */
     struct exchange exchange; /* with it, about the task at hand */
 };
@@ -47,8 +49,10 @@ static void add_platform(struct ask *k, const char *path)
 {
     struct err why = {0};
     struct source *s = add_source(k, path);
-    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) < 0)
-        s->trouble = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
+    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) == 0)
+        return;
+    s->rule = "platform-file";
+    s->trouble = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
 }
 
 static void add_localhost(struct ask *k)
@@ -161,6 +165,7 @@ void ask_close(struct ask *k)
     for (size_t i = 0; i < k->n; i++) {
         free(k->list[i].name);
         free(k->list[i].trouble);
+        platform_fini(&k->list[i].platform);
         json_decref(k->list[i].doc);
         planner_fini(&k->list[i].planner);
     }
@@ -194,29 +199,33 @@ static json_t *probe_driver(struct ask *k, const json_t *doc, struct err *err)
     return NULL;
 }
 
-static int ask_platform(struct ask *k, struct answer *a, const struct task *task,
-                        const struct source *s, struct err *err)
+/* Once, with what its driver says just now. */
+static void make_ready(struct ask *k, struct source *s)
 {
-    own(platform_fini) struct platform platform = {0};
     struct err why = {0};
-    if (s->trouble) {
-        answer_message(a, s->name, "platform-file", s->trouble);
-        return 0;
-    }
+    if (s->planner.url || s->rule || s->platform.name)
+        return;
     own(json_fini) json_t *probe = probe_driver(k, s->doc, &why);
-    if (!probe || platform_init(&platform, s->doc, probe, &why) < 0) {
-        answer_message(a, json_text(s->doc, "name"), "platform-down", why.text);
-        return 0;
-    }
-    return answer_platform(a, k->store, task, &platform, clock_ms(), err);
+    if (probe && platform_init(&s->platform, s->doc, probe, &why) == 0)
+        return;
+    s->rule = "platform-down";
+    s->trouble = str_new(why.text);
 }
 
+/* No driver is waited for while offers are being kept. */
 static int ask_here(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
+    int rc = 0;
     for (size_t i = 0; i < k->n; i++)
-        if (!k->list[i].planner.url && ask_platform(k, a, task, &k->list[i], err) < 0)
-            return -1;
-    return 0;
+        make_ready(k, &k->list[i]);
+    for (size_t i = 0; i < k->n && rc == 0; i++) {
+        const struct source *s = &k->list[i];
+        if (s->rule)
+            answer_message(a, s->doc ? json_text(s->doc, "name") : s->name, s->rule, s->trouble);
+        else if (!s->planner.url)
+            rc = answer_platform(a, k->store, task, &s->platform, clock_ms(), err);
+    }
+    return answer_keep(a, k->store, rc, err);
 }
 
 /* --- a planner elsewhere --- */
