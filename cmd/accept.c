@@ -1,5 +1,6 @@
 /* execdm-accept: take an offer; its slot is booked and the job is made. */
 #include "cli/prog.h"
+#include "cli/report.h"
 #include "host/clock.h"
 #include "job/query.h"
 #include "plan/accept.h"
@@ -21,8 +22,8 @@ static void say_reasons(const json_t *answer)
     size_t i;
     json_t *m;
     json_array_foreach (json_object_get(answer, "messages"), i, m) {
-        const char *platform = json_text(m, "platform");
-        prog_say("error", platform, "%s", json_text(m, "text"));
+        own(str_fini) char *who = report_who(m);
+        prog_say("error", who, "%s", json_text(m, "text"));
     }
 }
 

@@ -24,7 +24,8 @@ static const struct opt options[] = {
 static int run(char **operands, struct buf *out, struct err *err)
 {
     char *names[] = {(char *)platform, NULL};
-    return planning_run(operands, names, format, explain, out, err);
+    const struct asked asked = {.names = names, .explain = explain};
+    return planning_run(operands, &asked, format, out, err);
 }
 
 static const struct prog prog = {

@@ -4,6 +4,7 @@
 #include "host/image.h"
 #include "host/path.h"
 #include "host/stager.h"
+#include "job/follow.h"
 #include "job/layout.h"
 #include "job/step.h"
 #include "job/turn.h"
@@ -572,6 +573,8 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return -1;
     if (phase_terminal(j->phase))
         return 0;
+    if (job_remote(j))
+        return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
         return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
     int rc = step_phase(s, j, due, err);

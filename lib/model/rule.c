@@ -60,6 +60,9 @@ const struct rule rule_rows[] = {
     /* what planners say to a valid task */
     {"platform-down", ERROR, "", "the platform's driver cannot be asked"},
     {"platform-file", ERROR, "", "the platform's description cannot be used"},
+    {"planner-down", ERROR, "", "the planner cannot be asked now, or does not answer in time"},
+    {"planner-answer", ERROR, "", "what the planner answers cannot be used"},
+    {"lying-offer", ERROR, "Planner 2", "an offer that is not of the task, so it is dropped"},
     {"no-executable", ERROR, "Planner 2.1", "the task names nothing to run"},
     {"unknown-executable", ERROR, "Planner 2.1", "the platform does not run this type"},
     {"runtime", ERROR, "Planner 2.1", "what runs this type is not working now"},
@@ -96,6 +99,7 @@ const struct rule rule_rows[] = {
     /* what is told of a job */
     {"output-limit", WARNING, "", "the job's output was cut off at its limit"},
     {"output-skipped", WARNING, "", "a result was not kept"},
+    {"not-seen", WARNING, "", "a job elsewhere cannot be looked at now"},
     {0},
 };
 

@@ -1,5 +1,6 @@
 #include <pwd.h>
 #include "plan/accept.h"
+#include "plan/afar.h"
 #include "plan/calendar.h"
 #include "plan/policy.h"
 
@@ -116,31 +117,36 @@ static int check_time(const struct offer_row *row, int64_t now, struct err *err)
     return 0;
 }
 
-static int accept_now(struct store *store, const char *id, int64_t now, struct job *job,
-                      struct err *err)
+/* An offer does not change once it is made; whether it was accepted does. */
+static int accept_now(struct store *store, const struct offer_row *row, int64_t now,
+                      struct job *job, struct err *err)
 {
-    own(offer_row_fini) struct offer_row row = {0};
+    const json_t *private = json_object_get(row->doc, "private");
     char taken[UUID_TEXT];
     int64_t start;
-    if (store_offer_get(store, id, &row, err) < 0)
+    if (policy_theirs(private, err) < 0)
         return -1;
-    int rc = store_offer_accepted(store, row.answer, taken, err);
+    int rc = store_offer_accepted(store, row->answer, taken, err);
     if (rc != 0)
         return rc < 0 ? -1 : store_job_get(store, taken, job, err);
-    if (check_time(&row, now, err) < 0 ||
-        policy_accept(store, json_object_get(row.doc, "private"), now / 1000, err) < 0 ||
-        book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
+    if (check_time(row, now, err) < 0 || policy_accept(store, private, now / 1000, err) < 0 ||
+        book(store, row, now, &start, err) < 0 || store_offer_accept(store, row, err) < 0)
         return -1;
-    make_job(&row, start, now, job);
+    make_job(row, start, now, job);
     return store_job_add(store, job, "owner", "offer accepted", err);
 }
 
 int accept_offer(struct store *store, const char *id, int64_t now, struct job *job, struct err *err)
 {
     struct job made = {0};
+    own(offer_row_fini) struct offer_row row = {0};
+    if (store_offer_get(store, id, &row, err) < 0)
+        return -1;
+    if (afar_is(&row)) /* no transaction is kept open for the other side's answer */
+        return afar_accept(store, &row, job, err);
     if (store_begin(store, true, err) < 0)
         return -1;
-    if (accept_now(store, id, now, &made, err) < 0) {
+    if (accept_now(store, &row, now, &made, err) < 0) {
         store_rollback(store);
         job_fini(&made);
         return -1;

@@ -248,6 +248,15 @@ int store_job_step(struct store *s, struct job *j, enum phase_event event, unsig
     return rc;
 }
 
+int store_job_note(struct store *s, const struct job *j, enum phase before, int64_t now,
+                   struct err *err)
+{
+    int rc = save_job(s, j, before, err);
+    if (rc > 0 && j->phase != before && add_event(s, j, "seen", now, "remote", NULL, err) < 0)
+        return -1;
+    return rc;
+}
+
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err)
 {
     const struct bind values[] = {TEXT(id), TEXT(wish)};
