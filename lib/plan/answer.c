@@ -10,6 +10,7 @@ void answer_init(struct answer *a, const struct policy *policy)
     *a = (struct answer){.policy = policy,
                          .offers = json_array(),
                          .messages = json_array(),
+                         .documents = json_object(),
                          .unknown = json_object()};
     clock_uuid(a->id);
 }
@@ -19,6 +20,7 @@ void answer_fini(struct answer *a)
     json_decref(a->offers);
     json_decref(a->messages);
     json_decref(a->unknown);
+    json_decref(a->documents);
     locations_fini(&a->locations);
     *a = (struct answer){0};
 }
@@ -234,7 +236,7 @@ static int begin(struct answering *w)
     if (store_begin(w->store, false, w->err) < 0)
         return -1;
     w->answer->open = true;
-    return 0;
+    return store_offers_forget(w->store, w->now * 1000, w->err);
 }
 
 int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
@@ -250,7 +252,9 @@ static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
     const bool may = policy_allows(policy, w->platform, &w->findings);
-    if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) || !may ||
+    if (!match_platform(w->task, w->platform, w->store, w->answer->documents, &w->grant,
+                        &w->findings) ||
+        !may ||
         !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
         return 0;
     return begin(w) < 0 ? -1 : answer_booked(w);

@@ -285,6 +285,10 @@ static int read_there(struct ask *k, struct answer *a, const struct task *task, 
 {
     if (store_begin(k->store, false, err) < 0)
         return -1;
+    if (store_offers_forget(k->store, clock_ms(), err) < 0) {
+        store_rollback(k->store);
+        return -1;
+    }
     for (size_t i = 0; i < k->n; i++)
         if (k->list[i].planner.url && read_planner(k, a, task, &k->list[i], err) < 0) {
             store_rollback(k->store);
