@@ -169,6 +169,25 @@ END
     same '[1,5,1,12] [8,8,16,16]' "$(levels)"
 }
 
+@test "overcommit: a job may use the memory of its offer, and not only what is booked" {
+    require bwrap /usr/bin/python3 sqlite3
+    if [ "$(id -u)" -eq 0 ]; then
+        getent passwd execdm-job >/dev/null || skip "root needs the account execdm-job"
+    fi
+    local memory
+    printf 'name: lab\ndriver: local\ncompute: {cores: 2, memory: 1, overcommit: true}\n' >lab.yaml
+    echo 'open("/outputs/size", "w").write(str(len(bytearray(300 << 20))))' >p.py
+    for memory in '{minmemory: 0.1, maxmemory: 1}' '{minmemory: 0.1, maxmemory: 0.2}'; do
+        compute "$memory" 'datetime: [{maxduration: PT1M}]'
+        yes
+        accept
+        execdm-run <job >ended || true
+        jq -r '"\(.phase) \(.error.reason // "-")"' ended >>ends
+    done
+    same 'COMPLETED - ERROR' "$(paste -sd ' ' ends | cut -c 1-17)"
+    same 107374183 "$(sqlite3 "$EXECDM_STATE/execdm.db" 'SELECT DISTINCT json_extract(doc, "$.private.need.memory") FROM jobs')"
+}
+
 @test "what is booked is the minimum, and its parts" {
     require sqlite3
     platform 'compute: {cores: 8, memory: 16, extras: [{type: '"$(type_of resource nvidia-ad104)"', count: 3}]}'

@@ -230,6 +230,12 @@ take() {
     run -77 execdm-accept out
     has "$output" "the offer was made to somebody, not to $me"
     same 0 "$(execdm-status --list | wc -l)"
+    # nor does one that was accepted show its job to others
+    yes
+    execdm-accept out >job.json
+    sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE offers SET doc = json_set(doc, '\$.private.policy.identity', 'somebody')"
+    run -77 execdm-accept out
+    has "$output" "the offer was made to somebody, not to $me"
 }
 
 @test "grace is how late an instant may be" {

@@ -90,9 +90,9 @@ END
     done
     execdm-validate --as=answer answer.json >valid.json
     jq -e --arg far "$far" '.offers[1].accept | startswith($far)' answer.json
-    # named ones, in the order they are named; a URL has no other name
+    # named ones, what is here first and then in the order they are named; a URL has no other name
     execdm-plan --planner="$near" --planner=localhost --planner=far task.json >answer.json
-    same "$near null far" "$(jq -r '.offers[].planner' answer.json | xargs)"
+    same "null $near far" "$(jq -r '.offers[].planner' answer.json | xargs)"
     same "offer-001 offer-002 offer-003" "$(jq -r '.offers[].name' answer.json | xargs)"
     run -66 execdm-plan --planner=nobody task.json
     [[ $output == *'there is no platform "nobody"'*'no such planner in execdm.yaml'* ]]
@@ -166,8 +166,9 @@ planners: [{name: x}]' >"$EXECDM_CONFIG/execdm.yaml"
     elsewhere far
     task sh='exit 0'
     execdm-plan --planner="$near" --planner="$far" --planner=localhost task.json >answer.json
-    id=$(execdm-accept answer.json | jq -r .id)
-    same "$id" "$(jq -r '.offers[0].id' answer.json)"
+    id=$(execdm-accept --offer=offer-002 answer.json 2>err | jq -r .id)
+    same "" "$(cat err)"
+    same "$id" "$(jq -r '.offers[1].id' answer.json)"
     same "$id" "$(execdm-accept answer.json | jq -r .id)"
     same "$id" "$(execdm-accept --offer=2 answer.json | jq -r .id)"
     same "$id" "$(execdm-accept --offer=3 answer.json | jq -r .id)"
@@ -262,7 +263,7 @@ planners: [{name: x}]' >"$EXECDM_CONFIG/execdm.yaml"
     [ $((SECONDS - begin)) -le 12 ]
     same "" "$(cat err)"
     same YES "$(jq -r .result answer.json)"
-    same "$near ${near}moved/ null" "$(jq -r '.offers[].planner' answer.json | xargs)"
+    same "null $near ${near}moved/" "$(jq -r '.offers[].planner' answer.json | xargs)"
     execdm-validate --as=answer answer.json >/dev/null
     jq -r --arg near "$near" '.messages[] | "\(.planner | ltrimstr($near)) \(.rule) \(.text | sub("http[^ ]*"; "URL"))"' answer.json >said
     cat said
@@ -364,6 +365,36 @@ END
     jq -e '.phase == "PENDING" and .results == [] and (.messages | not) and .name == "test"' job.json
     run ! grep -q $'\x1b' job.json
     execdm-validate --as=job job.json >/dev/null
+}
+
+@test "an accept that is answered by 201 and nothing else" {
+    elsewhere near
+    task sh='exit 0'
+    execdm-plan --planner="${near}created/" task.json | jq -c '.offers[0].job = null' >answer.json
+    execdm-accept answer.json >job.json
+    id=$(jq -r .id job.json)
+    same "PENDING ${near}created/jobs/$id" "$(jq -r '"\(.phase) \(.url)"' job.json)"
+    same PENDING "$(at near execdm-status "$id" | jq -r .phase)"
+}
+
+@test "nobody hangs on a worker that says nothing: --timeout, and a signal" {
+    elsewhere near
+    task sh='exit 0'
+    execdm-plan --planner="${near}slow-job/" task.json | execdm-accept >job.json
+    id=$(jq -r .id job.json)
+    touch near.port.slow
+    : >near.port.log
+    execdm-run "$id" >run.json 2>run.err &
+    pid=$!
+    wait_until 20 grep -q 'GET /slow-job/jobs/.*' near.port.log
+    begin=$SECONDS
+    kill -TERM $pid # a shell lets what is behind & ignore SIGINT
+    code=0
+    wait $pid || code=$?
+    same 75 "$code"
+    [ $((SECONDS - begin)) -le 4 ]
+    grep -q "detached; job $id goes on" run.err
+    run ! grep -q warning run.err
 }
 
 @test "planners think while platforms here are matched, and a driver is probed once" {
@@ -527,7 +558,6 @@ END
     require mandoc
     elsewhere near
     works near
-    echo 'print("hello")' >hello.py
     cat >hello.yaml <<'END'
 name: hello
 executable:
@@ -535,6 +565,8 @@ executable:
   spec: {program: hello.py}
 END
     for page in plan.1 accept.1 status.1 phase.1 run.1; do
+        echo 'print("hello")' >hello.py
+        [ "$page" != phase.1 ] || echo 'import time; time.sleep(300)' >hello.py # what is aborted has not ended
         mandoc -T ascii "$TOP_SRCDIR/man/execdm-$page" | sed 's/.\x08//g' |
             sed -n "s|^ *\\$ \(.*\)https://planner.example.org/|\1$near|p; s|^ *\\$ \(.*planner.example.org.*\)|\1|p" >page.sh
         [ -s page.sh ]

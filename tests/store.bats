@@ -120,7 +120,7 @@ known_times() {
     sql "UPDATE jobs SET started = created + 60000, ended = created + 1860000, live = 0 WHERE owner = 'ada@one.example'"
     sql "UPDATE jobs SET started = created + 60000 WHERE owner = 'bob@ONE.example'"
     # three offers of an hour with two cores, and one of half the capacity the day after
-    sql "UPDATE tallies SET day = 20513" # 2026-03-01
+    sql "UPDATE tallies SET day = 20513, n = 3, amount = 21600000, cores = 8000" # 2026-03-01
     sql "INSERT INTO tallies VALUES('offer', 'lab', 20514, 1, 3600000, 4000), ('offer', 'gone', 20000, 1, 3600000, 1000),
         ('unknown', 'abacus', 20513, 2, 0, 0), ('unknown', 'abacus', 20515, 1, 0, 0), ('unknown', 'tape', 20514, 5, 0, 0)"
 }

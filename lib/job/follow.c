@@ -97,15 +97,21 @@ static int64_t pause_of(const struct job *j, int64_t now)
     return pause < 300 ? 300 : pause > 10000 ? 10000 : pause;
 }
 
-int follow_step(struct store *store, struct job *j, int64_t *due, struct err *err)
+int follow_step(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
-    own(exchange_fini) struct exchange x = {0};
+    own(exchange_fini) struct exchange x = {.stop = s->stop, .context = s->context};
     struct exchange *one = &x;
     const enum phase before = j->phase;
     struct err why = {0};
+    own(str_fini) char *what =
+        str_print("%s at %s", phase_name(before), json_text(j->doc, "planner"));
+    if (s->progress)
+        s->progress(s->context, j, what, -1, -1);
     remote_look(&x, url_of(j), FOLLOW_MS);
     exchange_wait(&one, 1);
-    int rc = take(store, j, &x, &why, err);
+    if (x.run.stopped)
+        return err_set(err, CODE_TEMP, "job %s was not looked at", j->id);
+    int rc = take(s->store, j, &x, &why, err);
     if (rc == 0) {
         *err = why;
         return -1;
@@ -123,10 +129,13 @@ static void set_time(json_t *doc, const char *key, int64_t ms)
 json_t *follow_document(const struct job *j, json_t *history)
 {
     static const char *const ours[] = {"offer", "url", "planner"};
+    own(json_fini) json_t *named =
+        json_pack("{s:O*}", "platform", json_object_get(j->doc, "platform"));
     own(json_fini) json_t *base = job_document(j, history, NULL);
     own(json_fini) json_t *doc = json_deep_copy(json_object_get(j->doc, "seen"));
     const char *trouble = json_text(j->doc, "trouble");
     json_object_set_new(doc, "id", json_string(j->id));
+    json_object_update_missing(doc, named);
     json_object_update_missing(doc, base);
     for (size_t i = 0; i < COUNT(ours); i++)
         json_object_set(doc, ours[i], json_object_get(j->doc, ours[i]));

@@ -2,7 +2,7 @@
 #ifndef JOB_FOLLOW_H
 #define JOB_FOLLOW_H
 
-#include "store/store.h"
+#include "job/step.h"
 
 /* Looks at those of the jobs that are elsewhere and not at an end, side by side, for at most
  * wait_ms; what is seen is in the store then, also that one could not be looked at. -1 only when
@@ -11,7 +11,7 @@
 int follow_look(struct store *store, const struct strs *ids, int64_t wait_ms, struct err *err);
 /* For the worker: looks at one, after which *due says when it is worth looking again (ms). 1: it
  * went on, 0: it is as it was, -1: it could not be looked at. */
-int follow_step(struct store *store, struct job *j, int64_t *due, struct err *err);
+int follow_step(struct step *s, struct job *j, int64_t *due, struct err *err);
 
 /* The document: what was seen last. history is our own log of it. A new reference. */
 json_t *follow_document(const struct job *j, json_t *history);

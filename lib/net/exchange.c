@@ -61,7 +61,9 @@ void exchange_start(struct exchange *x)
     x->run = (struct spawn){.argv = x->argv,
                             .input = input,
                             .deadline_ms = x->deadline_ms + LATE_MS,
-                            .output_max = 8 * ANSWER_MAX};
+                            .output_max = 8 * ANSWER_MAX,
+                            .stop = x->stop,
+                            .context = x->context};
     spawn_start(&x->run, &x->err);
     x->run.input = NULL;
 }
@@ -69,8 +71,13 @@ void exchange_start(struct exchange *x)
 static void take_reply(struct exchange *x)
 {
     int rc = spawn_result(&x->run, &x->err);
+    x->sent = true; /* unless it is known better */
     if (rc < 0)
         return;
+    if (x->run.stopped) {
+        err_set(&x->err, CODE_TEMP, "stopped");
+        return;
+    }
     if (rc == CODE_OK && x->run.out.len)
         x->reply = json_loadb(x->run.out.bytes, x->run.out.len, JSON_REJECT_DUPLICATES, NULL);
     if (!x->reply) {
@@ -174,6 +181,24 @@ json_t *exchange_document(const struct exchange *x, struct err *err)
         return NULL;
     }
     return move(doc);
+}
+
+void exchange_plain(json_t *value)
+{
+    const char *key;
+    size_t i;
+    json_t *v;
+    if (json_is_string(value)) {
+        own(str_fini) char *text = str_new(json_string_value(value));
+        for (char *c = text; *c; c++)
+            if ((unsigned char)*c < 0x20 || *c == 0x7f)
+                *c = *c == '\n' || *c == '\t' ? ' ' : '?';
+        json_string_set(value, text);
+    }
+    json_object_foreach (value, key, v)
+        exchange_plain(v);
+    json_array_foreach (value, i, v)
+        exchange_plain(v);
 }
 
 char *exchange_url(const struct exchange *x, const char *reference)

@@ -12,6 +12,8 @@ struct exchange {
     const char *body, *type; /* with its media type, or NULL */
     const char *key;         /* the same key is the same request (Idempotency-Key), or NULL */
     int64_t deadline_ms;
+    bool (*stop)(void *context); /* asked five times a second; true ends it. May be NULL */
+    void *context;
     /* what came */
     int status;       /* of HTTP; 0: no answer, and err says why */
     bool sent;        /* the request may have been received, whatever became of the answer */
@@ -35,6 +37,8 @@ void exchange_fini(struct exchange *x);
 int exchange_done(const struct exchange *x, struct err *err);
 /* The body as a document (JSON or YAML), an object: a new reference; NULL with CODE_PROTO. */
 json_t *exchange_document(const struct exchange *x, struct err *err);
+/* What strangers wrote is shown on terminals: no string in it keeps control characters. */
+void exchange_plain(json_t *value);
 /* The absolute http: or https: URL a reference in the answer means, or NULL when it is none, or
  * leads from https: to http:. The caller frees. */
 char *exchange_url(const struct exchange *x, const char *reference);

@@ -72,7 +72,8 @@ static char *memory_text(int64_t bytes)
     return str_new(size_print(bytes, text));
 }
 
-/* One amount: the offered minimum and maximum against those asked for; 0 is "not given". */
+/* One amount: the offered minimum and maximum against those asked for; 0 is "not given". Minima
+ * were rounded up and maxima down, so a fraction asked for exactly is one unit from itself. */
 static char *judge_amount(const char *what, int64_t min, int64_t max, int64_t offered_min,
                           int64_t offered_max, char *(*print)(int64_t))
 {
@@ -80,13 +81,13 @@ static char *judge_amount(const char *what, int64_t min, int64_t max, int64_t of
     own(str_fini) char *high = print(offered_max);
     own(str_fini) char *least = print(min);
     own(str_fini) char *most = print(max);
-    if (min && offered_min < min)
+    if (min && offered_min < min - 1)
         return str_print("it has %s %s, below the minimum of %s asked for (Planner 2.2.2)", low,
                          what, least);
-    if (max && offered_max > max)
+    if (max && offered_max > max + 1)
         return str_print("it has up to %s %s, above the maximum of %s asked for (Planner 2.2.2)",
                          high, what, most);
-    if (offered_max && offered_min > offered_max)
+    if (offered_max && offered_min > offered_max + 1)
         return str_print("it has at least %s %s and at most %s (Planner 2.2.2)", low, what, high);
     return NULL;
 }

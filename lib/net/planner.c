@@ -34,19 +34,6 @@ void planner_message(const struct planner *p, json_t *messages, const struct fin
     json_array_append_new(messages, message);
 }
 
-/* What strangers wrote is shown on terminals. */
-static void make_plain(json_t *doc, const char *const *keys)
-{
-    for (; *keys; keys++) {
-        own(str_fini) char *text = str_new(json_text(doc, *keys));
-        for (char *c = text; c && *c; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                *c = '?';
-        if (text)
-            json_object_set_new(doc, *keys, json_string(text));
-    }
-}
-
 static void say(const struct planner *p, json_t *messages, const char *rule, const char *hint,
                 const char *text)
 {
@@ -107,12 +94,13 @@ struct reading {
 
 static void read_offer(const struct reading *r, json_t *offer, json_t *offers, json_t *messages)
 {
-    static const char *const shown[] = {"id", "name", "task", "platform", "expires", NULL};
+    static const char *const shown[] = {"id", "name", "task", "platform", "expires"};
     if (!json_is_object(offer)) {
         say(r->planner, messages, "planner-answer", NULL, "an offer of it is no object; dropped");
         return;
     }
-    make_plain(offer, shown);
+    for (size_t i = 0; i < COUNT(shown); i++)
+        exchange_plain(json_object_get(offer, shown[i]));
     own(str_fini) char *why = shape_of(r->model, offer);
     bool lies = !why;
     if (!why)
@@ -139,27 +127,20 @@ static void read_offer(const struct reading *r, json_t *offer, json_t *offers, j
 }
 
 /* What the planner itself says: findings, as far as they are some. */
-static void read_messages(const struct planner *p, const json_t *list, json_t *messages)
+static void read_messages(const struct reading *r, const json_t *list, json_t *messages)
 {
-    static const char *const shown[] = {"severity", "rule",     "pointer", "text",
-                                        "hint",     "platform", "planner", NULL};
     size_t i;
     json_t *m;
     json_array_foreach (list, i, m) {
+        own(findings_fini) struct findings wrong = {0};
+        struct err ignored;
         if (i == MESSAGES_MAX)
             break;
-        own(json_fini) json_t *copy = json_object();
-        for (size_t k = 0; shown[k]; k++)
-            if (json_text(m, shown[k]))
-                json_object_set(copy, shown[k], json_object_get(m, shown[k]));
-        if (!json_text(copy, "text"))
+        if (check_document(r->model, KIND_FINDING, m, NULL, &wrong, &ignored) < 0 || wrong.errors)
             continue;
-        make_plain(copy, shown);
-        const char *severity = json_text(copy, "severity");
-        if (!str_same(severity, "warning") && !str_same(severity, "notice"))
-            json_object_set_new(copy, "severity", json_string("error"));
-        json_object_set_new(copy, "planner", json_string(p->label));
-        json_array_append(messages, copy);
+        exchange_plain(m);
+        json_object_set_new(m, "planner", json_string(r->planner->label));
+        json_array_append(messages, m);
     }
 }
 
@@ -187,5 +168,5 @@ void planner_read(const struct planner *p, const struct exchange *x, struct mode
     json_array_foreach (list, i, offer)
         if (i < OFFERS_MAX)
             read_offer(&r, offer, offers, messages);
-    read_messages(p, json_object_get(answer, "messages"), messages);
+    read_messages(&r, json_object_get(answer, "messages"), messages);
 }

@@ -45,25 +45,6 @@ static const struct {
     {"advisory", JSON_ARRAY},
 };
 
-static void make_plain(json_t *value)
-{
-    const char *key;
-    void *next;
-    size_t i;
-    json_t *v;
-    if (json_is_string(value)) {
-        own(str_fini) char *text = str_new(json_string_value(value));
-        for (char *c = text; *c; c++)
-            if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
-                *c = '?';
-        json_string_set(value, text);
-    }
-    json_object_foreach_safe (value, next, key, v)
-        make_plain(v);
-    json_array_foreach (value, i, v)
-        make_plain(v);
-}
-
 /* Results are fetched by a URL of the service; a file: there would be one of ours. */
 static json_t *good_results(const struct exchange *x, const json_t *list)
 {
@@ -101,7 +82,7 @@ json_t *remote_read(const struct exchange *x, struct err *err)
         err_set(err, CODE_PROTO, "%s answers what is no job: it has no phase that is known", shown);
         return NULL;
     }
-    make_plain(doc);
+    exchange_plain(doc);
     json_object_set_new(doc, "phase", json_string(phase_name(phase)));
     json_t *results = json_object_get(doc, "results");
     if (results)
@@ -111,39 +92,16 @@ json_t *remote_read(const struct exchange *x, struct err *err)
 
 void remote_look(struct exchange *x, const char *url, int64_t deadline_ms)
 {
-    *x = (struct exchange){.method = "GET", .url = url, .deadline_ms = deadline_ms};
+    x->method = "GET";
+    x->url = url;
+    x->deadline_ms = deadline_ms;
     exchange_start(x);
-    x->url = NULL;
 }
 
 static void one_exchange(struct exchange *x)
 {
     exchange_start(x);
     exchange_wait(&x, 1);
-}
-
-int remote_accept(const char *accept, const char *id, const char *job, json_t **doc, char **url,
-                  struct err *err)
-{
-    own(exchange_fini) struct exchange x = {
-        .method = "POST", .url = accept, .body = "", .key = id, .deadline_ms = DEADLINE_MS};
-    one_exchange(&x);
-    own(json_fini) json_t *read = remote_read(&x, err);
-    if (!read && x.sent &&
-        (err->code == CODE_TEMP || err->code == CODE_PROTO || err->code == CODE_UNAVAIL))
-        return err_wrap(
-            err, "whether offer %s is accepted is not known, accept it again to find out", id);
-    if (!read)
-        return -1;
-    own(str_fini) char *said = exchange_url(&x, json_text(read, "url"));
-    const char *there = job                         ? job
-                        : !str_same(x.from, accept) ? x.from /* 303 See Other */
-                                                    : said;
-    if (!there)
-        return err_set(err, CODE_PROTO, "the job of offer %s is made, but has no URL", id);
-    *url = str_new(there);
-    *doc = move(read);
-    return 0;
 }
 
 static int look_now(const char *url, json_t **doc, struct err *err)
@@ -154,6 +112,39 @@ static int look_now(const char *url, json_t **doc, struct err *err)
     exchange_wait(&one, 1);
     *doc = remote_read(&x, err);
     return *doc ? 0 : -1;
+}
+
+static int not_known(const struct exchange *x, const char *id, struct err *err)
+{
+    if (x->sent && (err->code == CODE_TEMP || err->code == CODE_PROTO || err->code == CODE_UNAVAIL))
+        err_wrap(err, "whether offer %s is accepted is not known, accept it again to find out", id);
+    return -1;
+}
+
+int remote_accept(const char *accept, const char *id, const char *job, json_t **doc, char **url,
+                  struct err *err)
+{
+    own(exchange_fini) struct exchange x = {
+        .method = "POST", .url = accept, .body = "", .key = id, .deadline_ms = DEADLINE_MS};
+    one_exchange(&x);
+    if (exchange_done(&x, err) < 0)
+        return not_known(&x, id, err);
+    own(json_fini) json_t *read = remote_read(&x, err);
+    const json_t *headers = json_object_get(x.reply, "headers");
+    own(str_fini) char *created = exchange_url(&x, json_text(headers, "location"));
+    own(str_fini) char *said = exchange_url(&x, json_text(read, "url"));
+    const char *there = job                         ? job
+                        : created                   ? created /* 201 Created */
+                        : !str_same(x.from, accept) ? x.from  /* 303 See Other */
+                                                    : said;
+    if (!there)
+        return read ? err_set(err, CODE_PROTO, "the job of offer %s is made, but has no URL", id)
+                    : not_known(&x, id, err);
+    if (!read && look_now(there, &read, err) < 0)
+        return not_known(&x, id, err);
+    *url = str_new(there);
+    *doc = move(read);
+    return 0;
 }
 
 int remote_change(const char *url, const char *verb, json_t **doc, struct err *err)

@@ -10,8 +10,9 @@
 int remote_accept(const char *accept, const char *id, const char *job, json_t **doc, char **url,
                   struct err *err);
 
-/* Looking at a job: begun, waited for by exchange_wait, read. remote_read gives a new reference:
- * its phase is one of ours, and what else is known has the right form; NULL with err. */
+/* Looking at a job: begun (x as {0}, or with a stop), waited for by exchange_wait, read.
+ * remote_read gives a new reference: its phase is one of ours, and what else is known has the right
+ * form; NULL with err. */
 void remote_look(struct exchange *x, const char *url, int64_t deadline_ms);
 json_t *remote_read(const struct exchange *x, struct err *err);
 

@@ -40,13 +40,13 @@ static void make_job(const struct offer_row *row, json_t *doc, const char *url, 
     *job = (struct job){.created = now};
     snprintf(job->id, sizeof(job->id), "%s", row->id);
     job->name = str_new(json_text(offer, "task"));
-    job->platform = str_new(json_text(offer, "platform"));
+    job->platform = str_new(row->platform);
     job->driver = str_new(JOB_REMOTE);
-    job->doc = json_pack("{s:s,s:s,s:O,s:O*,s:O*,s:O*}", "offer", row->id, "url", url, "planner",
-                         json_object_get(offer, "planner"), "executable",
-                         json_object_get(offer, "executable"), "resources",
-                         json_object_get(offer, "resources"), "datetime",
-                         json_object_get(offer, "datetime"));
+    job->doc = json_pack(
+        "{s:s,s:s,s:O,s:O,s:O*,s:O*,s:O*}", "offer", row->id, "url", url, "planner",
+        json_object_get(offer, "planner"), "platform", json_object_get(offer, "platform"),
+        "executable", json_object_get(offer, "executable"), "resources",
+        json_object_get(offer, "resources"), "datetime", json_object_get(offer, "datetime"));
     job_seen(job, doc, now);
 }
 
@@ -58,13 +58,19 @@ static int write_down(struct store *store, const struct offer_row *row, struct j
         return -1;
     struct err none = {0};
     own(job_fini) struct job there = {0};
-    int rc = store_job_get(store, row->id, &there, &none); /* another of us was faster */
-    if (rc < 0 && (store_offer_accept(store, row, err) < 0 ||
-                   store_job_add(store, job, "owner", "offer accepted", err) < 0)) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, err);
+    char taken[UUID_TEXT];
+    int rc = store_job_get(store, row->id, &there, &none) == 0 ? 1 /* another of us was faster */
+                                                               : 0;
+    if (rc == 0)
+        rc = store_job_add(store, job, "owner", "offer accepted", err) < 0
+                 ? -1
+                 : store_offer_accepted(store, row->answer, taken, err);
+    if (rc == 0)
+        rc = store_offer_accept(store, row, err);
+    if (rc >= 0)
+        return store_commit(store, err);
+    store_rollback(store);
+    return -1;
 }
 
 int afar_accept(struct store *store, const struct offer_row *row, struct job *job, struct err *err)
@@ -79,9 +85,10 @@ int afar_accept(struct store *store, const struct offer_row *row, struct job *jo
     /* Whether it has expired says the other side: it may be accepted, and only the answer lost. */
     if (remote_accept(json_text(private, "accept"), row->id, json_text(private, "job"), &doc, &url,
                       err) < 0) {
-        if (err->code == CODE_NOINPUT)
-            err->code = CODE_CONFLICT;
-        return err->code == CODE_CONFLICT ? err_wrap(err, "ask again with execdm-plan") : -1;
+        const struct err why = *err;
+        if (why.code == CODE_NOINPUT || why.code == CODE_CONFLICT)
+            err_set(err, CODE_CONFLICT, "%.900s; ask again with execdm-plan", why.text);
+        return -1;
     }
     make_job(row, doc, url, clock_ms(), job); /* the other side took its time */
     if (write_down(store, row, job, err) == 0)

@@ -10,6 +10,7 @@ void answer_init(struct answer *a, const struct policy *policy)
     *a = (struct answer){.policy = policy,
                          .offers = json_array(),
                          .messages = json_array(),
+                         .documents = json_object(),
                          .unknown = json_object()};
     clock_uuid(a->id);
 }
@@ -19,6 +20,7 @@ void answer_fini(struct answer *a)
     json_decref(a->offers);
     json_decref(a->messages);
     json_decref(a->unknown);
+    json_decref(a->documents);
     locations_fini(&a->locations);
     *a = (struct answer){0};
 }
@@ -225,23 +227,37 @@ static int answer_booked(struct answering *w)
     return calendar_check(&calendar, w->err);
 }
 
-/* Offers are stored together, or none is. */
+/* The offers of all platforms are stored together, or none is. No place outside is tried while the
+ * transaction is open: that was for the first platform, before it. */
+static int begin(struct answering *w)
+{
+    if (w->trial || w->answer->open)
+        return 0;
+    if (store_begin(w->store, false, w->err) < 0)
+        return -1;
+    w->answer->open = true;
+    return store_offers_forget(w->store, w->now * 1000, w->err);
+}
+
+int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
+{
+    const bool open = a->open;
+    a->open = false;
+    if (open && rc < 0)
+        store_rollback(store);
+    return open && rc == 0 ? store_commit(store, err) : rc;
+}
+
 static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
     const bool may = policy_allows(policy, w->platform, &w->findings);
-    if (!match_platform(w->task, w->platform, w->store, &w->grant, &w->findings) || !may ||
+    if (!match_platform(w->task, w->platform, w->store, w->answer->documents, &w->grant,
+                        &w->findings) ||
+        !may ||
         !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
         return 0;
-    if (!w->trial && store_begin(w->store, false, w->err) < 0)
-        return -1;
-    const int rc = answer_booked(w);
-    if (w->trial)
-        return rc;
-    if (rc == 0)
-        return store_commit(w->store, w->err);
-    store_rollback(w->store);
-    return -1;
+    return begin(w) < 0 ? -1 : answer_booked(w);
 }
 
 /* Is another task YES here? Nothing is stored. */

@@ -13,13 +13,13 @@
 
 /* A platform here, or a planner elsewhere. */
 struct source {
-    char *name;             /* of a platform that cannot be used: its file */
-    json_t *doc;            /* the platform, or NULL */
-    char *trouble;          /* why it cannot be used, or NULL */
-    struct planner planner; /* when it has a URL */
-    /* about the task at hand */
-    struct exchange exchange;
-    json_t *offers, *messages;
+    char *name;               /* of a platform that cannot be used: its file */
+    json_t *doc;              /* the platform, or NULL */
+    struct platform platform; /* made ready of it */
+    const char *rule;         /* of why it cannot be used, or NULL */
+    char *trouble;            /* why, in words */
+    struct planner planner;   /* when it has a URL */
+    struct exchange exchange; /* with it, about the task at hand */
 };
 
 static char *platforms_dir(void)
@@ -49,8 +49,10 @@ static void add_platform(struct ask *k, const char *path)
 {
     struct err why = {0};
     struct source *s = add_source(k, path);
-    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) < 0)
-        s->trouble = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
+    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) == 0)
+        return;
+    s->rule = "platform-file";
+    s->trouble = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
 }
 
 static void add_localhost(struct ask *k)
@@ -163,6 +165,7 @@ void ask_close(struct ask *k)
     for (size_t i = 0; i < k->n; i++) {
         free(k->list[i].name);
         free(k->list[i].trouble);
+        platform_fini(&k->list[i].platform);
         json_decref(k->list[i].doc);
         planner_fini(&k->list[i].planner);
     }
@@ -196,45 +199,33 @@ static json_t *probe_driver(struct ask *k, const json_t *doc, struct err *err)
     return NULL;
 }
 
-static int ask_platform(struct ask *k, struct answer *a, const struct task *task,
-                        const struct source *s, struct err *err)
+/* Once, with what its driver says just now. */
+static void make_ready(struct ask *k, struct source *s)
 {
-    own(platform_fini) struct platform platform = {0};
     struct err why = {0};
-    if (s->trouble) {
-        answer_message(a, s->name, "platform-file", s->trouble);
-        return 0;
-    }
+    if (s->planner.url || s->rule || s->platform.name)
+        return;
     own(json_fini) json_t *probe = probe_driver(k, s->doc, &why);
-    if (!probe || platform_init(&platform, s->doc, probe, &why) < 0) {
-        answer_message(a, json_text(s->doc, "name"), "platform-down", why.text);
-        return 0;
-    }
-    return answer_platform(a, k->store, task, &platform, clock_ms(), err);
+    if (probe && platform_init(&s->platform, s->doc, probe, &why) == 0)
+        return;
+    s->rule = "platform-down";
+    s->trouble = str_new(why.text);
 }
 
-/* Of a list, the part from n on is moved to another. */
-static json_t *take_tail(json_t *list, size_t n)
-{
-    json_t *tail = json_array();
-    while (json_array_size(list) > n) {
-        json_array_append(tail, json_array_get(list, n));
-        json_array_remove(list, n);
-    }
-    return tail;
-}
-
+/* No driver is waited for while offers are being kept. */
 static int ask_here(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
+    int rc = 0;
     for (size_t i = 0; i < k->n; i++)
-        if (!k->list[i].planner.url) {
-            const size_t offers = json_array_size(a->offers), said = json_array_size(a->messages);
-            if (ask_platform(k, a, task, &k->list[i], err) < 0)
-                return -1;
-            k->list[i].offers = take_tail(a->offers, offers);
-            k->list[i].messages = take_tail(a->messages, said);
-        }
-    return 0;
+        make_ready(k, &k->list[i]);
+    for (size_t i = 0; i < k->n && rc == 0; i++) {
+        const struct source *s = &k->list[i];
+        if (s->rule)
+            answer_message(a, s->doc ? json_text(s->doc, "name") : s->name, s->rule, s->trouble);
+        else if (!s->planner.url)
+            rc = answer_platform(a, k->store, task, &s->platform, clock_ms(), err);
+    }
+    return answer_keep(a, k->store, rc, err);
 }
 
 /* --- a planner elsewhere --- */
@@ -258,61 +249,52 @@ static void wait_there(struct ask *k)
 }
 
 /* What it offers is kept, so that execdm-accept goes by our record of it and no client's. */
-static int keep_there(struct ask *k, const struct answer *a, struct source *s, struct err *err)
+static int keep_offer(struct ask *k, struct answer *a, const struct planner *p, json_t *offer,
+                      struct err *err)
 {
-    for (size_t i = 0; i < json_array_size(s->offers);) {
-        json_t *offer = json_array_get(s->offers, i);
-        int rc = afar_keep(k->store, a->id, offer, clock_ms(), err);
-        if (rc < 0)
-            return -1;
-        i += (size_t)rc;
-        if (rc > 0)
-            continue;
-        own(findings_fini) struct findings one = {0};
-        struct finding *f =
-            finding_add(&one, FINDING_ERROR, "lying-offer", "",
-                        "offer %s is dropped: its id is that of another offer, or of an earlier "
-                        "one",
-                        json_text(offer, "id"));
-        planner_message(&s->planner, s->messages, f);
-        json_array_remove(s->offers, i);
-    }
+    json_object_set_new(offer, "name", json_sprintf("offer-%03zu", json_array_size(a->offers) + 1));
+    int rc = afar_keep(k->store, a->id, offer, clock_ms(), err);
+    if (rc > 0)
+        json_array_append(a->offers, offer);
+    if (rc != 0)
+        return rc;
+    own(findings_fini) struct findings one = {0};
+    planner_message(p, a->messages,
+                    finding_add(&one, FINDING_ERROR, "lying-offer", "",
+                                "offer %s is dropped: its id is that of another offer, or of an "
+                                "earlier one",
+                                json_text(offer, "id")));
     return 0;
 }
 
-static int read_there(struct ask *k, const struct answer *a, const struct task *task,
-                      struct err *err)
+static int read_planner(struct ask *k, struct answer *a, const struct task *task,
+                        const struct source *s, struct err *err)
+{
+    own(json_fini) json_t *offers = json_array();
+    size_t i;
+    json_t *offer;
+    planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, offers, a->messages);
+    json_array_foreach (offers, i, offer)
+        if (keep_offer(k, a, &s->planner, offer, err) < 0)
+            return -1;
+    a->asked += json_array_size(offers) > 0; /* it knows the types */
+    return 0;
+}
+
+static int read_there(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
     if (store_begin(k->store, false, err) < 0)
         return -1;
-    for (size_t i = 0; i < k->n; i++) {
-        struct source *s = &k->list[i];
-        if (!s->planner.url)
-            continue;
-        s->offers = json_array();
-        s->messages = json_array();
-        planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, s->offers,
-                     s->messages);
-        if (keep_there(k, a, s, err) < 0) {
+    if (store_offers_forget(k->store, clock_ms(), err) < 0) {
+        store_rollback(k->store);
+        return -1;
+    }
+    for (size_t i = 0; i < k->n; i++)
+        if (k->list[i].planner.url && read_planner(k, a, task, &k->list[i], err) < 0) {
             store_rollback(k->store);
             return -1;
         }
-    }
     return store_commit(k->store, err);
-}
-
-/* --- together --- */
-
-static void merge(struct ask *k, struct answer *a)
-{
-    size_t i;
-    json_t *offer;
-    for (size_t s = 0; s < k->n; s++) {
-        json_array_extend(a->offers, k->list[s].offers);
-        json_array_extend(a->messages, k->list[s].messages);
-    }
-    json_array_foreach (a->offers, i, offer) /* one answer, one numbering */
-        json_object_set_new(offer, "name", json_sprintf("offer-%03zu", i + 1));
 }
 
 static bool asks_there(const struct ask *k)
@@ -325,20 +307,13 @@ static bool asks_there(const struct ask *k)
 
 int ask_task(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
-    int rc = 0;
     ask_there(k, task); /* they think while we do */
-    rc = ask_here(k, a, task, err);
+    int rc = ask_here(k, a, task, err);
     if (rc == 0 && asks_there(k)) {
         wait_there(k);
         rc = read_there(k, a, task, err);
     }
-    if (rc == 0)
-        merge(k, a);
-    for (size_t i = 0; i < k->n; i++) {
+    for (size_t i = 0; i < k->n; i++)
         exchange_fini(&k->list[i].exchange);
-        json_decref(k->list[i].offers);
-        json_decref(k->list[i].messages);
-        k->list[i].offers = k->list[i].messages = NULL;
-    }
     return rc;
 }

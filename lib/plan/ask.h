@@ -17,9 +17,9 @@ struct ask {
 
 struct asked {
     char *const *names; /* NULL-ended, or NULL: whom to ask, in this order */
+    bool explain;       /* with a NO, tell the nearest request that would have been YES */
     bool remote;        /* planners elsewhere, too: URLs, and those of execdm.yaml */
     int64_t timeout_ms; /* for each of these; 0: its own, else ASK_TIMEOUT_MS */
-    bool explain;       /* a NO tells the nearest request that would have been YES, too */
 };
 #define ASK_TIMEOUT_MS 30000
 
@@ -31,7 +31,8 @@ int ask_open(struct ask *k, struct model *model, struct store *store, const stru
              struct err *err);
 void ask_close(struct ask *k);
 
-/* Adds what each of them says to the answer, in their order, whoever answered first. One that is
+/* Adds what each of them says to the answer: first the platforms here, then the planners elsewhere,
+ * each in their order, whoever answered first. One that is
  * down, wrong or lying is a message, not a failure; -1 when the store failed. */
 int ask_task(struct ask *k, struct answer *a, const struct task *task, struct err *err);
 

@@ -17,13 +17,12 @@ static const json_t *fact(const struct matching *m, const char *key)
 }
 
 /* The path of a document that a task names, fetched when it is elsewhere; the caller frees. */
-static char *local_copy(struct matching *m, const char *url, const char *scratch, struct err *err)
+static char *local_copy(const char *url, const char *scratch, struct err *err)
 {
     own(stager_fini) struct stager s = {0};
     own(str_fini) char *path = uri_file_path(url);
     own(str_fini) char *dest = uri_of_path(scratch);
     const char *id;
-    (void)m;
     if (path)
         return move(path);
     own(json_fini) json_t *lines =
@@ -38,17 +37,32 @@ static char *local_copy(struct matching *m, const char *url, const char *scratch
     return NULL;
 }
 
-/* The bytes of it, with a NUL at their end; the caller frees. NULL with err. */
-static char *read_document(struct matching *m, const char *url, struct err *err)
+/* The text of it, or NULL with err; the caller frees. */
+static char *fetch_document(const struct store *store, const char *url, struct err *err)
 {
-    own(str_fini) char *scratch = str_print("%s/document.%ld", m->store->dir, (long)getpid());
-    own(str_fini) char *path = local_copy(m, url, scratch, err);
+    own(str_fini) char *scratch = str_print("%s/document.%ld", store->dir, (long)getpid());
+    own(str_fini) char *path = local_copy(url, scratch, err);
     own(input_close) struct input in = {0};
     if (!path)
         return NULL;
     const int rc = input_open(&in, path, err);
     unlink(scratch);
     return rc < 0 ? NULL : str_print("%.*s", (int)in.len, in.bytes);
+}
+
+/* The same, fetched once for all platforms. Borrowed. */
+static const char *read_document(struct matching *m, const char *url, struct err *err)
+{
+    if (!json_object_get(m->documents, url)) {
+        own(str_fini) char *text = fetch_document(m->store, url, err);
+        json_object_set_new(m->documents, url,
+                            text ? json_pack("{s:s}", "text", text)
+                                 : json_pack("{s:s}", "error", err->text));
+    }
+    const json_t *document = json_object_get(m->documents, url);
+    if (json_text(document, "error"))
+        err_set(err, CODE_IO, "%s", json_text(document, "error"));
+    return json_text(document, "text");
 }
 
 static void refuse_module(struct matching *m, const struct requirement *r, const char *there)
@@ -89,7 +103,7 @@ static void match_requirements(struct matching *m)
     size_t number = 1;
     if (!url)
         return;
-    own(str_fini) char *text = read_document(m, url, &err);
+    const char *text = read_document(m, url, &err);
     if (!text || strlen(text) > REQUIREMENTS_MAX) {
         match_refuse(m, "requirements", "/executable/spec/requirements",
                      "the requirements cannot be read: %s", text ? "they are too long" : err.text);
@@ -134,7 +148,7 @@ static void match_kernel(struct matching *m)
     const char *url = json_text(m->task->spec, "notebook");
     own(json_fini) json_t *notebook = NULL;
     struct err err = {0};
-    own(str_fini) char *text = url ? read_document(m, url, &err) : NULL;
+    const char *text = url ? read_document(m, url, &err) : NULL;
     if (!text || doc_bytes("the notebook", text, strlen(text), &notebook, &err) < 0) {
         match_refuse(m, "kernel", "/executable/spec/notebook", "the notebook cannot be read: %s",
                      url ? err.text : "none is named");

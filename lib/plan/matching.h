@@ -9,6 +9,7 @@ struct matching {
     const struct platform *platform;
     const json_t *row; /* what the platform says of this type of executable, or NULL */
     const struct store *store;
+    json_t *documents; /* URL -> {text} or {error}: what was fetched for the task */
     struct grant *grant;
     struct findings *findings;
 };
@@ -20,7 +21,7 @@ struct finding *match_refuse(struct matching *m, const char *rule, const char *p
  * reference. */
 json_t *match_types(const json_t *list);
 
-/* match_executable.c, match_compute.c, match_storage.c, dependency.c */
+/* match_executable.c, match_compute.c, match_storage.c, match_dependency.c */
 void match_executable(struct matching *m);
 void match_compute(struct matching *m);
 void match_storage(struct matching *m);

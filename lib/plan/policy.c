@@ -323,17 +323,23 @@ json_t *policy_private(const struct policy *p, const struct quota *q)
     return json_pack("{s:s,s:O}", "identity", p->who.name, "quotas", q->rows);
 }
 
+int policy_theirs(const json_t *private, struct err *err)
+{
+    const char *name = json_text(json_object_get(private, "policy"), "identity");
+    own(identity_fini) struct identity who = {0};
+    identity_local(&who);
+    if (str_same(name, who.name))
+        return 0;
+    return err_set(err, CODE_PERM, "the offer was made to %s, not to %s (Planner 2.3)", name,
+                   who.name);
+}
+
 int policy_accept(struct store *store, const json_t *private, int64_t now, struct err *err)
 {
     const json_t *kept = json_object_get(private, "policy");
     const char *name = json_text(kept, "identity");
-    own(identity_fini) struct identity who = {0};
     own(quota_close) struct quota q = {0};
     own(findings_fini) struct findings findings = {0};
-    identity_local(&who);
-    if (!str_same(name, who.name))
-        return err_set(err, CODE_PERM, "the offer was made to %s, not to %s (Planner 2.3)", name,
-                       who.name);
     q.rows = json_incref(json_object_get(kept, "quotas"));
     if (json_array_size(q.rows) == 0)
         return 0;

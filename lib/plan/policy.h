@@ -44,8 +44,9 @@ void quota_cap(const struct quota *q, struct room need, int64_t *cores, int64_t 
 
 /* What an offer keeps of this, so that accepting it asks nobody: a new reference. */
 json_t *policy_private(const struct policy *p, const struct quota *q);
-/* Accepting: is it the same identity, and is there still enough? In the accepting transaction;
- * `private` is what the offer keeps, `now` in s. CODE_PERM, CODE_CONFLICT. */
+/* Accepting, also again: is it the same identity? `private` is what the offer keeps. CODE_PERM. */
+int policy_theirs(const json_t *private, struct err *err);
+/* Accepting: is there still enough? In the accepting transaction; `now` in s. CODE_CONFLICT. */
 int policy_accept(struct store *store, const json_t *private, int64_t now, struct err *err);
 
 #endif

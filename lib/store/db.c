@@ -6,9 +6,10 @@
 #include "store/place.h"
 
 #define VERSION 1
-#define BUSY_MS 10000 /* SQLite's own patience, with readers that are just closing */
+#define JOURNAL_SHORT (1 << 19) /* bytes */
+#define BUSY_MS 10000           /* SQLite's own patience, with readers that are just closing */
 
-/* What an accepted job is counted with: milli-cores, bytes and seconds. */
+/* What an accepted job is counted with: milli-cores, bytes and seconds; NULL of one elsewhere. */
 #define BOOKED                                                                                     \
     "platform,live,created,started,ended,json_extract(doc,'$.private.need.cores') AS cores,"       \
     "json_extract(doc,'$.private.need.memory') AS memory,"                                         \
@@ -69,7 +70,7 @@ static const char *const sql[SQL_COUNT] = {
                       " WHEN started THEN cores*(ended-started)/1000 ELSE 0 END) "
                       "FROM (SELECT " BOOKED " WHERE owner=?1 AND live=1 UNION ALL"
                       " SELECT " BOOKED " WHERE owner=?1 AND live=0 AND created>=?2) "
-                      "GROUP BY platform",
+                      "WHERE cores NOT NULL GROUP BY platform",
     /* by the name "" when there are many of a kind in a day */
     [SQL_TALLY_ADD] = "INSERT INTO tallies(kind,name,day,n,amount,cores) SELECT ?1,"
                       "CASE WHEN ?6=0 OR EXISTS(SELECT 1 FROM tallies WHERE kind=?1 AND day=?3 AND "
@@ -84,7 +85,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_USAGE_JOBS] = "SELECT platform,sum(created>=?1),sum((created>=?1)*cores*length),"
                        "sum(CASE WHEN started THEN cores*max(0,min(CASE WHEN ended THEN ended"
                        " ELSE ?3 END,?3)-max(started,?1))/1000 ELSE 0 END) "
-                       "FROM (SELECT " BOOKED " WHERE created<?2) GROUP BY platform",
+                       "FROM (SELECT " BOOKED " WHERE created<?2) WHERE cores NOT NULL "
+                       "GROUP BY platform",
     [SQL_USAGE_SUBJECTS] = "SELECT count(DISTINCT owner),count(DISTINCT CASE WHEN instr(owner,'@') "
                            "THEN lower(substr(owner,instr(owner,'@')+1)) END) "
                            "FROM jobs WHERE created>=?1 AND created<?2",
@@ -262,8 +264,21 @@ int db_open(struct store *s, struct err *err)
     return version == VERSION ? 0 : create_tables(s, err);
 }
 
+/* The last to close the store would write the journal back and remove it, which costs a writer four
+ * times what its transaction does. A short one is left: who opens the store next reads it through,
+ * and who only read, or found it grown long, writes it back. */
+static void leave_journal(struct store *s)
+{
+    struct stat st;
+    own(str_fini) char *journal = str_print("%s/execdm.db-wal", s->dir);
+    if (s->wrote && stat(journal, &st) == 0 && st.st_size < JOURNAL_SHORT)
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void db_close(struct store *s)
 {
+    if (s->db)
+        leave_journal(s);
     for (size_t i = 0; s->statements && i < SQL_COUNT; i++)
         sqlite3_finalize(s->statements[i]);
     free(s->statements);
@@ -281,6 +296,7 @@ int store_begin(struct store *s, bool durable, struct err *err)
         flock(s->lock, LOCK_UN);
         return -1;
     }
+    s->wrote = true;
     return 0;
 }
 

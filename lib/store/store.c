@@ -51,14 +51,17 @@ void offer_row_fini(struct offer_row *o)
     *o = (struct offer_row){0};
 }
 
+int store_offers_forget(struct store *s, int64_t now, struct err *err)
+{
+    const struct bind old[] = {NUMBER(now - 86400000)};
+    return db_run(s, SQL_OFFER_FORGET, old, COUNT(old), err) < 0 ? -1 : 0;
+}
+
 int store_offer_add(struct store *s, const struct offer_row *o, struct err *err)
 {
     own(str_fini) char *doc = write_string(o->doc);
-    const struct bind old[] = {NUMBER(o->created - 86400000)};
     const struct bind values[] = {TEXT(o->id),        TEXT(o->answer),    TEXT(o->platform),
                                   NUMBER(o->created), NUMBER(o->expires), TEXT(doc)};
-    if (db_run(s, SQL_OFFER_FORGET, old, COUNT(old), err) < 0)
-        return -1;
     return db_run(s, SQL_OFFER_ADD, values, COUNT(values), err) < 0 ? -1 : 0;
 }
 

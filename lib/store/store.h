@@ -17,6 +17,7 @@ struct store {
     struct sqlite3_stmt **statements; /* prepared once, see db.h */
     int lock;                         /* the writers' queue */
     bool network;                     /* the directory is on a network file system */
+    bool wrote;                       /* something, since it was opened */
 };
 
 /* Opens the store of the state directory (place.h), made when it is not there. CODE_CONFIG when it
@@ -40,7 +41,8 @@ struct offer_row {
 };
 void offer_row_fini(struct offer_row *o);
 
-/* Those nobody took go a day after they expired. */
+/* Those nobody took go a day after they expired. `now` in ms. */
+int store_offers_forget(struct store *s, int64_t now, struct err *err);
 int store_offer_add(struct store *s, const struct offer_row *o, struct err *err);
 /* CODE_NOINPUT when there is none. */
 int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct err *err);
