@@ -98,7 +98,7 @@ strangers() { # TREE
     (cd "$1" && grep -rnE --include='*.[ch]' '^ *# *include *<' lib cmd) | awk '
         BEGIN {
             owner["sqlite3.h"] = "lib/store/db.c"; owner["yaml.h"] = "lib/text/yaml.c"
-            owner["pcre2.h"] = "lib/model/pattern.c"; owner["curl"] = "cmd/stager/http.c"
+            owner["pcre2.h"] = "lib/model/pattern.c"; owner["curl"] = "cmd/stager/web.c"
             owner["archive.h"] = owner["archive_entry.h"] = "cmd/stager/archive.c"
             owner["openssl"] = "cmd/stager/digest.c"; owner["jansson.h"] = "lib/text/json.h"
         }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2013,SC2034
 # What the tests of execdm-stage share: directories in, out and www, servers, and short words for what is asked.
 
 setup() {

@@ -15,7 +15,8 @@ const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
 const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
 #endif
 
-static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https};
+static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https,
+                                               &scheme_job};
 
 volatile sig_atomic_t stager_signal;
 
@@ -139,6 +140,7 @@ void source_close(struct source **src)
     free((*src)->name);
     free((*src)->shown);
     free((*src)->validator);
+    free((*src)->promised);
     free(*src);
     *src = NULL;
 }
@@ -208,7 +210,8 @@ int stream_rewind(struct stream *s, struct fault *f)
 int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
-    *s = (struct stream){.t = t, .src = src, .want = item->checksum};
+    *s = (struct stream){
+        .t = t, .src = src, .want = item->checksum ? item->checksum : src->promised};
     if (stream_rewind(s, f) < 0)
         return -1;
     if (item->size >= 0 && src->size >= 0 && item->size != src->size)
@@ -416,10 +419,17 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
                   schemes[i]->lacks, shown);
         return NULL;
     }
-    fault_set(f, REASON_UNSUPPORTED, false,
-              "%s: expected a file:, http: or https: URL; a file whose name has a colon is ./NAME",
-              shown);
+    fault_set(
+        f, REASON_UNSUPPORTED, false,
+        "%s: expected a file:, http:, https: or job: URL; a file whose name has a colon is ./NAME",
+        shown);
     return NULL;
+}
+
+int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
+{
+    const struct scheme *scheme = scheme_of(url, f);
+    return scheme ? scheme->open(t, url, src, f) : -1;
 }
 
 /* Where a single file goes: to dest itself, or below it under the source's last name. */
@@ -470,6 +480,9 @@ static int move_item(struct transfer *t, struct fault *f)
 {
     const struct item *item = t->item;
     own(source_close) struct source *src = NULL;
+    if (!t->to->put)
+        return fault_set(f, REASON_UNSUPPORTED, false, "nothing can be stored at a %s: URL",
+                         t->to->name);
     if (t->from->open(t, item->source, &src, f) < 0)
         return -1;
     /* the type of a pull is its source's, unless that is unpacked; of a push its destination's */
@@ -486,6 +499,9 @@ static int check_item(struct transfer *t, struct fault *f)
     const struct item *item = t->item;
     struct found found = {.size = -1};
     t->out = (struct outcome){.kind = item->type, .bytes = -1};
+    if (item->write && !t->to->writable)
+        return fault_set(f, REASON_UNSUPPORTED, false, "nothing can be stored at a %s: URL",
+                         t->to->name);
     if (item->write)
         return t->to->writable(item->dest ? item->dest : item->source, item->type, f);
     const char *url = item->source ? item->source : item->dest;

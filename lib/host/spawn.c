@@ -18,9 +18,10 @@ extern char **environ;
 char *const *spawn_environment(void)
 {
     static const char *const kept[] = {
-        "HOME=",         "EXECDM_",        "http_proxy=",   "https_proxy=",     "no_proxy=",
-        "HTTPS_PROXY=",  "NO_PROXY=",      "SSL_CERT_",     "CURL_CA_BUNDLE=",  "TMPDIR=",
-        "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "XDG_RUNTIME_DIR=",
+        "HOME=",           "EXECDM_",      "http_proxy=",   "https_proxy=",
+        "no_proxy=",       "HTTPS_PROXY=", "NO_PROXY=",     "SSL_CERT_",
+        "CURL_CA_BUNDLE=", "TMPDIR=",      "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+        "LSAN_OPTIONS=",   "XDG_",
     };
     static struct strs made;
     if (made.n)
