@@ -101,6 +101,7 @@ strangers() { # TREE
             owner["pcre2.h"] = "lib/model/pattern.c"; owner["curl"] = "cmd/stager/web.c"
             owner["archive.h"] = owner["archive_entry.h"] = "cmd/stager/archive.c"
             owner["openssl"] = "cmd/stager/digest.c"; owner["jansson.h"] = "lib/text/json.h"
+            owner["libxml"] = "cmd/stager/xml.c"
         }
         {
             header = $0

@@ -264,6 +264,11 @@ int xml_add(struct xml *x, const char *bytes, size_t n); /* -1: not well-formed 
 int xml_end(struct xml *x);                              /* -1: not well-formed, or not whole */
 void xml_free(struct xml *x);
 
+/* dav.c: of http: and https: URLs that end in a slash */
+int dav_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
+int dav_readable(const char *url, struct fault *f);
+int dav_parents(const char *url, struct fault *f); /* makes what holds url */
+
 /* pool.c: items side by side, each in one of a few processes, so that a host that hangs, or the
  * resolver, or a network file system, takes nobody's time but its own. `work` is whatever the owner
  * of the pool means by it. */
