@@ -161,9 +161,19 @@ int dav_list(struct transfer *t, const char *url, entry_fn *each, void *self, st
     return list_below(&top, url, "", 0, f);
 }
 
-/* From the nearest collection that is there downwards. */
+/* Others may make it at the same time, and what a server says then differs: so we look. */
+static int make(const char *url, long *status, struct fault *f)
+{
+    struct fault ignored;
+    own(web_fini) struct web w = {.verb = "make", .method = "MKCOL", .url = url};
+    int rc = web_run(&w, f);
+    *status = w.status;
+    return rc == 0 || (w.status != 409 && dav_readable(url, &ignored) == 0) ? 0 : -1;
+}
+
 int dav_parents(const char *url, struct fault *f)
 {
+    long status;
     own(str_fini) char *parent = str_print("%.*s", (int)strcspn(url, "?#"), url);
     char *path = strstr(parent, "://") ? strchr(strstr(parent, "://") + 3, '/') : NULL;
     for (size_t n = strlen(parent); n > 0 && parent[n - 1] == '/'; n--)
@@ -171,10 +181,9 @@ int dav_parents(const char *url, struct fault *f)
     if (!path || !strrchr(path, '/') || strrchr(path, '/') == path)
         return fault_set(f, REASON_INVALID, false, "%s has no directory that could be made", url);
     strrchr(path, '/')[1] = '\0';
-    own(web_fini) struct web w = {.verb = "make", .method = "MKCOL", .url = parent};
-    if (web_run(&w, f) == 0 || w.status == 405) /* it is there: others make it too */
+    if (make(parent, &status, f) == 0)
         return 0;
-    if (w.status != 409 || dav_parents(parent, f) < 0)
+    if (status != 409 || dav_parents(parent, f) < 0)
         return -1;
-    return web_run(&w, f) == 0 || w.status == 405 ? 0 : -1;
+    return make(parent, &status, f);
 }
