@@ -308,6 +308,31 @@ P
     ends "$id" ERROR stageout staging
     same precious "$(cat "$(find "$(files "$id")" -name a)")"
     same "in the way" "$(cat results)"
+    # by hand, when the way is free: all of it, or one by its name
+    execdm-stage --check "job:$id"
+    rm results
+    execdm-stage "job:$id" results/
+    same precious "$(cat results/a)"
+    execdm-stage "job:$id/a" one
+    same precious "$(cat one)"
+    run -66 execdm-stage "job:$id/none" none
+    run -69 execdm-stage one "job:$id/b"
+}
+
+@test "results are fetched days later, by job:ID and job:ID/NAME, and compared with what they were" {
+    id=$(submit sh='mkdir /outputs/d; echo 1 >/outputs/d/a; echo 2 >/outputs/b; echo said' rw:/outputs=results/)
+    work "$id"
+    execdm-stage "job:$id" all
+    same "1 2 said" "$(cat all/d/a all/b all/stdout | xargs)"
+    execdm-stage "job:$id/d" d
+    same 1 "$(cat d/a)"
+    execdm-stage "job:$id/b" .
+    same 2 "$(cat b)"
+    echo 3 >results/b
+    run -1 execdm-stage "job:$id/b" other
+    has "$output" "does not have the checksum"
+    run -66 execdm-stage job:01900000-0000-7000-8000-000000000000 none
+    [ ! -e none ]
 }
 
 @test "the disk is full while staging: the job ends, the partial file goes, the next job runs" {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2013,SC2034,SC2154
 # What the tests of execdm-stage share: directories in, out and www, servers, and short words for what is asked.
 
 setup() {
@@ -87,4 +87,41 @@ serve_faults() {
     wait_until 20 test -e faults
     faults=$scheme://127.0.0.1:$(cat faults)
     other=$scheme://127.0.0.2:$(cat faults)
+}
+
+# serve_dav: Apache with mod_dav for www/dav/, which it may write; $dav is its URL, ending in a slash.
+serve_dav() {
+    local modules=/usr/lib/apache2/modules port user
+    PATH=$PATH:/usr/sbin require apache2 /usr/bin/python3
+    port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    mkdir -p www/dav
+    if [ "$(id -u)" -eq 0 ]; then # it gives up being root
+        user='User www-data'
+        chown -R www-data www
+        chmod o+x . .. ../.. ../../.. 2>/dev/null || true
+    fi
+    cat >apache.conf <<EOT
+ServerName localhost
+ServerRoot $PWD
+DefaultRuntimeDir $PWD
+PidFile $PWD/apache.pid
+ErrorLog $PWD/apache.log
+Listen 127.0.0.1:$port
+$user
+LoadModule mpm_event_module $modules/mod_mpm_event.so
+LoadModule authz_core_module $modules/mod_authz_core.so
+LoadModule dav_module $modules/mod_dav.so
+LoadModule dav_fs_module $modules/mod_dav_fs.so
+LoadModule setenvif_module $modules/mod_setenvif.so
+DocumentRoot $PWD/www
+DAVLockDB $PWD/www/locks
+<Directory $PWD/www/dav>
+Dav On
+DavDepthInfinity off
+Require all granted
+</Directory>
+EOT
+    PATH=$PATH:/usr/sbin apache2 -f "$PWD/apache.conf" -DFOREGROUND >apache.out 2>&1 3>&- &
+    dav=http://127.0.0.1:$port/dav/
+    wait_until 20 curl -s -o /dev/null "$dav"
 }

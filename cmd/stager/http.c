@@ -6,6 +6,8 @@ static int http_open(struct transfer *t, const char *url, struct source **src, s
 {
     (void)t, (void)f;
     *src = web_source(url, NULL);
+    if (url_is_folder(url))
+        (*src)->kind = KIND_DIRECTORY;
     return 0;
 }
 
@@ -43,7 +45,9 @@ static int ask(const char *method, const char *url, int64_t *size, struct fault 
 
 static int http_readable(const char *url, struct found *found, struct fault *f)
 {
-    *found = (struct found){KIND_FILE, -1};
+    *found = (struct found){url_is_folder(url) ? KIND_DIRECTORY : KIND_FILE, -1};
+    if (found->kind == KIND_DIRECTORY)
+        return dav_readable(url, f);
     int rc = ask("HEAD", url, &found->size, f);
     /* signed URLs and small servers often know GET only */
     bool refused = rc < 0 && (f->reason == REASON_DENIED || f->reason == REASON_UNSUPPORTED ||
@@ -99,7 +103,15 @@ static int http_put(struct stream *s, const char *url, mode_t mode, struct fault
 {
     own(web_fini) struct web w = {.verb = "put", .method = "PUT", .url = url, .stream = s};
     (void)mode;
-    if (web_run(&w, f) < 0)
+    int rc = web_run(&w, f);
+    /* WebDAV makes no directory by itself; another scheme's 409 means what it says */
+    if (rc < 0 && w.status == 409 && !s->failed) {
+        struct fault why = {0};
+        if (dav_parents(url, &why) < 0 || stream_rewind(s, f) < 0)
+            return -1;
+        rc = web_run(&w, f);
+    }
+    if (rc < 0)
         return -1;
     if (!s->ended && stream_read(s, &(char){0}, 1, f) != 0) /* an empty file is never asked for */
         return s->failed ? -1
@@ -111,6 +123,7 @@ static int http_put(struct stream *s, const char *url, mode_t mode, struct fault
 const struct scheme scheme_http = {
     .name = "http",
     .open = http_open,
+    .list = dav_list,
     .put = http_put,
     .readable = http_readable,
     .writable = http_writable,
@@ -119,6 +132,7 @@ const struct scheme scheme_http = {
 const struct scheme scheme_https = {
     .name = "https",
     .open = http_open,
+    .list = dav_list,
     .put = http_put,
     .readable = http_readable,
     .writable = http_writable,

@@ -119,9 +119,10 @@ struct source {
     mode_t mode;  /* 0 when the scheme has none */
     dev_t dev;    /* with ino: which file it is; 0 when unknown */
     ino_t ino;
-    int fd;      /* the directory to walk, or the file; -1 */
-    char *name;  /* the last name; NULL when there is none */
-    char *shown; /* for messages */
+    int fd;         /* the directory to walk, or the file; -1 */
+    char *name;     /* the last name; NULL when there is none */
+    char *shown;    /* for messages */
+    char *promised; /* the checksum that who led us here says it has, or NULL */
     /* Goes to the first byte; may be called again. */
     int (*begin)(struct source *src, struct fault *f);
     /* Goes on at `offset` when the file is still the one that was begun; else fails with
@@ -190,7 +191,7 @@ struct scheme {
     int (*readable)(const char *url, struct found *found, struct fault *f);
     int (*writable)(const char *url, enum kind type, struct fault *f);
 };
-extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_s3;
+extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_job, scheme_s3;
 
 /* transfer.c */
 extern volatile sig_atomic_t stager_signal; /* the signal that ends us, or 0 */
@@ -200,6 +201,8 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
                  struct fault *f);
 int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
                   struct fault *f);
+/* Opens what a URL of whatever scheme names. */
+int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f);
 int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
     PRINTF(4, 5);
 
@@ -277,6 +280,11 @@ struct xml *xml_new(void (*start)(void *self, const char *name),
 int xml_add(struct xml *x, const char *bytes, size_t n); /* -1: not well-formed */
 int xml_end(struct xml *x);                              /* -1: not well-formed, or not whole */
 void xml_free(struct xml *x);
+
+/* dav.c: of http: and https: URLs that end in a slash */
+int dav_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
+int dav_readable(const char *url, struct fault *f);
+int dav_parents(const char *url, struct fault *f); /* makes what holds url */
 
 /* pool.c: items side by side, each in one of a few processes, so that a host that hangs, or the
  * resolver, or a network file system, takes nobody's time but its own. `work` is whatever the owner

@@ -14,10 +14,13 @@
 const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
 const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
 const struct scheme scheme_s3 = {.name = "s3", .lacks = "libcurl"};
+void web_forget(void)
+{
+}
 #endif
 
 static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https,
-                                               &scheme_s3};
+                                               &scheme_job, &scheme_s3};
 
 volatile sig_atomic_t stager_signal;
 
@@ -141,6 +144,7 @@ void source_close(struct source **src)
     free((*src)->name);
     free((*src)->shown);
     free((*src)->validator);
+    free((*src)->promised);
     free(*src);
     *src = NULL;
 }
@@ -210,7 +214,8 @@ int stream_rewind(struct stream *s, struct fault *f)
 int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
-    *s = (struct stream){.t = t, .src = src, .want = item->loose ? NULL : item->checksum};
+    const char *want = item->loose ? NULL : item->checksum;
+    *s = (struct stream){.t = t, .src = src, .want = want ? want : src->promised};
     if (stream_rewind(s, f) < 0)
         return -1;
     if (item->size >= 0 && src->size >= 0 && item->size != src->size)
@@ -425,9 +430,16 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
     }
     fault_set(
         f, REASON_UNSUPPORTED, false,
-        "%s: expected a file:, http:, https: or s3: URL; a file whose name has a colon is ./NAME",
+        "%s: expected a file:, http:, https:, s3: or job: URL; a file whose name has a colon is "
+        "./NAME",
         shown);
     return NULL;
+}
+
+int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
+{
+    const struct scheme *scheme = scheme_of(url, f);
+    return scheme ? scheme->open(t, url, src, f) : -1;
 }
 
 /* Where a single file goes: to dest itself, or below it under the source's last name. */
@@ -478,6 +490,9 @@ static int move_item(struct transfer *t, struct fault *f)
 {
     const struct item *item = t->item;
     own(source_close) struct source *src = NULL;
+    if (!t->to->put)
+        return fault_set(f, REASON_UNSUPPORTED, false, "nothing can be stored at a %s: URL",
+                         t->to->name);
     if (t->from->open(t, item->source, &src, f) < 0)
         return -1;
     /* the type of a pull is its source's, unless that is unpacked; of a push its destination's */
@@ -494,6 +509,9 @@ static int check_item(struct transfer *t, struct fault *f)
     const struct item *item = t->item;
     struct found found = {.size = -1};
     t->out = (struct outcome){.kind = item->type, .bytes = -1};
+    if (item->write && !t->to->writable)
+        return fault_set(f, REASON_UNSUPPORTED, false, "nothing can be stored at a %s: URL",
+                         t->to->name);
     if (item->write)
         return t->to->writable(item->dest ? item->dest : item->source, item->type, f);
     const char *url = item->source ? item->source : item->dest;

@@ -133,7 +133,7 @@ static int on_run(void *self, const char *work, size_t n, const struct watcher *
     t.item = &item;
     t.watcher = watcher;
     t.out = (struct outcome){0};
-    int rc = w->root->fd >= 0 ? open_below(w, e.name, &src, f) : t.from->open(&t, from, &src, f);
+    int rc = w->root->fd >= 0 ? open_below(w, e.name, &src, f) : transfer_open(&t, from, &src, f);
     if (rc == 0)
         rc = transfer_file(&t, src, e.name, to, f);
     *out = t.out;

@@ -33,7 +33,7 @@ char *const *spawn_environment(void)
         "ASAN_OPTIONS=",
         "UBSAN_OPTIONS=",
         "LSAN_OPTIONS=",
-        "XDG_RUNTIME_DIR=",
+        "XDG_",
         /* where S3 is and where the keys to it are written, but no key */
         "AWS_PROFILE=",
         "AWS_REGION=",

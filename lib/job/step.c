@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <sys/stat.h>
 #include "host/clock.h"
 #include "host/driver.h"
@@ -440,6 +441,34 @@ static void add_own_result(struct step *s, struct job *j, json_t *results, const
                                              "url", url, "size", (json_int_t)st.st_size));
 }
 
+/* What could not be stored stays where it is; `execdm-stage job:ID DEST` brings it away by hand.
+ * Nobody is at work in there any more; links are not followed. */
+static void add_kept(json_t *results, const char *path, const char *name)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return;
+    if (S_ISREG(st.st_mode)) {
+        own(str_fini) char *url = uri_of_path(path);
+        own(json_fini) json_t *text = json_string(name);
+        if (text) /* else it is no UTF-8, and only the directory itself has it */
+            json_array_append_new(results,
+                                  json_pack("{s:O,s:s,s:s,s:I}", "name", text, "type", "file",
+                                            "url", url, "size", (json_int_t)st.st_size));
+        return;
+    }
+    DIR *dir = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (str_same(e->d_name, ".") || str_same(e->d_name, ".."))
+            continue;
+        own(str_fini) char *below = str_print("%s/%s", path, e->d_name);
+        own(str_fini) char *rest = *name ? str_print("%s/%s", name, e->d_name) : str_new(e->d_name);
+        add_kept(results, below, rest);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 static void collect_results(struct step *s, struct job *j, json_t *lines,
                             const struct stager *stager)
 {
@@ -449,6 +478,12 @@ static void collect_results(struct step *s, struct job *j, json_t *lines,
     json_array_foreach (lines, i, line) {
         const char *id = json_text(line, "id");
         bool single = str_same(json_text(line, "type"), "file");
+        const json_t *result = json_object_get(stager->results, id);
+        if (!str_same(json_text(result, "state"), "done")) {
+            own(str_fini) char *kept = uri_file_path(json_text(line, "source"));
+            add_kept(results, kept, single ? id : "");
+            continue;
+        }
         json_array_foreach (json_object_get(stager->files, id), k, file) {
             const char *name = single ? id : json_text(file, "name");
             json_array_append_new(results,
