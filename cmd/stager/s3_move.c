@@ -481,17 +481,16 @@ static int run_post(struct upload *u, struct web *w, const struct s3_query *quer
 
 static int begin_upload(struct upload *u, struct fault *f)
 {
+#ifdef HAVE_LIBXML2
     const struct s3_query query[] = {{"uploads", ""}, {0}};
     own(web_fini) struct web w = {.body = "", .length = 0};
     if (run_post(u, &w, query, f) < 0)
         return -1;
     u->id = s3_said(&w, "UploadId");
-    if (u->id)
-        return 0;
-#ifdef HAVE_LIBXML2
-    return fault_set(f, REASON_CORRUPT, true, "%s: the server gives no name for the upload",
-                     u->p->shown);
-#else
+    return u->id ? 0
+                 : fault_set(f, REASON_CORRUPT, true, "%s: the server gives no name for the upload",
+                             u->p->shown);
+#else /* one that is begun could not be ended: its name would not be known */
     return fault_set(f, REASON_MISSING, false,
                      "execdm-stage was built without libxml2 and cannot put %s in parts",
                      u->p->shown);
