@@ -1,5 +1,6 @@
 /* execdm-accept: take an offer; its slot is booked and the job is made. */
 #include "cli/prog.h"
+#include "cli/report.h"
 #include "host/clock.h"
 #include "job/query.h"
 #include "plan/accept.h"
@@ -21,9 +22,20 @@ static void say_reasons(const json_t *answer)
     size_t i;
     json_t *m;
     json_array_foreach (json_object_get(answer, "messages"), i, m) {
-        const char *platform = json_text(m, "platform");
-        prog_say("error", platform, "%s", json_text(m, "text"));
+        own(str_fini) char *who = report_who(m);
+        prog_say("error", who, "%s", json_text(m, "text"));
     }
+}
+
+/* An offer is accepted by its id. Who changed their copy may think they changed the offer. */
+static void say_differences(struct store *store, const json_t *offer)
+{
+    struct err ignored;
+    own(str_fini) char *keys = accept_differences(store, offer, &ignored);
+    if (keys)
+        prog_say("warning", NULL,
+                 "offer %s: this copy of it was changed (%s); what was offered counts",
+                 json_text(offer, "id"), keys);
 }
 
 /* One answer: its job appended to out. CODE_NO for a NO, which has no job. */
@@ -43,6 +55,7 @@ static int accept_answer(struct store *store, json_t *answer, struct buf *out, s
         return offer ? err_set(err, CODE_DATA, "the offer has no id") : -1;
     if (accept_offer(store, json_text(offer, "id"), clock_ms(), &job, err) < 0)
         return -1;
+    say_differences(store, offer);
     own(json_fini) json_t *doc = query_job(store, job.id, clock_ms(), err);
     if (!doc)
         return -1;

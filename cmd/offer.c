@@ -4,12 +4,16 @@
 
 static const char *platform = "localhost";
 static const char *format;
+static bool explain;
 
 static const struct opt options[] = {
     {.name = "platform",
      .arg = "NAME|FILE",
      .text = &platform,
      .help = "which platform answers; localhost when not given"},
+    {.name = "explain",
+     .flag = &explain,
+     .help = "with a NO, tell the nearest request that would have been YES"},
     {.name = "format",
      .arg = "table|json",
      .text = &format,
@@ -20,7 +24,8 @@ static const struct opt options[] = {
 static int run(char **operands, struct buf *out, struct err *err)
 {
     char *names[] = {(char *)platform, NULL};
-    return planning_run(operands, names, format, out, err);
+    const struct asked asked = {.names = names, .explain = explain};
+    return planning_run(operands, &asked, format, out, err);
 }
 
 static const struct prog prog = {

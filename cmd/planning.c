@@ -1,16 +1,18 @@
 #include "cli/prog.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "host/clock.h"
 #include "model/check.h"
-#include "plan/ask.h"
 #include "planning.h"
 #include "text/size.h"
 
 struct planning {
     struct model model;
     struct store store;
-    char *const *names;
+    struct policy policy;
+    struct ask ask;
     bool table;
+    bool explain;
     bool yes; /* every answer so far */
 };
 
@@ -36,7 +38,8 @@ static void print_table(const json_t *answer, struct buf *out)
         const char *why;
         size_parse(json_object_get(spec, "minmemory"), true, &bytes, &why);
         table_cell(&t, "%s", json_text(offer, "name"));
-        table_cell(&t, "%s", json_text(offer, "platform"));
+        const char *planner = json_text(offer, "planner");
+        table_cell(&t, planner ? "%s at %s" : "%s", json_text(offer, "platform"), planner);
         table_cell(&t, "%s", json_text(when, "start"));
         table_cell(&t, "%s", json_text(when, "maxduration"));
         table_cell(&t, min < max ? "%g to %g" : "%g", min, max);
@@ -51,10 +54,12 @@ static void say_messages(const json_t *answer)
     size_t i;
     json_t *m;
     json_array_foreach (json_object_get(answer, "messages"), i, m) {
-        const char *hint = json_text(m, "hint");
-        own(str_fini) char *line = str_print(
-            "%s: %s: %s%s%s [%s]", json_text(m, "platform"), json_text(m, "pointer"),
-            json_text(m, "text"), hint ? "; " : "", hint ? hint : "", json_text(m, "rule"));
+        const char *hint = json_text(m, "hint"), *rule = json_text(m, "rule");
+        const char *pointer = json_text(m, "pointer");
+        own(str_fini) char *who = report_who(m);
+        own(str_fini) char *line =
+            str_print("%s: %s: %s%s%s [%s]", who, pointer ? pointer : "", json_text(m, "text"),
+                      hint ? "; " : "", hint ? hint : "", rule ? rule : "");
         prog_say_json("notice", line, m);
     }
 }
@@ -72,9 +77,10 @@ static int plan_document(struct planning *p, const struct input *in, json_t *doc
         p->yes = false;
         return 0;
     }
-    answer_init(&answer);
-    if (task_init(&task, doc, err) < 0 ||
-        ask_platforms(&answer, &p->model, &p->store, &task, p->names, err) < 0)
+    answer_init(&answer, &p->policy);
+    answer.explain = p->explain;
+    if (task_init(&task, doc, err) < 0 || ask_task(&p->ask, &answer, &task, err) < 0 ||
+        answer_count(&answer, &p->store, clock_ms(), err) < 0)
         return -1;
     own(json_fini) json_t *result = answer_document(&answer);
     p->yes &= json_array_size(answer.offers) > 0;
@@ -105,19 +111,22 @@ static int plan_input(struct planning *p, const char *path, struct buf *out, str
 
 static void planning_close(struct planning *p)
 {
+    ask_close(&p->ask);
+    policy_close(&p->policy);
     store_close(&p->store);
     model_close(&p->model);
 }
 
-int planning_run(char **operands, char *const *names, const char *format, struct buf *out,
+int planning_run(char **operands, const struct asked *asked, const char *format, struct buf *out,
                  struct err *err)
 {
-    own(planning_close) struct planning p = {.names = names, .yes = true};
+    own(planning_close) struct planning p = {.explain = asked->explain, .yes = true};
     if (format && !str_same(format, "table") && !str_same(format, "json"))
         return err_set(err, CODE_USAGE, "--format is table or json, not \"%s\"", format);
     p.table = format ? str_same(format, "table") : prog_terminal();
     p.store.lock = -1;
-    if (model_open(&p.model, NULL, err) < 0 || store_open(&p.store, err) < 0)
+    if (model_open(&p.model, NULL, err) < 0 || policy_open(&p.policy, &p.model, err) < 0 ||
+        store_open(&p.store, err) < 0 || ask_open(&p.ask, &p.model, &p.store, asked, err) < 0)
         return -1;
     if (!*operands && plan_input(&p, NULL, out, err) < 0)
         return -1;

@@ -2,12 +2,12 @@
 #ifndef CMD_PLANNING_H
 #define CMD_PLANNING_H
 
+#include "plan/ask.h"
 #include "text/buf.h"
-#include "text/err.h"
 
-/* Reads tasks from the files named, or standard input; asks the platforms in `names` (ends with
- * NULL; NULL or empty: all) about each and writes the answers. format is NULL, table or json. */
-int planning_run(char **operands, char *const *names, const char *format, struct buf *out,
+/* Reads tasks from the files named, or standard input; asks about each and writes the answers.
+ * format is NULL, table or json. */
+int planning_run(char **operands, const struct asked *asked, const char *format, struct buf *out,
                  struct err *err);
 
 #endif

@@ -34,12 +34,14 @@ struct seen {
     bool running;           /* a job of ours runs, or ran */
     bool said;              /* the line about room was written */
     char *waits, *platform; /* a job that waits for room, and where */
+    json_t *troubles;       /* of each job, what was said last */
 };
 
 static void seen_fini(struct seen *s)
 {
     free(s->waits);
     free(s->platform);
+    json_decref(s->troubles);
 }
 
 static void progress(void *context, const struct job *j, const char *what, int64_t bytes,
@@ -76,8 +78,11 @@ static void tick(void *context)
 
 static void trouble(void *context, const char *id, const struct err *err)
 {
-    (void)context;
+    struct seen *seen = context;
     bar_clear(&bar);
+    if (str_same(json_text(seen->troubles, id), err->text))
+        return;
+    json_object_set_new(seen->troubles, id, json_string(err->text));
     prog_say("warning", id, "%s; it will be tried again", err->text);
 }
 
@@ -169,7 +174,7 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (store_open(&store, err) < 0 || check_jobs(&store, &ids, err) < 0)
         return -1;
     catch_signals();
-    own(seen_fini) struct seen seen = {0};
+    own(seen_fini) struct seen seen = {.troubles = json_object()};
     struct worker worker = {
         .step =
             {.store = &store, .by = "worker", .stop = stop, .progress = progress, .context = &seen},

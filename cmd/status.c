@@ -1,6 +1,7 @@
 /* execdm-status: what is known of jobs, from any process, at any time. */
 #include "cli/prog.h"
 #include "host/clock.h"
+#include "job/follow.h"
 #include "job/query.h"
 #include "jobs.h"
 
@@ -24,6 +25,9 @@ static const struct opt options[] = {
     {0},
 };
 
+#define PAUSE_MS 200
+#define PAUSE_MOST_MS 10000 /* between looks at a job elsewhere */
+
 static bool is_reached(const json_t *doc)
 {
     enum phase p;
@@ -34,16 +38,35 @@ static bool is_reached(const json_t *doc)
 
 static json_t *query(struct store *store, const char *id, int64_t deadline, struct err *err)
 {
+    char *one[] = {(char *)id, NULL};
+    const struct strs ids = {one, 1};
+    int64_t pause = PAUSE_MS;
     for (;;) {
         own(json_fini) json_t *doc = query_job(store, id, clock_ms(), err);
         if (!doc || !wait_for || is_reached(doc))
             return move(doc);
-        if (deadline && clock_boot() >= deadline) {
+        int64_t left = deadline ? deadline - clock_boot() : INT64_MAX;
+        if (left <= 0) {
             err_set(err, CODE_TEMP, "job %s is still %s", id, json_text(doc, "phase"));
             return NULL;
         }
-        usleep(200000);
+        usleep((useconds_t)(left < pause ? left : pause) * 1000);
+        if (!json_text(doc, "planner")) /* in our own store, where looking costs nothing */
+            continue;
+        pause = pause < PAUSE_MOST_MS ? pause * 5 / 4 : pause;
+        if (follow_look(store, &ids, left < FOLLOW_MS ? left : FOLLOW_MS, err) < 0)
+            return NULL;
     }
+}
+
+/* A job elsewhere whose worker could not be asked now. */
+static void say_unseen(const json_t *doc)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach (json_object_get(doc, "messages"), i, m)
+        if (str_same(json_text(m, "rule"), "not-seen"))
+            prog_say("warning", json_text(doc, "id"), "%s", json_text(m, "text"));
 }
 
 static int check_options(int64_t *deadline, struct err *err)
@@ -86,12 +109,17 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (store_open(&store, err) < 0 || (list_all && store_jobs(&store, false, &ids, err) < 0))
         return -1;
     size_t most = last_n ? strtoul(last_n, NULL, 10) : SIZE_MAX;
+    const struct strs looked = {ids.list, most < ids.n && !of_phase ? most : ids.n};
+    if (follow_look(&store, &looked, FOLLOW_MS, err) < 0)
+        return -1;
     for (size_t i = 0; i < ids.n && json_array_size(docs) < most; i++) {
         own(json_fini) json_t *doc = query(&store, ids.list[i], deadline, err);
         if (!doc)
             return -1;
-        if (!of_phase || str_same(of_phase, json_text(doc, "phase")))
-            json_array_append(docs, doc);
+        if (of_phase && !str_same(of_phase, json_text(doc, "phase")))
+            continue;
+        say_unseen(doc);
+        json_array_append(docs, doc);
     }
     bool table = format ? str_same(format, "table") : prog_terminal();
     if (table)

@@ -37,12 +37,17 @@ platform() {
     printf 'name: %s\ndriver: local\ncompute: {%s}\noffers: {lifetime: %s}\n' "$1" "$2" "${3:-PT5M}" >"$1.yaml"
 }
 
+# task [COMPUTE-SPEC [DATETIME]]
+task() {
+    printf 'name: t\nexecutable: {type: "%s", spec: {program: "%s"}}\nresources: {compute: [{spec: %s}]}\ndatetime: %s\n' \
+        https://www.purl.org/ivoa.net/executable-types/python-program "$PWD/p.py" "${1:-"{}"}" "${2:-"[]"}"
+}
+
 # plan FILE [COMPUTE-SPEC [DATETIME]]: an answer of $planners (./lab.yaml when not set)
 plan() {
-    local file=$1 spec=${2:-"{}"} datetime=${3:-"[]"}
-    printf 'name: t\nexecutable: {type: "%s", spec: {program: "%s"}}\nresources: {compute: [{spec: %s}]}\ndatetime: %s\n' \
-        https://www.purl.org/ivoa.net/executable-types/python-program "$PWD/p.py" "$spec" "$datetime" |
-        execdm-plan "${planners[@]---planner=./lab.yaml}" >"$file"
+    local file=$1
+    shift
+    task "$@" | execdm-plan "${planners[@]---planner=./lab.yaml}" >"$file"
 }
 
 # accept ARG...: $code, and what it wrote in out and err
@@ -206,10 +211,62 @@ peak() {
         | .resources.compute[0].spec = {mincores: 8, maxcores: 8, minmemory: 16, maxmemory: 16}
         | .datetime[0] = {start: "2999-01-01T00:00:00Z", maxduration: "P1Y"} | .private = {driver: "evil"})' answer >copy
     exits 0 copy
+    grep -qF "offer $(offer answer 0 .id): this copy of it was changed (task, platform, executable, resources, datetime); what was offered counts" err
     same "$(jq -cS '.offers[0] | [.executable, .resources, .datetime, .platform, .task]' answer)" \
         "$(jq -cS '[.executable, .resources, .datetime, .platform, .name]' out)"
     same '1000 1073741824' "$(db 'SELECT cores, memory FROM bookings')"
     same 'local lab' "$(db 'SELECT driver, platform FROM jobs')"
+}
+
+@test "a copy that says less, or the same in another form, is no changed one" {
+    plan answer '{mincores: 1.5, minmemory: 0.5}' "[{start: $(at '+1 hour')/PT1H, maxduration: PT10M}]"
+    jq -c '.offers[0] |= {id, resources}' answer >copy
+    exits 0 copy
+    same '' "$(cat err)"
+    jq -S . answer >copy
+    exits 0 copy
+    same '' "$(cat err)"
+}
+
+@test "clock: an offer does not live longer because the clock was set back" {
+    require faketime
+    local before
+    plan answer
+    before=$(offer answer 0 .expires)
+    code=0
+    faketime -f -1d execdm-accept answer >out 2>err || code=$?
+    same '79 0' "$code $(stat -c %s out)"
+    grep -qF 'which is still to come: the clock was set back; ask again with execdm-plan' err
+    code=0
+    faketime -f +1d execdm-accept answer >out 2>err || code=$?
+    same '79 0' "$code $(stat -c %s out)"
+    grep -qF "expired at $before" err
+    same '0 0' "$(db 'SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM bookings)')"
+    # within its lifetime it is good, also before it was made, and keeps to what was offered
+    faketime -f -3m execdm-accept answer >out
+    same t "$(db "SELECT CASE WHEN start >= json_extract(doc, '$.private.from') THEN 't' END FROM bookings, offers")"
+}
+
+@test "clock: set back or forward, nothing booked is lost or given twice" {
+    require faketime
+    local by
+    task '{mincores: 8}' '[{maxduration: PT3H}]' >soon
+    task '{mincores: 8}' "[{start: $(at '-6 hours')/PT10M, maxduration: PT1M}]" >early
+    plan held '{mincores: 8}' '[{maxduration: PT3H}]'
+    exits 0 held
+    for by in +2h -2h +2h; do
+        # it is not due to end: who asks for all of it waits until it has
+        faketime -f "$by" execdm-offer --platform=./lab.yaml soon >answer
+        faketime -f "$by" execdm-accept answer >out
+    done
+    same 8000 "$(peak)"
+    same '4 4' "$(db 'SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM bookings)')"
+    # one under way has its room, whatever its booking says: by this clock it begins in two hours
+    db 'UPDATE bookings SET latest = 0 WHERE start = (SELECT min(start) FROM bookings)'
+    faketime -f -6h execdm-offer --platform=./lab.yaml early >answer && return 1
+    jq -e '.messages[0].rule == "no-slot"' answer
+    db 'UPDATE bookings SET latest = end'
+    faketime -f -6h execdm-offer --platform=./lab.yaml early >answer
 }
 
 @test "an offer nobody made is 66" {

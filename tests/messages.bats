@@ -131,6 +131,42 @@ END
     refused_by 'driver.json#/$defs/error-reply' '{"id": "j", "error": {"kind": "sad", "text": "no"}}'
 }
 
+@test "to execdm-http and from it: requests and replies" {
+    local program
+    grep -q '^#define HAVE_CURL' "$TOP_BUILDDIR/config.h" || skip "built without libcurl"
+    mkdir -p bin heard
+    cat >bin/execdm-http <<END
+#!/bin/bash
+in=\$(mktemp -p "$PWD/heard" request.XXXXXX)
+cat >"\$in"
+"$TOP_BUILDDIR/cmd/execdm-http" <"\$in" | tee "\$in.reply"
+END
+    chmod +x bin/execdm-http
+    for program in plan accept status phase; do cp "$TOP_BUILDDIR/cmd/execdm-$program" bin/; done
+    "$TOP_SRCDIR/tests/planner" port "$PWD/near" >planner.out 2>&1 3>&- &
+    echo $! >planner.pid
+    wait_until 20 test -e port
+    near=http://127.0.0.1:$(cat port)/
+    task sh='exit 0'
+    bin/execdm-plan --planner="$near" --planner="${near}trouble/" --planner="${near}cut/" --planner=http://127.0.0.1:1/ task.json >answer.json
+    bin/execdm-accept answer.json >job.json
+    id=$(jq -r .id job.json)
+    bin/execdm-phase "$id" abort >aborted.json
+    for program in heard/request.??????; do
+        goes_by http-request.json "$program"
+        goes_by http-reply.json "$program.reply"
+    done
+    grep -q '"error":' heard/*.reply
+    grep -q '"status":500' heard/*.reply
+    goes_by answer.json answer.json
+    goes_by job.json job.json
+    goes_by job.json aborted.json
+    refused_by http-request.json '{"method": "BREW", "url": "http://127.0.0.1/"}'
+    refused_by http-request.json '{"method": "GET", "url": "http://127.0.0.1/", "password": "x"}'
+    refused_by http-reply.json '{"url": "http://127.0.0.1/"}'
+    refused_by http-reply.json '{"url": "http://127.0.0.1/", "error": {"kind": "sad", "text": "x", "sent": true}}'
+}
+
 @test "to the stager and from it: manifest, progress, files, warnings, ends, summary" {
     local line
     mkdir -p in/deep

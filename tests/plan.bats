@@ -124,9 +124,11 @@ at() { # DATE: as ISO 8601, UTC
         "            {name: scratch, type: $(type_of storage ephemeral-storage), spec: {size: 0.001}}]" \
         "datetime: [{minduration: PT10M, maxduration: PT2H}]"
     yes
-    jq --arg here "$PWD" 'walk(if type == "string" then
+    jq --arg here "$PWD" --arg user "$(id -un)" 'walk(if type == "string" then
             gsub("[0-9a-f]{8}-[0-9a-f-]{27}"; "ID") | gsub("[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z"; "TIME")
-            | gsub($here; "HERE") else . end)' out >got
+            | gsub($here; "HERE") else . end)
+        | .offers[].authentication[].spec.username |= (if . == $user then "USER" else . end)
+        | .offers[].load |= map_values(type)' out >got
     diff "$TOP_SRCDIR/tests/golden/plan.json" got
     # and it is valid as the model has it
     execdm-validate out >canonical
@@ -187,7 +189,7 @@ at() { # DATE: as ISO 8601, UTC
     while IFS='|' read -r row want; do
         compute "$row"
         yes || { echo "^ $row" && return 1; }
-        same "$want" "$(offers '.resources.compute[0].spec | [.mincores, .maxcores, .minmemory, .maxmemory]')" ||
+        same "$want" "$(offers '.resources.compute[0].spec | [.mincores, .maxcores, .minmemory, .maxmemory]' | paste -sd ' ')" ||
             { echo "^ $row" && return 1; }
     done <<'END'
 {}|[1,4,2,2]
@@ -198,7 +200,7 @@ at() { # DATE: as ISO 8601, UTC
 {mincores: 0.5, maxcores: 0.5}|[0.5,0.5,2,2]
 {minmemory: 4}|[1,4,4,4]
 {maxmemory: 1}|[1,4,1,1]
-{minmemory: 1, maxmemory: 64}|[1,4,1,1]
+{minmemory: 1, maxmemory: 64}|[1,4,1,1] [4,4,8,8]
 {minmemory: 8, maxmemory: 8}|[1,4,8,8]
 END
 }
@@ -214,7 +216,7 @@ END
 
 @test "NO: extras, other compute types, several computes (EP-33)" {
     compute '{extras: [{type: "https://tinyurl.com/nvidia-ad104", spec: {minmemory: 20}}]}'
-    no '/resources/compute/0/spec/extras unknown-extra: there is no nvidia-ad104'
+    no '/resources/compute/0/spec/extras/0 unknown-extra: there is no nvidia-ad104'
     compute '{extras: [{type: abacus}]}'
     no 'there is no abacus'
     task 'resources: {compute: [{type: "https://example.org/quantum"}]}'
@@ -313,11 +315,6 @@ image() {
     no '/executable/spec image-platform: the image is for arch vax, here it is '
     image "oci:$tiny" 'os: windows'
     no 'os windows'
-}
-
-@test "NO: requirements of a program cannot be installed, with the remedy" {
-    printf 'executable: {type: %s, spec: {program: p.py, requirements: r.txt}}\n' "$(type_of executable python-program)" >t.yaml
-    no '/executable/spec/requirements requirements: requirements cannot be installed, jobs have no network; put the modules into an OCI image'
 }
 
 # inside FILE: every offered start of out lies inside one of the windows requested in t.yaml (EP-64)
@@ -617,7 +614,7 @@ driver() {
     task 'datetime: [{maxduration: PT10M}]'
     execdm-validate t.yaml | execdm-offer --platform=./lab.yaml >one
     execdm-plan --planner=./lab.yaml t.yaml >two
-    strip='del(.offers[] | .id, .expires, .datetime)'
+    strip='del(.offers[] | .id, .expires, .datetime, .load)'
     same "$(jq -c "$strip" one)" "$(jq -c "$strip" two)"
 }
 

@@ -58,3 +58,16 @@ block() { # PATTERN
         "$program" --help >/dev/null
     done <programs
 }
+
+@test "the platform of the README is the example, and --explain does what it says" {
+    block '^name: whitelist' >whitelist.yaml
+    execdm-validate -q whitelist.yaml >printed
+    execdm-validate -q "$TOP_SRCDIR/contrib/examples/platforms.d/whitelist.yaml" >example
+    diff printed example
+    block '^name: squares' | sed 's/volumes: \[/spec: {mincores: 1000}, &/' >task.yaml
+    block '^import sys' >squares.py
+    seq 1 10 >numbers.txt
+    run -1 bash -c "$(block '^execdm-plan --explain' | sed -n 1p)"
+    jq -e '.messages[] | select(.rule == "nearest")' <<<"$output"
+    block '^execdm-plan --explain' | sed -n 's/#.*//; 3p' | bash | jq -e .platforms
+}

@@ -176,3 +176,11 @@ char *report_base(const char *path)
     *strrchr(real, '/') = '\0';
     return str_new(*real ? real : "/");
 }
+
+char *report_who(const json_t *message)
+{
+    const char *platform = json_text(message, "platform"), *planner = json_text(message, "planner");
+    if (platform && planner)
+        return str_print("%s at %s", platform, planner);
+    return str_new(platform ? platform : planner ? planner : "");
+}

@@ -63,4 +63,8 @@ void sarif_artifact(json_t *artifacts, const char *file);
 /* The whole log; borrows what it is given. */
 json_t *sarif_log(json_t *artifacts, json_t *results, enum code code);
 
+/* Who says so, of a message in an answer: "lab", "https://a.example/", "lab at https://a.example/".
+ * The caller frees. */
+char *report_who(const json_t *message);
+
 #endif

@@ -3,6 +3,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 #define FIXED_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define ERRORS_MAX 65536
+#define LATE_MS 1000 /* to take in what was written while nobody read */
 
 extern char **environ;
 
@@ -72,7 +74,8 @@ char *spawn_find_program(const char *name)
         if (path)
             return path;
     }
-    return executable_in(BINDIR, name);
+    char *path = executable_in(BINDIR, name);
+    return path ? path : executable_in(PKGLIBEXECDIR, name);
 }
 
 void spawn_default_signals(void)
@@ -100,17 +103,6 @@ static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int out
         s->exec(s->exec_context);
     execve(s->argv[0], s->argv, spawn_environment());
     _exit(127);
-}
-
-struct pipes {
-    int in[2], out[2], errors[2];
-};
-
-static void close_all(struct pipes *p)
-{
-    int *fds = p->in;
-    for (size_t i = 0; i < sizeof(*p) / sizeof(int); i++)
-        fd_fini(&fds[i]);
 }
 
 static void fd_take_lines(struct spawn *s, bool last)
@@ -151,75 +143,141 @@ static bool drain(struct spawn *s, int fd, bool errors)
     return n > 0;
 }
 
-/* Feeds input, collects output, until both pipes are closed or it has to be ended. */
-static void converse(struct spawn *s, struct pipes *p, pid_t pid, bool *flooded)
+/* What it is to read, complete before it begins: nothing can wait for the other side. */
+static int input_file(const struct spawn *s, struct err *err)
 {
-    size_t fed = 0, len = s->input ? strlen(s->input) : 0;
-    int64_t deadline = s->deadline_ms ? clock_boot() + s->deadline_ms : 0;
-    int64_t ending = 0;
-    int sig = SIGTERM;
-    size_t limit = s->output_max ? s->output_max : 64u << 20;
-    while (p->out[0] >= 0 || p->errors[0] >= 0) {
-        if (fed == len)
-            fd_fini(&p->in[1]);
-        struct pollfd fds[] = {
-            {p->in[1], POLLOUT, 0}, {p->out[0], POLLIN, 0}, {p->errors[0], POLLIN, 0}};
-        poll(fds, COUNT(fds), 200);
-        if (fds[0].revents) {
-            ssize_t n = write(p->in[1], s->input + fed, len - fed);
-            fed = n > 0 ? fed + (size_t)n : errno == EAGAIN || errno == EINTR ? fed : len;
-        }
-        if (fds[1].revents && !drain(s, p->out[0], false))
-            fd_fini(&p->out[0]);
-        if (fds[2].revents && !drain(s, p->errors[0], true))
-            fd_fini(&p->errors[0]);
-        *flooded |= s->out.len > limit;
-        s->timed_out |= deadline && clock_boot() > deadline;
-        s->stopped |= !ending && s->stop && s->stop(s->context);
-        if ((*flooded || s->timed_out || s->stopped) && clock_boot() > ending) {
-            kill(-pid, sig);
-            ending = clock_boot() + 3000;
-            sig = SIGKILL;
-        }
+    own(fd_fini) int fd = memfd_create("input", MFD_CLOEXEC);
+    size_t len = s->input ? strlen(s->input) : 0;
+    if (fd < 0)
+        return err_sys(err, "cannot make a file in memory");
+    for (size_t at = 0; at < len;) {
+        ssize_t n = pwrite(fd, s->input + at, len - at, (off_t)at);
+        if (n < 0 && errno != EINTR)
+            return err_sys(err, "cannot write to a file in memory");
+        at += n > 0 ? (size_t)n : 0;
     }
+    int taken = fd;
+    fd = -1;
+    return taken;
 }
 
-int spawn_run(struct spawn *s, struct err *err)
+static void pipe_fini(int ends[2])
 {
-    own(close_all) struct pipes p = {{-1, -1}, {-1, -1}, {-1, -1}};
-    bool flooded = false;
+    fd_fini(&ends[0]);
+    fd_fini(&ends[1]);
+}
+
+int spawn_start(struct spawn *s, struct err *err)
+{
+    int out[2] = {-1, -1}, errors[2] = {-1, -1};
     if (!s->exec && access(s->argv[0], X_OK) < 0) {
         err_sys(err, "cannot run %s", s->argv[0]);
         err->code = CODE_UNAVAIL;
         return -1;
     }
-    if (pipe2(p.in, O_CLOEXEC) < 0 || pipe2(p.out, O_CLOEXEC) < 0 || pipe2(p.errors, O_CLOEXEC) < 0)
+    own(fd_fini) int in = input_file(s, err);
+    if (in < 0)
+        return -1;
+    if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0) {
+        pipe_fini(out);
         return err_sys(err, "cannot make a pipe");
+    }
     signal(SIGCHLD, SIG_DFL); /* ignored by our parent, it would swallow the exit status */
     pid_t parent = getpid(), pid = fork();
-    if (pid < 0)
+    if (pid < 0) {
+        pipe_fini(out);
+        pipe_fini(errors);
         return err_sys(err, "cannot start %s", s->argv[0]);
+    }
     if (pid == 0)
-        child(s, parent, p.in[0], p.out[1], p.errors[1]);
+        child(s, parent, in, out[1], errors[1]);
     setpgid(pid, pid);
-    fd_fini(&p.in[0]);
-    fd_fini(&p.out[1]);
-    fd_fini(&p.errors[1]);
-    fcntl(p.in[1], F_SETFL, O_NONBLOCK);
-    converse(s, &p, pid, &flooded);
-    while (waitpid(pid, &s->status, 0) < 0 && errno == EINTR)
-        if (s->stop && s->stop(s->context))
-            kill(-pid, SIGKILL);
+    close(out[1]);
+    close(errors[1]);
+    s->pid = pid;
+    s->pipes[0] = out[0];
+    s->pipes[1] = errors[0];
+    s->began = clock_boot();
+    return 0;
+}
+
+static bool is_open(const struct spawn *s)
+{
+    return s->pid > 0 && (s->pipes[0] >= 0 || s->pipes[1] >= 0);
+}
+
+/* Over its time, its size, or no longer wanted: told to end, and soon made to. What it wrote while
+ * nobody read is taken in before its time counts. */
+static void bound(struct spawn *s, int64_t since)
+{
+    int64_t now = clock_boot(), began = s->began > since ? s->began : since;
+    size_t limit = s->output_max ? s->output_max : 64u << 20;
+    s->flooded |= s->out.len > limit;
+    s->timed_out |= s->deadline_ms && now > s->began + s->deadline_ms && now > began + LATE_MS;
+    s->stopped |= !s->ending && s->stop && s->stop(s->context);
+    if ((s->flooded || s->timed_out || s->stopped) && now > s->ending) {
+        kill(-s->pid, s->ending ? SIGKILL : SIGTERM);
+        s->ending = now + 3000;
+    }
+}
+
+void spawn_serve(struct spawn *const list[], size_t n)
+{
+    const int64_t since = clock_boot();
+    struct pollfd *fds = mem_new(2 * n * sizeof(*fds));
+    for (size_t live = 1; live;) {
+        live = 0;
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < 2; k++) {
+                bool open = list[i]->pid > 0 && list[i]->pipes[k] >= 0;
+                fds[2 * i + k] = (struct pollfd){open ? list[i]->pipes[k] : -1, POLLIN, 0};
+                live += open;
+            }
+        if (live)
+            poll(fds, 2 * n, 200);
+        for (size_t i = 0; i < n; i++) {
+            for (size_t k = 0; k < 2; k++)
+                if (fds[2 * i + k].revents && !drain(list[i], list[i]->pipes[k], k == 1))
+                    fd_fini(&list[i]->pipes[k]);
+            if (is_open(list[i]))
+                bound(list[i], since);
+        }
+    }
+    free(fds);
+    for (size_t i = 0; i < n; i++)
+        while (list[i]->pid > 0 && waitpid(list[i]->pid, &list[i]->status, 0) < 0 && errno == EINTR)
+            if (list[i]->stop && list[i]->stop(list[i]->context))
+                kill(-list[i]->pid, SIGKILL);
+}
+
+int spawn_result(struct spawn *s, struct err *err)
+{
+    s->pid = 0;
     if (s->timed_out)
         return err_set(err, CODE_TEMP, "%s did not end within %lld s", s->argv[0],
                        (long long)s->deadline_ms / 1000);
-    if (flooded)
+    if (s->flooded)
         return err_set(err, CODE_PROTO, "%s wrote more than it should", s->argv[0]);
     return WIFEXITED(s->status) ? WEXITSTATUS(s->status) : 128 + WTERMSIG(s->status);
 }
 
+int spawn_run(struct spawn *s, struct err *err)
+{
+    if (spawn_start(s, err) < 0)
+        return -1;
+    spawn_serve(&s, 1);
+    return spawn_result(s, err);
+}
+
 void spawn_fini(struct spawn *s)
 {
+    if (s->pid > 0) { /* started, and now nobody wants to know */
+        kill(-s->pid, SIGKILL);
+        pipe_fini(s->pipes);
+        while (waitpid(s->pid, &s->status, 0) < 0 && errno == EINTR)
+            ;
+        s->pid = 0;
+    }
     buf_fini(&s->out);
     buf_fini(&s->errors);
 }

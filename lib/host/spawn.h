@@ -21,14 +21,24 @@ struct spawn {
     /* results */
     struct buf out, errors; /* what it wrote; errors keeps the last 64 KiB */
     int status;             /* as waitpid gives it */
-    bool timed_out, stopped;
+    bool timed_out, stopped, flooded;
+    /* while it runs */
+    pid_t pid;    /* 0: it does not */
+    int pipes[2]; /* its standard output and error */
+    int64_t began, ending;
 };
 
 /* Runs it to its end. The child is in a process group of its own and dies with us. Returns its exit
  * code (128 + signal for a signal), or -1 with CODE_UNAVAIL when it could not be started,
  * CODE_TEMP when the deadline passed, CODE_PROTO for too much output. */
 int spawn_run(struct spawn *s, struct err *err);
-void spawn_fini(struct spawn *s); /* out and errors */
+/* Several at once: each is started, all are served by one loop until the last has ended, each gives
+ * its result. spawn_start 0 or -1, spawn_result as spawn_run. One that was not started, or gave its
+ * result, is passed over. What is started runs while its parent does other things. */
+int spawn_start(struct spawn *s, struct err *err);
+void spawn_serve(struct spawn *const list[], size_t n);
+int spawn_result(struct spawn *s, struct err *err);
+void spawn_fini(struct spawn *s); /* out and errors; one that still runs is ended */
 
 /* For a child about to become another program: no signal ignored or blocked, whatever our parent
  * left us or we set ourselves. */
@@ -41,8 +51,9 @@ const char *spawn_last_error(struct spawn *s);
  * what is named in the table. Made once, never freed. */
 char *const *spawn_environment(void);
 
-/* Where our own programs are: execdm-stage beside the running program, else in BINDIR; a driver in
- * $EXECDM_DRIVER_PATH, else in libexecdir. NULL when it is not there. The caller frees. */
+/* Where our own programs are: execdm-stage and execdm-http beside the running program, else in
+ * BINDIR or libexecdir; a driver in $EXECDM_DRIVER_PATH, else in libexecdir. NULL when it is not
+ * there. The caller frees. */
 char *spawn_find_program(const char *name);
 char *spawn_find_driver(const char *name);
 /* A tool of the system, looked up in the fixed PATH; NULL when not installed. The caller frees. */

@@ -228,6 +228,8 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
     char stamp[STAMP_TEXT];
     const json_t *private = json_object_get(j->doc, "private");
     const struct room need = room_of(json_object_get(private, "need"));
+    /* more than what is booked only where the platform overcommits */
+    const int64_t memory = json_int(private, "maxmemory", need.memory);
     own(str_fini) char *out = layout_attempt(s, j, "stdout");
     own(str_fini) char *errors = layout_attempt(s, j, "stderr");
     own(str_fini) char *record = layout_attempt(s, j, "exit.json");
@@ -235,7 +237,7 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
                      "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec",
                      "type", t->type, "rootfs", rootfs, "args", arguments(t, config), "environment",
                      environment(t, config), "cwd", OUTPUTS, "mounts", all_mounts(s, j, t),
-                     "limits", "cores", (json_int_t)need.cores, "memory", (json_int_t)need.memory,
+                     "limits", "cores", (json_int_t)need.cores, "memory", (json_int_t)memory,
                      "wall", (json_int_t)json_int(private, "length", 0), "network", "none",
                      "stdout", out, "stderr", errors, "exitfile", record);
 }

@@ -1,6 +1,7 @@
 #include "host/clock.h"
 #include "host/lock.h"
 #include "host/path.h"
+#include "job/follow.h"
 #include "job/layout.h"
 #include "job/lease.h"
 #include "job/query.h"
@@ -37,6 +38,8 @@ json_t *query_job(struct store *store, const char *id, int64_t now, struct err *
     if (store_job_get(store, id, &j, err) < 0)
         return NULL;
     own(json_fini) json_t *history = store_events(store, j.id, err);
+    if (history && job_remote(&j))
+        return follow_document(&j, history);
     return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
 }
 
@@ -152,7 +155,11 @@ int query_change(struct store *store, const char *id, const char *verb, struct e
             continue;
         if (store_job_get(store, id, &j, err) < 0)
             return -1;
-        return changes[i](store, &j, err);
+        if (!job_remote(&j))
+            return changes[i](store, &j, err);
+        if (follow_change(store, &j, verb, err) < 0)
+            return -1;
+        return str_same(verb, "delete") ? remove_files(store, &j, err) : 0;
     }
     return err_set(err, CODE_USAGE,
                    "a job can be asked to run, abort, hold, release, suspend, "

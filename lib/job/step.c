@@ -5,6 +5,7 @@
 #include "host/image.h"
 #include "host/path.h"
 #include "host/stager.h"
+#include "job/follow.h"
 #include "job/layout.h"
 #include "job/step.h"
 #include "job/turn.h"
@@ -331,6 +332,7 @@ static char *end_in_words(const struct job *j, const json_t *reply, const char *
     int number = (int)json_int(reply, "signal", 0);
     const char *name = number ? sigabbrev_np(number) : NULL, *said = json_text(reply, "message");
     const char *limit = json_text(j->doc, "executionduration");
+    const int64_t booked = room_of(json_object_get(private_of(j), "need")).memory;
     char size[SIZE_TEXT];
     if (said)
         return str_new(said);
@@ -341,7 +343,7 @@ static char *end_in_words(const struct job *j, const json_t *reply, const char *
     if (str_same(reason, "memlimit"))
         return str_print("the program used more memory than was booked, %s; ask for more with "
                          "minmemory",
-                         size_print(room_of(json_object_get(private_of(j), "need")).memory, size));
+                         size_print(json_int(private_of(j), "maxmemory", booked), size));
     if (str_same(reason, "timelimit"))
         return str_print("the program ran longer than %s; ask for more with maxduration",
                          limit ? limit : "it may");
@@ -606,6 +608,8 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return -1;
     if (phase_terminal(j->phase))
         return 0;
+    if (job_remote(j))
+        return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
         return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
     int rc = step_phase(s, j, due, err);

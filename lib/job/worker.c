@@ -83,13 +83,17 @@ static int64_t advance(struct worker *w, const char *id, struct alarm *alarm)
 }
 
 /* Sleeps until the next moment of the jobs, in slices: a signal that came just before is not slept
- * through, and who looks on sees that time passes. */
+ * through, and who looks on sees that time passes. Not for longer than that was away when it began,
+ * by a clock that nobody sets. */
 static void sleep_until(const struct worker *w, const struct alarm *alarm, int64_t due)
 {
     struct pollfd fd = {alarm->fd, POLLIN, 0};
-    int64_t end = clock_ms() + IDLE_MS < due ? clock_ms() + IDLE_MS : due;
+    int64_t now = clock_ms(), end = now + IDLE_MS < due ? now + IDLE_MS : due;
+    int64_t limit = clock_boot() + end - now;
     for (;;) {
-        int64_t ms = end - clock_ms();
+        int64_t left = limit - clock_boot(), ms = end - clock_ms();
+        if (left < ms)
+            ms = left;
         if (ms <= 0 || stopping(w) || poll(&fd, 1, ms < TICK_MS ? (int)ms : TICK_MS) != 0)
             return;
         if (w->tick)

@@ -259,6 +259,18 @@ void canon_task(const struct model *m, json_t *doc, struct moves *moves, struct 
     typed_each(m, doc, canon_alias, &context);
 }
 
+/* The types of a list, at a place of a platform. */
+static void canon_types(struct alias_context *context, json_t *from, const char *where)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (pointer_find(from, where), i, item) {
+        struct pointer at = {0};
+        at.len = (size_t)snprintf(at.text, sizeof(at.text), "%s/%zu", where, i);
+        canon_alias(context, item, NULL, &at);
+    }
+}
+
 void canon_platform(const struct model *m, json_t *doc, struct moves *moves,
                     struct findings *findings)
 {
@@ -266,13 +278,11 @@ void canon_platform(const struct model *m, json_t *doc, struct moves *moves,
                                         "/authentication"};
     struct alias_context context = {m, findings};
     (void)moves;
-    for (size_t k = 0; k < COUNT(lists); k++) {
-        json_t *list = pointer_find(doc, lists[k]);
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            struct pointer at = {0};
-            at.len = (size_t)snprintf(at.text, sizeof(at.text), "%s/%zu", lists[k], i);
-            canon_alias(&context, json_array_get(list, i), NULL, &at);
-        }
+    for (size_t k = 0; k < COUNT(lists); k++)
+        canon_types(&context, doc, lists[k]);
+    for (size_t k = 0; k < json_array_size(pointer_find(doc, "/compute/flavors")); k++) {
+        own(str_fini) char *extras = str_print("/compute/flavors/%zu/extras", k);
+        canon_types(&context, doc, extras);
     }
 }
 

@@ -53,6 +53,14 @@ void finding_hint(struct finding *f, const char *fmt, ...)
     f->hint = str_new(text);
 }
 
+void finding_amounts(struct finding *f, json_t *asked, json_t *available)
+{
+    json_decref(f->asked);
+    json_decref(f->available);
+    f->asked = asked;
+    f->available = available;
+}
+
 void findings_move(struct findings *to, struct findings *from)
 {
     to->list = mem_grow(to->list, to->n + from->n + 1, sizeof(*to->list));
@@ -71,6 +79,8 @@ void findings_fini(struct findings *f)
         free(f->list[i].text);
         free(f->list[i].hint);
         free(f->list[i].where);
+        json_decref(f->list[i].asked);
+        json_decref(f->list[i].available);
         free(f->list[i].schema);
     }
     free(f->list);
@@ -91,6 +101,10 @@ json_t *finding_json(const struct finding *f)
         json_object_set_new(j, "hint", json_string(f->hint));
     if (f->where)
         json_object_set_new(j, "where", json_string(f->where));
+    if (f->asked)
+        json_object_set(j, "asked", f->asked);
+    if (f->available)
+        json_object_set(j, "available", f->available);
     if (f->schema)
         json_object_set_new(j, "schema", json_string(f->schema));
     if (f->keyword)

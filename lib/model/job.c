@@ -21,6 +21,29 @@ int64_t when_to_ms(struct when w)
     return w.sec * 1000 + w.nsec / 1000000;
 }
 
+bool job_remote(const struct job *j)
+{
+    return str_same(j->driver, JOB_REMOTE);
+}
+
+static int64_t time_of(const json_t *doc, const char *key, int64_t otherwise)
+{
+    struct when w;
+    const char *text = json_text(doc, key), *why;
+    return text && when_parse(text, &w, NULL, &why) == 0 ? when_to_ms(w) : otherwise;
+}
+
+void job_seen(struct job *j, json_t *seen, int64_t now)
+{
+    phase_parse(json_text(seen, "phase"), &j->phase);
+    j->started = time_of(seen, "started", j->started);
+    j->ended = time_of(seen, "ended", phase_terminal(j->phase) && !j->ended ? now : j->ended);
+    j->destruction = time_of(seen, "destruction", j->destruction);
+    json_object_set(j->doc, "seen", seen);
+    json_object_set_new(j->doc, "seen_at", json_integer(now));
+    json_object_del(j->doc, "trouble");
+}
+
 static void set_text(json_t *doc, const char *key, const char *value)
 {
     if (value)

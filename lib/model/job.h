@@ -20,6 +20,13 @@ struct job {
 /* Gives back what a job read from the store owns. */
 void job_fini(struct job *j);
 
+/* The driver of a job that is at a worker elsewhere: no program of ours drives it. */
+#define JOB_REMOTE "remote"
+bool job_remote(const struct job *j);
+/* Takes what a worker elsewhere says of it: the document `seen`, whose phase is one of ours, at
+ * `now` (ms). In doc are then `seen`, `seen_at`, and no `trouble` any more. */
+void job_seen(struct job *j, json_t *seen, int64_t now);
+
 /* ms since 1970 and back */
 struct when when_of_ms(int64_t ms);
 int64_t when_to_ms(struct when w);

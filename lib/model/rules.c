@@ -34,8 +34,8 @@ static bool exceeds(const json_t *min, const json_t *max)
     return duration_seconds(low, (struct when){0}) > duration_seconds(high, (struct when){0});
 }
 
-static void check_pair(struct ruling *r, const json_t *object, const char *pointer, const char *min,
-                       const char *max, const char *clause)
+void rules_pair(struct ruling *r, const json_t *object, const char *pointer, const char *min,
+                const char *max, const char *clause)
 {
     const json_t *low = json_object_get(object, min), *high = json_object_get(object, max);
     if (!low || !high || !exceeds(low, high))
@@ -56,7 +56,7 @@ static void check_pairs(struct ruling *r, json_t *object, const char *pointer, c
         if (!str_begins(key, "min"))
             continue;
         own(str_fini) char *max = str_print("max%s", key + 3);
-        check_pair(r, object, pointer, key, max, clause);
+        rules_pair(r, object, pointer, key, max, clause);
     }
 }
 
@@ -85,7 +85,7 @@ static void check_amount(struct ruling *r, const json_t *v, const char *pointer,
                     cores ? "a thousandth of a core" : "one byte");
 }
 
-static void check_amounts(struct ruling *r, json_t *object, const char *pointer)
+void rules_amounts(struct ruling *r, json_t *object, const char *pointer)
 {
     static const struct {
         const char *key;
@@ -112,7 +112,7 @@ static void visit_amounts(void *context, json_t *item, const char *area, struct 
     const size_t up = pointer_key(at, "spec");
     check_pairs(r, spec, at->text,
                 str_same(area, "storage") ? " (Planner 2.2.3)" : " (Planner 2.2.2)");
-    check_amounts(r, spec, at->text);
+    rules_amounts(r, spec, at->text);
     pointer_up(at, up);
 }
 
@@ -128,8 +128,8 @@ static void rule_amounts(struct ruling *r)
 }
 
 /* No two items of a list have the same value at a key. */
-static void check_unique(struct ruling *r, const json_t *list, const char *pointer, const char *key,
-                         const char *rule, const char *fault)
+void rules_unique(struct ruling *r, const json_t *list, const char *pointer, const char *key,
+                  const char *rule, const char *fault)
 {
     own(json_fini) json_t *seen = json_object();
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -145,7 +145,7 @@ static void check_unique(struct ruling *r, const json_t *list, const char *point
 
 static void check_names(struct ruling *r, const json_t *list, const char *pointer)
 {
-    check_unique(r, list, pointer, "name", "duplicate-name", "names are unique in a section");
+    rules_unique(r, list, pointer, "name", "duplicate-name", "names are unique in a section");
 }
 
 static void rule_names(struct ruling *r)
@@ -279,8 +279,8 @@ static void rule_type_form(struct ruling *r)
 }
 
 /* A job that may run for no time does nothing. */
-static void check_length(struct ruling *r, const json_t *object, const char *pointer,
-                         const char *key, const char *clause)
+void rules_length(struct ruling *r, const json_t *object, const char *pointer, const char *key,
+                  const char *clause)
 {
     struct duration d;
     const char *text = json_text(object, key), *why;
@@ -296,8 +296,8 @@ static void rule_durations(struct ruling *r)
     json_t *item;
     json_array_foreach (json_object_get(r->doc, "datetime"), i, item) {
         own(str_fini) char *at = str_print("/datetime/%zu", i);
-        check_length(r, item, at, "minduration", " (Planner 2.4)");
-        check_length(r, item, at, "maxduration", " (Planner 2.4)");
+        rules_length(r, item, at, "minduration", " (Planner 2.4)");
+        rules_length(r, item, at, "maxduration", " (Planner 2.4)");
     }
 }
 
@@ -310,23 +310,4 @@ void rules_task(const struct model *m, json_t *doc, struct findings *findings)
     struct ruling r = {.model = m, .doc = doc, .findings = findings};
     for (size_t i = 0; i < COUNT(rules); i++)
         rules[i](&r);
-}
-
-void rules_platform(const struct model *m, json_t *doc, struct findings *findings)
-{
-    static const char *const pairs[][3] = {{"/compute", "maxcores", "cores"},
-                                           {"/compute", "maxmemory", "memory"},
-                                           {"/datetime", "duration", "maxduration"}};
-    static const char *const typed[] = {"/executables", "/storage"};
-    struct ruling r = {.model = m, .doc = doc, .findings = findings};
-    for (size_t i = 0; i < COUNT(pairs); i++)
-        check_pair(&r, pointer_find(doc, pairs[i][0]), pairs[i][0], pairs[i][1], pairs[i][2], "");
-    check_amounts(&r, json_object_get(doc, "compute"), "/compute");
-    for (size_t i = 0; i < COUNT(typed); i++)
-        check_unique(&r, pointer_find(doc, typed[i]), typed[i], "type", "duplicate-type",
-                     "only one of them would count");
-    check_length(&r, json_object_get(doc, "datetime"), "/datetime", "duration", "");
-    check_length(&r, json_object_get(doc, "datetime"), "/datetime", "maxduration", "");
-    check_length(&r, json_object_get(doc, "datetime"), "/datetime", "horizon", "");
-    check_length(&r, json_object_get(doc, "offers"), "/offers", "lifetime", "");
 }

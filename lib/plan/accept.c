@@ -1,6 +1,7 @@
-#include <pwd.h>
 #include "plan/accept.h"
+#include "plan/afar.h"
 #include "plan/calendar.h"
+#include "plan/policy.h"
 
 #define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
 
@@ -54,12 +55,11 @@ static void make_job(const struct offer_row *row, int64_t start, int64_t now, st
     const json_t *offer = json_object_get(row->doc, "offer");
     const json_t *private = json_object_get(row->doc, "private");
     const json_t *datetime = json_array_get(json_object_get(offer, "datetime"), 0);
-    const struct passwd *pw = getpwuid(geteuid());
     int64_t length = json_int(private, "length", 0);
     *job = (struct job){.phase = PHASE_PENDING, .created = now};
     snprintf(job->id, sizeof(job->id), "%s", row->id);
     job->name = str_new(json_text(offer, "task"));
-    job->owner = pw ? str_new(pw->pw_name) : str_print("%ld", (long)geteuid());
+    job->owner = str_new(json_text(json_object_get(private, "policy"), "identity"));
     job->platform = str_new(row->platform);
     job->driver = str_new(json_text(private, "driver"));
     job->destruction = (start + length + KEPT_S) * 1000;
@@ -99,34 +99,52 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
     return store_booking_set(store, row->platform, &b, err);
 }
 
-static int accept_now(struct store *store, const char *id, int64_t now, struct job *job,
-                      struct err *err)
+/* Is it still good? One made later than now by more than it lives was made before the clock was set
+ * back: it would be good for longer than anybody meant. */
+static int check_time(const struct offer_row *row, int64_t now, struct err *err)
 {
-    own(offer_row_fini) struct offer_row row = {0};
+    char text[WHEN_TEXT];
+    if (row->expires < now)
+        return err_set(err, CODE_CONFLICT, "offer %s expired at %s; ask again with execdm-plan",
+                       row->id, when_print(when_of_ms(row->expires), text));
+    if (now < row->created - (row->expires - row->created))
+        return err_set(err, CODE_CONFLICT,
+                       "offer %s was made at %s, which is still to come: the clock was set back; "
+                       "ask again with execdm-plan",
+                       row->id, when_print(when_of_ms(row->created), text));
+    return 0;
+}
+
+/* An offer does not change once it is made; whether it was accepted does. */
+static int accept_now(struct store *store, const struct offer_row *row, int64_t now,
+                      struct job *job, struct err *err)
+{
+    const json_t *private = json_object_get(row->doc, "private");
     char taken[UUID_TEXT];
     int64_t start;
-    if (store_offer_get(store, id, &row, err) < 0)
-        return -1;
-    int rc = store_offer_accepted(store, row.answer, taken, err);
+    int rc = store_offer_accepted(store, row->answer, taken, err);
     if (rc != 0)
         return rc < 0 ? -1 : store_job_get(store, taken, job, err);
-    if (row.expires < now) {
-        char text[WHEN_TEXT];
-        return err_set(err, CODE_CONFLICT, "offer %s expired at %s; ask again with execdm-plan", id,
-                       when_print(when_of_ms(row.expires), text));
-    }
-    if (book(store, &row, now, &start, err) < 0 || store_offer_accept(store, &row, err) < 0)
+    if (check_time(row, now, err) < 0 || policy_accept(store, private, now / 1000, err) < 0 ||
+        book(store, row, now, &start, err) < 0 || store_offer_accept(store, row, err) < 0)
         return -1;
-    make_job(&row, start, now, job);
+    make_job(row, start, now, job);
     return store_job_add(store, job, "owner", "offer accepted", err);
 }
 
 int accept_offer(struct store *store, const char *id, int64_t now, struct job *job, struct err *err)
 {
     struct job made = {0};
-    if (store_begin(store, true, err) < 0)
+    own(offer_row_fini) struct offer_row row = {0};
+    if (store_offer_get(store, id, &row, err) < 0)
         return -1;
-    if (accept_now(store, id, now, &made, err) < 0) {
+    if (afar_is(&row)) /* no transaction is kept open for the other side's answer */
+        return afar_accept(store, &row, job, err);
+    /* what needs no transaction is done before it: the others wait for their turn */
+    if (policy_theirs(json_object_get(row.doc, "private"), err) < 0 ||
+        store_begin(store, true, err) < 0)
+        return -1;
+    if (accept_now(store, &row, now, &made, err) < 0) {
         store_rollback(store);
         job_fini(&made);
         return -1;
@@ -137,4 +155,20 @@ int accept_offer(struct store *store, const char *id, int64_t now, struct job *j
     }
     *job = made;
     return 0;
+}
+
+char *accept_differences(struct store *store, const json_t *copy, struct err *err)
+{
+    own(offer_row_fini) struct offer_row row = {0};
+    own(buf_fini) struct buf keys = {0};
+    const char *key;
+    json_t *value;
+    if (store_offer_get(store, json_text(copy, "id"), &row, err) < 0)
+        return NULL;
+    json_object_foreach (json_object_get(row.doc, "offer"), key, value) {
+        const json_t *said = json_object_get(copy, key);
+        if (said && !json_equal(said, value))
+            buf_print(&keys, "%s%s", keys.len ? ", " : "", key);
+    }
+    return keys.len ? buf_take(&keys) : NULL;
 }

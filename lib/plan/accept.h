@@ -12,5 +12,8 @@ json_t *accept_choose(json_t *answer, const char *which, const char *prefer, str
  * of which one was accepted. CODE_CONFLICT: expired, released, or the room is gone. */
 int accept_offer(struct store *store, const char *id, int64_t now, struct job *job,
                  struct err *err);
+/* The keys in which a client's copy of an offer says something else than was offered, "a, b": a new
+ * string, or NULL. What the copy leaves out is no difference. */
+char *accept_differences(struct store *store, const json_t *copy, struct err *err);
 
 #endif

@@ -1,14 +1,17 @@
 #include "host/clock.h"
 #include "plan/answer.h"
-#include "plan/calendar.h"
-#include "plan/match.h"
-#include "text/size.h"
+#include "plan/nearest.h"
+#include "plan/offer.h"
+#include "store/usage.h"
+#include "text/pointer.h"
 
-#define INSTANT_GRACE 300 /* s a bare instant may be late (decisions.md, "Slot") */
-
-void answer_init(struct answer *a)
+void answer_init(struct answer *a, const struct policy *policy)
 {
-    *a = (struct answer){.offers = json_array(), .messages = json_array()};
+    *a = (struct answer){.policy = policy,
+                         .offers = json_array(),
+                         .messages = json_array(),
+                         .documents = json_object(),
+                         .unknown = json_object()};
     clock_uuid(a->id);
 }
 
@@ -16,6 +19,8 @@ void answer_fini(struct answer *a)
 {
     json_decref(a->offers);
     json_decref(a->messages);
+    json_decref(a->unknown);
+    json_decref(a->documents);
     locations_fini(&a->locations);
     *a = (struct answer){0};
 }
@@ -39,224 +44,323 @@ void answer_message(struct answer *a, const char *platform, const char *rule, co
     add_message(a, platform, finding_add(&one, FINDING_ERROR, rule, "", "%s", text));
 }
 
+/* One platform at work on one task. */
 struct answering {
     struct answer *answer;
     struct store *store;
     const struct task *task;
     const struct platform *platform;
-    const struct grant *grant;
-    int64_t now; /* s */
-    struct calendar calendar;
+    int64_t now;               /* s */
+    bool trial;                /* only asks: the first slot ends it, and nothing is stored */
+    struct window found;       /* of a trial */
+    struct calendar *calendar; /* borrowed, as is the quota */
+    struct quota *quota;
+    struct grant grant;
+    struct findings findings; /* why not */
+    struct findings over;     /* what the quota has not left for the smallest level */
+    size_t made;              /* offers */
+    struct err *err;
 };
 
-/* One slot: may start in [from, to] and run for at most `length` s. Offered is [from, latest],
- * whose end is what is promised, or the instant that was asked for; a job whose worker comes later
- * than that still starts until `to`, the end of what was asked for (decisions.md, "Slot"). */
-struct slot {
-    int64_t from, latest, to, length, minlength;
-    const struct window *instant; /* or NULL */
+/* One requested period, and what was offered for it. */
+struct wish {
+    bool possible, over; /* over: there is room, but no quota */
+    struct slot slot;
+    struct {
+        int64_t start, length, cores, memory;
+    } * offered;
+    size_t n;
 };
 
-static json_t *offered_resources(const struct answering *w)
+/* Is there an offer that starts no later, and lets it have no less? Then this one is none. */
+static bool is_redundant(const struct wish *wish, const struct slot *s, const struct level *l)
 {
-    const struct grant *g = w->grant;
-    json_t *resources = json_deep_copy(json_object_get(w->task->doc, "resources"));
-    if (!resources)
-        resources = json_object();
-    json_t *compute = json_object_get(resources, "compute");
-    if (json_array_size(compute) == 0) {
-        compute = json_pack("[{s:s,s:s}]", "name", "compute-001", "type",
-                            RESOURCE_TYPES "generic-compute");
-        json_object_set_new(resources, "compute", compute);
-    }
-    json_object_set_new(json_array_get(compute, 0), "spec",
-                        json_pack("{s:o,s:o,s:o,s:o}", "mincores", cores_json(g->mincores),
-                                  "maxcores", cores_json(g->maxcores), "minmemory",
-                                  size_json(g->minmemory), "maxmemory", size_json(g->maxmemory)));
-    return resources;
+    for (size_t i = 0; i < wish->n; i++)
+        if (wish->offered[i].start <= s->start && wish->offered[i].length >= s->length &&
+            wish->offered[i].cores >= l->maxcores && wish->offered[i].memory >= l->maxmemory)
+            return true;
+    return false;
 }
 
-/* The executable made definite: the image by its digest. */
-static json_t *offered_executable(const struct answering *w)
+static void remember(struct wish *wish, const struct slot *s, const struct level *l)
 {
-    json_t *executable = json_deep_copy(json_object_get(w->task->doc, "executable"));
-    if (w->grant->image.digest[0])
-        json_object_set_new(json_object_get(executable, "spec"), "digest",
-                            json_string(w->grant->image.digest));
-    return executable;
+    wish->offered = mem_grow(wish->offered, wish->n + 1, sizeof(*wish->offered));
+    wish->offered[wish->n].start = s->start;
+    wish->offered[wish->n].length = s->length;
+    wish->offered[wish->n].cores = l->maxcores;
+    wish->offered[wish->n++].memory = l->maxmemory;
 }
 
-static json_t *offer_document(const struct answering *w, const struct offer_row *row,
-                              const struct slot *s)
+static int add_offer(struct answering *w, const struct slot *s, const struct level *l)
 {
-    char expires[WHEN_TEXT], window[WINDOW_TEXT], min[WHEN_TEXT], max[WHEN_TEXT];
-    const struct window room = {{s->from, 0}, {s->latest, 0}, s->from == s->latest};
-    const struct window start = s->instant ? *s->instant : room;
-    json_t *advisory =
-        json_object_get(json_object_get(w->platform->probe, "capabilities"), "advisory");
-    return json_pack(
-        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:O*,s:n,s:n}", "id", row->id, "name",
-        json_sprintf("offer-%03zu", json_array_size(w->answer->offers) + 1), "task", w->task->name,
-        "platform", w->platform->name, "expires", when_print(when_of_ms(row->expires), expires),
-        "executable", offered_executable(w), "resources", offered_resources(w), "datetime", "start",
-        window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
-        "maxduration", duration_print(duration_of(s->length), max), "advisory", advisory, "accept",
-        "job");
-}
-
-/* What an accepted offer books: its minimum (decisions.md, "What is booked"). */
-static struct room need_of(const struct grant *g)
-{
-    return (struct room){g->mincores, g->minmemory, NULL};
-}
-
-/* What accept needs and no client sends back. */
-static json_t *offer_private(const struct answering *w, const struct slot *s)
-{
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from, "latest",
-                     (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
-                     (json_int_t)s->length, "need", room_json(need_of(w->grant)), "capacity",
-                     room_json(w->platform->capacity), "driver", w->platform->driver,
-                     "driver_options", w->platform->driver_options);
-}
-
-static int add_offer(struct answering *w, const struct slot *s, struct err *err)
-{
+    const struct offering o = {w->task, w->platform, &w->grant, l, s, w->answer->policy, w->quota};
     own(offer_row_fini) struct offer_row row = {.platform = str_new(w->platform->name)};
     snprintf(row.answer, sizeof(row.answer), "%s", w->answer->id);
     clock_uuid(row.id);
     const struct when now = {w->now, 0};
+    row.created = when_to_ms(now);
     row.expires = when_to_ms(when_add(now, w->platform->lifetime));
-    own(json_fini) json_t *offer = offer_document(w, &row, s);
-    row.doc = json_pack("{s:O,s:o}", "offer", offer, "private", offer_private(w, s));
-    if (store_offer_add(w->store, &row, w->now * 1000, err) < 0)
+    row.doc = offer_document(&o, &row, json_array_size(w->answer->offers) + 1);
+    if (store_offer_add(w->store, &row, w->err) < 0 ||
+        usage_offer(w->store, row.platform, offer_need(l), s->length, w->platform->capacity.cores,
+                    w->now, w->err) < 0)
         return -1;
-    json_array_append(w->answer->offers, offer);
+    json_array_append(w->answer->offers, json_object_get(row.doc, "offer"));
     return 0;
 }
 
-static void refuse_time(struct answering *w, const char *pointer, const char *text)
+/* How much of an amount of `need` is free in a slot, in steps above what is needed. */
+static int64_t most_free(struct answering *w, const struct slot *s, const struct room *need,
+                         int64_t *amount, int64_t most, int64_t step)
 {
-    own(findings_fini) struct findings one = {0};
-    add_message(w->answer, w->platform->name,
-                finding_add(&one, FINDING_ERROR, "no-slot", pointer, "%s (Planner 2.4)", text));
+    const int64_t least = *amount;
+    int64_t low = 0, high = (most - least + step - 1) / step;
+    while (low < high) {
+        const int64_t middle = low + (high - low + 1) / 2;
+        const int64_t tried = least + middle * step;
+        *amount = tried < most ? tried : most;
+        if (calendar_fit(w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
+            high = middle - 1;
+        else
+            low = middle;
+    }
+    return low == 0 ? least : least + low * step < most ? least + low * step : most;
 }
 
-/* How long: what was asked for, else the platform's default; at least the request's minimum. */
-static bool choose_length(struct answering *w, const struct request *r, const char *pointer,
-                          struct slot *s)
+/* What may be used beyond what is booked is what nobody else has booked (Planner 2.2.2), and what
+ * the quota leaves. */
+static struct level grown(struct answering *w, const struct slot *s, struct level l)
 {
-    const struct when from = {s->from, 0};
-    const struct platform *p = w->platform;
-    int64_t most = duration_seconds(p->maxduration, from);
-    int64_t least = r->has_min ? duration_seconds(r->min, from) : 0;
-    int64_t length =
-        r->has_max ? duration_seconds(r->max, from) : duration_seconds(p->duration, from);
-    if (least > most) {
-        char asked[WHEN_TEXT], there[WHEN_TEXT];
-        own(str_fini) char *text = str_print("%s of run time are asked for, a job may have %s",
-                                             duration_print(duration_of(least), asked),
-                                             duration_print(duration_of(most), there));
-        refuse_time(w, pointer, text);
-        return false;
-    }
-    if (length > most && r->has_max) {
-        char asked[WHEN_TEXT], there[WHEN_TEXT];
-        own(findings_fini) struct findings one = {0};
-        add_message(w->answer, p->name,
-                    finding_add(&one, FINDING_WARNING, "shorter", pointer,
-                                "%s of run time are asked for, %s are offered (Planner 2.4)",
-                                duration_print(duration_of(length), asked),
-                                duration_print(duration_of(most), there)));
-    }
-    length = length < least ? least : length > most ? most : length;
-    s->length = length;
-    s->minlength = r->has_min ? least : length;
-    return true;
+    struct room need = offer_need(&l);
+    quota_cap(w->quota, need, &l.maxcores, &l.maxmemory);
+    need.cores = l.maxcores;
+    need.memory = l.maxmemory;
+    if (calendar_fit(w->calendar, need, s->start, s->start, s->length, NULL) == s->start)
+        return l;
+    const struct level whole = l;
+    need = offer_need(&whole);
+    l.maxcores = most_free(w, s, &need, &need.cores, whole.maxcores, 1000);
+    need = offer_need(&whole);
+    l.maxmemory = most_free(w, s, &need, &need.memory, whole.maxmemory, (int64_t)1 << 30);
+    return l;
 }
 
-/* One offer for one requested period, never more than one slot in it (EP-67). */
-static int answer_request(struct answering *w, const struct request *r, const char *pointer,
-                          struct err *err)
+/* Is there quota for it? Why not is told of the first only, which is the smallest. */
+static bool within_quota(struct answering *w, const struct slot *s, const struct level *level)
 {
-    struct slot s = {.from = w->now};
-    s.to = when_add((struct when){w->now, 0}, w->platform->horizon).sec;
-    if (r->has_window) {
-        int64_t end = r->window.to.sec + (r->window.instant ? INSTANT_GRACE : 0);
-        if (end < w->now) {
-            refuse_time(w, pointer, "the requested start is past");
-            return 0;
-        }
-        /* Whole seconds inside of what was asked for (EP-64). */
-        int64_t begin = r->window.from.sec + (r->window.from.nsec > 0);
-        s.from = begin > s.from ? begin : s.from;
-        s.to = end < s.to ? end : s.to;
-        s.instant = r->window.instant ? &r->window : NULL;
-        if (s.from > s.to) {
-            refuse_time(w, pointer, "the requested start is beyond the horizon of this platform");
-            return 0;
-        }
-    }
-    if (!choose_length(w, r, pointer, &s))
+    struct findings more = {0};
+    const bool ok = quota_allows(w->quota, offer_need(level), s->length, &more);
+    if (w->over.n == 0)
+        findings_move(&w->over, &more);
+    findings_fini(&more);
+    return ok;
+}
+
+/* One offer for one requested period at one level, never more than one slot in it (EP-67). */
+static int answer_wish(struct answering *w, struct wish *wish, const struct level *level)
+{
+    struct slot s = wish->slot;
+    if (!slot_place(&s, w->calendar, w->platform, offer_need(level)))
         return 0;
-    const struct room need = need_of(w->grant);
-    const int64_t last = s.instant ? s.from : s.to; /* an instant is that instant (EP-63) */
-    int64_t start = calendar_fit(&w->calendar, need, s.from, last, s.length, NULL);
-    if (start < 0 && s.minlength < s.length) {
-        s.length = s.minlength;
-        start = calendar_fit(&w->calendar, need, s.from, last, s.length, NULL);
-    }
-    if (start < 0) {
-        refuse_time(w, pointer, "there is no room in the requested period");
+    if (!within_quota(w, &s, level)) {
+        wish->over = true;
         return 0;
     }
-    /* It starts at any time in what is offered, as soon as that delays nobody. The end is what is
-     * promised: it holds also when the offer is accepted at the last moment of its lifetime. */
-    int64_t latest = when_add((struct when){start, 0}, w->platform->lifetime).sec;
-    s.latest = latest < s.to && !s.instant ? latest : s.to;
-    return add_offer(w, &s, err);
+    const struct level l = w->trial ? *level : grown(w, &s, *level);
+    if (is_redundant(wish, &s, &l))
+        return 0;
+    remember(wish, &s, &l);
+    w->made++;
+    w->found = (struct window){{s.from, 0}, {s.latest, 0}, s.from == s.latest};
+    return w->trial ? 0 : add_offer(w, &s, &l);
 }
 
-static int answer_requests(struct answering *w, struct err *err)
+/* The smallest level for every period first: what is cut off at the end are the larger ones. */
+static int answer_levels(struct answering *w, struct wish *wishes, size_t n)
+{
+    const size_t most = w->trial ? 1 : w->platform->maxoffers;
+    for (size_t k = 0; k < w->grant.nlevels; k++)
+        for (size_t i = 0; i < n && w->made < most; i++)
+            if (wishes[i].possible && answer_wish(w, &wishes[i], &w->grant.levels[k]) < 0)
+                return -1;
+    return 0;
+}
+
+static int answer_wishes(struct answering *w)
 {
     static const struct request any;
-    if (store_begin(w->store, false, err) < 0)
-        return -1;
-    int rc = calendar_open(&w->calendar, w->store, w->platform->name, w->platform->capacity, w->now,
-                           err);
-    if (w->task->nrequests == 0 && rc == 0)
-        rc = answer_request(w, &any, "", err);
-    for (size_t i = 0; i < w->task->nrequests && rc == 0; i++) {
-        own(str_fini) char *pointer = str_print("/datetime/%zu", i);
-        rc = answer_request(w, &w->task->requests[i], pointer, err);
+    const struct task *t = w->task;
+    const size_t n = t->nrequests ? t->nrequests : 1;
+    struct wish *wishes = mem_new(n * sizeof(*wishes));
+    for (size_t i = 0; i < n; i++) {
+        own(str_fini) char *pointer = t->nrequests ? str_print("/datetime/%zu", i) : str_new("");
+        wishes[i].possible = slot_init(&wishes[i].slot, t->nrequests ? &t->requests[i] : &any,
+                                       w->platform, w->grant.maxduration, w->now,
+                                       w->answer->policy->grace, pointer, &w->findings);
     }
-    if (rc < 0 || calendar_check(&w->calendar, err) < 0) {
-        store_rollback(w->store);
-        return -1;
+    const int rc = answer_levels(w, wishes, n);
+    for (size_t i = 0; i < n; i++) {
+        own(str_fini) char *pointer = t->nrequests ? str_print("/datetime/%zu", i) : str_new("");
+        const bool refused = wishes[i].possible && wishes[i].n == 0;
+        if (refused && wishes[i].over)
+            findings_move(&w->findings, &w->over);
+        else if (refused && w->made < w->platform->maxoffers)
+            slot_refuse(&wishes[i].slot, w->platform, pointer, &w->findings);
+        free(wishes[i].offered);
     }
-    return store_commit(w->store, err);
+    free(wishes);
+    return rc;
+}
+
+/* Against what is booked, and what of it is the asker's own. */
+static int answer_booked(struct answering *w)
+{
+    const struct platform *p = w->platform;
+    own(calendar_close) struct calendar calendar = {0};
+    own(quota_close) struct quota quota = {0};
+    w->calendar = &calendar;
+    w->quota = &quota;
+    if (calendar_open(&calendar, w->store, p->name, p->capacity, w->now, w->err) < 0 ||
+        quota_open(&quota, w->answer->policy, w->store, p->name, w->now, w->err) < 0 ||
+        answer_wishes(w) < 0)
+        return -1;
+    return calendar_check(&calendar, w->err);
+}
+
+/* The offers of all platforms are stored together, or none is. No place outside is tried while the
+ * transaction is open: that was for the first platform, before it. */
+static int begin(struct answering *w)
+{
+    if (w->trial || w->answer->open)
+        return 0;
+    if (store_begin(w->store, false, w->err) < 0)
+        return -1;
+    w->answer->open = true;
+    return store_offers_forget(w->store, w->now * 1000, w->err);
+}
+
+int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
+{
+    const bool open = a->open;
+    a->open = false;
+    if (open && rc < 0)
+        store_rollback(store);
+    return open && rc == 0 ? store_commit(store, err) : rc;
+}
+
+static int answer_task(struct answering *w)
+{
+    const struct policy *policy = w->answer->policy;
+    const bool may = policy_allows(policy, w->platform, &w->findings);
+    if (!match_platform(w->task, w->platform, w->store, w->answer->documents, &w->grant,
+                        &w->findings) ||
+        !may ||
+        !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
+        return 0;
+    return begin(w) < 0 ? -1 : answer_booked(w);
+}
+
+/* Is another task YES here? Nothing is stored. */
+static bool try_task(void *context, json_t *doc, struct findings *findings, struct window *start)
+{
+    const struct answering *w = context;
+    own(task_fini) struct task task = {0};
+    struct err err = {0};
+    if (task_init(&task, doc, &err) < 0)
+        return false;
+    struct answering trial = {.answer = w->answer,
+                              .store = w->store,
+                              .task = &task,
+                              .platform = w->platform,
+                              .now = w->now,
+                              .trial = true,
+                              .err = &err};
+    answer_task(&trial);
+    findings_move(findings, &trial.findings);
+    findings_fini(&trial.findings);
+    findings_fini(&trial.over);
+    grant_fini(&trial.grant);
+    *start = trial.found;
+    return trial.made > 0;
+}
+
+static void explain(struct answering *w)
+{
+    own(str_fini) char *text = NULL;
+    own(json_fini) json_t *changes = nearest_find(w->task->doc, &w->findings, try_task, w, &text);
+    own(findings_fini) struct findings one = {0};
+    if (!changes)
+        return;
+    add_message(w->answer, w->platform->name,
+                finding_add(&one, FINDING_NOTICE, "nearest", "", "it would be YES with %s", text));
+    json_t *message = json_array_get(w->answer->messages, json_array_size(w->answer->messages) - 1);
+    json_object_set(message, "nearest", changes);
+}
+
+/* The types that a part of the task names: of itself, or of each item. */
+static void note_types(const json_t *part, json_t *types)
+{
+    const char *type = json_is_object(part) ? json_text(part, "type") : json_string_value(part);
+    size_t i;
+    json_t *item;
+    if (type)
+        json_object_set_new(types, type, json_true());
+    json_array_foreach (part, i, item)
+        note_types(item, types);
+}
+
+/* What this platform did not know, for answer_count. */
+static void note_unknown(struct answer *a, const struct task *task, const struct findings *findings)
+{
+    own(json_fini) json_t *types = json_object();
+    const char *type;
+    json_t *ignored;
+    for (size_t i = 0; i < findings->n; i++)
+        if (strncmp(findings->list[i].rule, "unknown-", 8) == 0)
+            note_types(pointer_find(task->doc, findings->list[i].pointer), types);
+    json_object_foreach (types, type, ignored)
+        json_object_set_new(a->unknown, type, json_integer(json_int(a->unknown, type, 0) + 1));
 }
 
 int answer_platform(struct answer *a, struct store *store, const struct task *task,
                     const struct platform *platform, int64_t now, struct err *err)
 {
-    struct grant grant;
-    own(findings_fini) struct findings findings = {0};
-    if (!match_platform(task, platform, store, &grant, &findings) ||
-        !locations_reach(&a->locations, task, store, "", &findings)) {
-        grant_fini(&grant);
-        for (size_t i = 0; i < findings.n; i++)
-            add_message(a, platform->name, &findings.list[i]);
-        return 0;
-    }
     struct answering w = {.answer = a,
                           .store = store,
                           .task = task,
                           .platform = platform,
-                          .grant = &grant,
-                          .now = now / 1000};
-    int rc = answer_requests(&w, err);
-    calendar_close(&w.calendar);
-    grant_fini(&grant);
+                          .now = now / 1000,
+                          .err = err};
+    const int rc = answer_task(&w);
+    a->asked++;
+    note_unknown(a, task, &w.findings);
+    for (size_t i = 0; rc == 0 && i < w.findings.n; i++)
+        add_message(a, platform->name, &w.findings.list[i]);
+    if (rc == 0 && w.made == 0 && a->explain)
+        explain(&w);
+    findings_fini(&w.findings);
+    findings_fini(&w.over);
+    grant_fini(&w.grant);
     return rc;
+}
+
+int answer_count(const struct answer *a, struct store *store, int64_t now, struct err *err)
+{
+    const char *type;
+    json_t *platforms;
+    int rc = 0;
+    size_t n = 0;
+    json_object_foreach (a->unknown, type, platforms)
+        n += (size_t)json_integer_value(platforms) == a->asked;
+    if (n == 0)
+        return 0;
+    if (store_begin(store, false, err) < 0)
+        return -1;
+    json_object_foreach (a->unknown, type, platforms)
+        if (rc == 0 && (size_t)json_integer_value(platforms) == a->asked)
+            rc = usage_unknown(store, type, now / 1000, err);
+    if (rc == 0)
+        return store_commit(store, err);
+    store_rollback(store);
+    return -1;
 }

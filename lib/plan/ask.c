@@ -3,9 +3,24 @@
 #include "host/driver.h"
 #include "host/path.h"
 #include "host/site.h"
+#include "net/planner.h"
+#include "plan/afar.h"
 #include "plan/ask.h"
+#include "text/uri.h"
+#include "text/write.h"
 
 #define PROBE_S 20
+
+/* A platform here, or a planner elsewhere. */
+struct source {
+    char *name;               /* of a platform that cannot be used: its file */
+    json_t *doc;              /* the platform, or NULL */
+    struct platform platform; /* made ready of it */
+    const char *rule;         /* of why it cannot be used, or NULL */
+    char *trouble;            /* why, in words */
+    struct planner planner;   /* when it has a URL */
+    struct exchange exchange; /* with it, about the task at hand */
+};
 
 static char *platforms_dir(void)
 {
@@ -21,86 +36,284 @@ static int is_platform_file(const struct dirent *e)
            (str_same(dot, ".yaml") || str_same(dot, ".yml") || str_same(dot, ".json"));
 }
 
-static int probe_driver(const json_t *doc, json_t **reply, struct err *err)
+/* --- who is asked --- */
+
+static struct source *add_source(struct ask *k, const char *name)
 {
-    own(json_fini) json_t *lines = json_pack("[{s:s}]", "id", "probe");
-    own(json_fini) json_t *replies = NULL;
-    if (driver_call(json_text(doc, "driver"), "probe", json_object_get(doc, "driver-options"),
-                    lines, PROBE_S, &replies, err) < 0)
-        return -1;
-    *reply = json_incref(json_array_get(replies, 0));
-    return 0;
+    k->list = mem_grow(k->list, k->n + 1, sizeof(*k->list));
+    k->list[k->n] = (struct source){.name = str_new(name)};
+    return &k->list[k->n++];
 }
 
-static int ask_one(struct answer *a, struct store *store, const struct task *task, json_t *doc,
-                   struct err *err)
+static void add_platform(struct ask *k, const char *path)
 {
-    own(json_fini) json_t *probe = NULL;
-    own(platform_fini) struct platform platform = {0};
     struct err why = {0};
-    if (probe_driver(doc, &probe, &why) < 0 || platform_init(&platform, doc, probe, &why) < 0) {
-        answer_message(a, json_text(doc, "name"), "platform-down", why.text);
+    struct source *s = add_source(k, path);
+    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) == 0)
+        return;
+    s->rule = "platform-file";
+    s->trouble = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
+}
+
+static void add_localhost(struct ask *k)
+{
+    add_source(k, "localhost")->doc =
+        json_pack("{s:s,s:s}", "name", "localhost", "driver", "local");
+}
+
+static int64_t duration_ms(const char *text)
+{
+    struct duration d;
+    const char *why;
+    if (!text || duration_parse(text, &d, NULL, &why) < 0)
+        return 0;
+    return duration_seconds(d, (struct when){0}) * 1000;
+}
+
+static void add_planner(struct ask *k, const char *name, const char *url, int64_t timeout_ms)
+{
+    struct planner *p = &add_source(k, name ? name : url)->planner;
+    p->label = name ? str_new(name) : uri_shown(url);
+    p->url = str_new(url);
+    p->timeout_ms = timeout_ms ? timeout_ms : ASK_TIMEOUT_MS;
+}
+
+/* From execdm.yaml. The command's word wins over the file's. */
+static void add_row(struct ask *k, const struct asked *asked, const json_t *row)
+{
+    int64_t own_ms = duration_ms(json_text(row, "timeout"));
+    add_planner(k, json_text(row, "name"), json_text(row, "url"),
+                asked->timeout_ms ? asked->timeout_ms : own_ms);
+}
+
+static bool is_url(const char *name)
+{
+    own(str_fini) char *scheme = uri_scheme(name);
+    return str_same(scheme, "http") || str_same(scheme, "https");
+}
+
+static int add_named(struct ask *k, const struct asked *asked, const json_t *planners,
+                     const char *name, struct err *err)
+{
+    size_t i;
+    json_t *row;
+    if (asked->remote && is_url(name)) {
+        add_planner(k, NULL, name, asked->timeout_ms);
         return 0;
     }
-    return answer_platform(a, store, task, &platform, clock_ms(), err);
-}
-
-static int ask_file(struct answer *a, struct model *model, struct store *store,
-                    const struct task *task, const char *path, struct err *err)
-{
-    own(json_fini) json_t *doc = NULL;
-    struct err why = {0};
-    if (site_document(model, KIND_PLATFORM, path, &doc, &why) == 0)
-        return ask_one(a, store, task, doc, err);
-    own(str_fini) char *text = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
-    answer_message(a, path, "platform-file", text);
-    return 0;
-}
-
-static int ask_localhost(struct answer *a, struct store *store, const struct task *task,
-                         struct err *err)
-{
-    own(json_fini) json_t *doc = json_pack("{s:s,s:s}", "name", "localhost", "driver", "local");
-    return ask_one(a, store, task, doc, err);
-}
-
-static int ask_named(struct answer *a, struct model *model, struct store *store,
-                     const struct task *task, const char *name, struct err *err)
-{
-    own(str_fini) char *dir = platforms_dir();
+    json_array_foreach (planners, i, row)
+        if (str_same(json_text(row, "name"), name)) {
+            add_row(k, asked, row);
+            return 0;
+        }
     if (strchr(name, '/') && !path_exists(name))
         return err_set(err, CODE_NOINPUT, "there is no platform file %s", name);
-    if (strchr(name, '/'))
-        return ask_file(a, model, store, task, name, err);
-    own(str_fini) char *path = dir ? site_file(dir, name) : NULL;
+    own(str_fini) char *dir = platforms_dir();
+    own(str_fini) char *path = strchr(name, '/') ? str_new(name)
+                               : dir             ? site_file(dir, name)
+                                                 : NULL;
     if (path)
-        return ask_file(a, model, store, task, path, err);
-    if (str_same(name, "localhost"))
-        return ask_localhost(a, store, task, err);
-    return err_set(
-        err, CODE_NOINPUT,
-        "there is no platform \"%s\" in %s; a file is named with a slash, like ./%s.yaml", name,
-        dir ? dir : "the configuration (no platforms.d)", name);
+        add_platform(k, path);
+    else if (str_same(name, "localhost"))
+        add_localhost(k);
+    else
+        return err_set(
+            err, CODE_NOINPUT,
+            "there is no platform \"%s\" in %s%s; a file is named with a slash, like ./%s.yaml",
+            name, dir ? dir : "the configuration (no platforms.d)",
+            asked->remote ? ", and no such planner in execdm.yaml" : "", name);
+    return 0;
 }
 
-int ask_platforms(struct answer *a, struct model *model, struct store *store,
-                  const struct task *task, char *const *names, struct err *err)
+static void add_all(struct ask *k, const struct asked *asked, const json_t *planners)
 {
-    for (size_t i = 0; names && names[i]; i++)
-        if (ask_named(a, model, store, task, names[i], err) < 0)
-            return -1;
-    if (names && names[0])
-        return 0;
     own(str_fini) char *dir = platforms_dir();
     struct dirent **files = NULL;
+    size_t i;
+    json_t *row;
     int n = dir ? scandir(dir, &files, is_platform_file, alphasort) : 0;
-    int rc = n > 0 ? 0 : ask_localhost(a, store, task, err);
-    for (int i = 0; i < n; i++) {
-        own(str_fini) char *path = str_print("%s/%s", dir, files[i]->d_name);
-        if (rc == 0)
-            rc = ask_file(a, model, store, task, path, err);
-        free(files[i]);
+    for (int f = 0; f < n; f++) {
+        own(str_fini) char *path = str_print("%s/%s", dir, files[f]->d_name);
+        add_platform(k, path);
+        free(files[f]);
     }
     free(files);
+    if (n <= 0)
+        add_localhost(k);
+    json_array_foreach (planners, i, row)
+        add_row(k, asked, row);
+}
+
+int ask_open(struct ask *k, struct model *model, struct store *store, const struct asked *asked,
+             struct err *err)
+{
+    own(json_fini) json_t *site = NULL;
+    *k = (struct ask){.model = model, .store = store, .probes = json_object()};
+    if (asked->remote && site_configuration(model, &site, err) < 0)
+        return -1;
+    const json_t *planners = json_object_get(site, "planners");
+    for (size_t i = 0; asked->names && asked->names[i]; i++)
+        if (add_named(k, asked, planners, asked->names[i], err) < 0)
+            return -1;
+    if (k->n == 0)
+        add_all(k, asked, planners);
+    return 0;
+}
+
+void ask_close(struct ask *k)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        free(k->list[i].name);
+        free(k->list[i].trouble);
+        platform_fini(&k->list[i].platform);
+        json_decref(k->list[i].doc);
+        planner_fini(&k->list[i].planner);
+    }
+    free(k->list);
+    json_decref(k->probes);
+    *k = (struct ask){0};
+}
+
+/* --- a platform here --- */
+
+/* A new reference, or NULL with err. */
+static json_t *probe_driver(struct ask *k, const json_t *doc, struct err *err)
+{
+    const json_t *options = json_object_get(doc, "driver-options");
+    const char *driver = json_text(doc, "driver");
+    own(str_fini) char *with = options ? write_string(options) : NULL;
+    own(str_fini) char *key = str_print("%s %s", driver, with ? with : "");
+    if (!json_object_get(k->probes, key)) {
+        own(json_fini) json_t *lines = json_pack("[{s:s}]", "id", "probe");
+        own(json_fini) json_t *replies = NULL;
+        struct err why = {0};
+        json_t *reply = driver_call(driver, "probe", options, lines, PROBE_S, &replies, &why) < 0
+                            ? json_string(why.text)
+                            : json_incref(json_array_get(replies, 0));
+        json_object_set_new(k->probes, key, reply);
+    }
+    json_t *reply = json_object_get(k->probes, key);
+    if (json_is_object(reply))
+        return json_incref(reply);
+    err_set(err, CODE_UNAVAIL, "%s", json_string_value(reply));
+    return NULL;
+}
+
+/* Once, with what its driver says just now. */
+static void make_ready(struct ask *k, struct source *s)
+{
+    struct err why = {0};
+    if (s->planner.url || s->rule || s->platform.name)
+        return;
+    own(json_fini) json_t *probe = probe_driver(k, s->doc, &why);
+    if (probe && platform_init(&s->platform, s->doc, probe, &why) == 0)
+        return;
+    s->rule = "platform-down";
+    s->trouble = str_new(why.text);
+}
+
+/* No driver is waited for while offers are being kept. */
+static int ask_here(struct ask *k, struct answer *a, const struct task *task, struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < k->n; i++)
+        make_ready(k, &k->list[i]);
+    for (size_t i = 0; i < k->n && rc == 0; i++) {
+        const struct source *s = &k->list[i];
+        if (s->rule)
+            answer_message(a, s->doc ? json_text(s->doc, "name") : s->name, s->rule, s->trouble);
+        else if (!s->planner.url)
+            rc = answer_platform(a, k->store, task, &s->platform, clock_ms(), err);
+    }
+    return answer_keep(a, k->store, rc, err);
+}
+
+/* --- a planner elsewhere --- */
+
+static void ask_there(struct ask *k, const struct task *task)
+{
+    for (size_t i = 0; i < k->n; i++)
+        if (k->list[i].planner.url)
+            planner_ask(&k->list[i].planner, task, &k->list[i].exchange);
+}
+
+static void wait_there(struct ask *k)
+{
+    struct exchange **list = mem_new((k->n + 1) * sizeof(*list));
+    size_t n = 0;
+    for (size_t i = 0; i < k->n; i++)
+        if (k->list[i].planner.url)
+            list[n++] = &k->list[i].exchange;
+    exchange_wait(list, n);
+    free(list);
+}
+
+/* What it offers is kept, so that execdm-accept goes by our record of it and no client's. */
+static int keep_offer(struct ask *k, struct answer *a, const struct planner *p, json_t *offer,
+                      struct err *err)
+{
+    json_object_set_new(offer, "name", json_sprintf("offer-%03zu", json_array_size(a->offers) + 1));
+    int rc = afar_keep(k->store, a->id, offer, clock_ms(), err);
+    if (rc > 0)
+        json_array_append(a->offers, offer);
+    if (rc != 0)
+        return rc;
+    own(findings_fini) struct findings one = {0};
+    planner_message(p, a->messages,
+                    finding_add(&one, FINDING_ERROR, "lying-offer", "",
+                                "offer %s is dropped: its id is that of another offer, or of an "
+                                "earlier one",
+                                json_text(offer, "id")));
+    return 0;
+}
+
+static int read_planner(struct ask *k, struct answer *a, const struct task *task,
+                        const struct source *s, struct err *err)
+{
+    own(json_fini) json_t *offers = json_array();
+    size_t i;
+    json_t *offer;
+    planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, offers, a->messages);
+    json_array_foreach (offers, i, offer)
+        if (keep_offer(k, a, &s->planner, offer, err) < 0)
+            return -1;
+    a->asked += json_array_size(offers) > 0; /* it knows the types */
+    return 0;
+}
+
+static int read_there(struct ask *k, struct answer *a, const struct task *task, struct err *err)
+{
+    if (store_begin(k->store, false, err) < 0)
+        return -1;
+    if (store_offers_forget(k->store, clock_ms(), err) < 0) {
+        store_rollback(k->store);
+        return -1;
+    }
+    for (size_t i = 0; i < k->n; i++)
+        if (k->list[i].planner.url && read_planner(k, a, task, &k->list[i], err) < 0) {
+            store_rollback(k->store);
+            return -1;
+        }
+    return store_commit(k->store, err);
+}
+
+static bool asks_there(const struct ask *k)
+{
+    for (size_t i = 0; i < k->n; i++)
+        if (k->list[i].planner.url)
+            return true;
+    return false;
+}
+
+int ask_task(struct ask *k, struct answer *a, const struct task *task, struct err *err)
+{
+    ask_there(k, task); /* they think while we do */
+    int rc = ask_here(k, a, task, err);
+    if (rc == 0 && asks_there(k)) {
+        wait_there(k);
+        rc = read_there(k, a, task, err);
+    }
+    for (size_t i = 0; i < k->n; i++)
+        exchange_fini(&k->list[i].exchange);
     return rc;
 }

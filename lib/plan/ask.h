@@ -1,15 +1,39 @@
-/* Asking: the platforms of this site, each by its driver, merged into one answer (EP-11). */
+/* Asking: the platforms of this site, each by its driver, and planners elsewhere, side by side;
+ * merged into one answer (EP-11, EP-A1, EP-A2). */
 #ifndef PLAN_ASK_H
 #define PLAN_ASK_H
 
 #include "model/load.h"
 #include "plan/answer.h"
 
-/* Which platforms there are: `names` (a NULL-ended list of names or files), or when it is empty
- * every file of platforms.d in the configuration directory, or when there is none the one called
- * localhost, derived from probing. Adds what each says to the answer. A platform that is down or
- * wrong is a message, not a failure; -1 when the store failed or a named one does not exist. */
-int ask_platforms(struct answer *a, struct model *model, struct store *store,
-                  const struct task *task, char *const *names, struct err *err);
+/* Who is asked; found once, for any number of tasks. Drivers are probed at most once. */
+struct ask {
+    struct model *model;
+    struct store *store;
+    struct source *list;
+    size_t n;
+    json_t *probes; /* of drivers with their options: a reply, or why there is none */
+};
+
+struct asked {
+    char *const *names; /* NULL-ended, or NULL: whom to ask, in this order */
+    bool explain;       /* with a NO, tell the nearest request that would have been YES */
+    bool remote;        /* planners elsewhere, too: URLs, and those of execdm.yaml */
+    int64_t timeout_ms; /* for each of these; 0: its own, else ASK_TIMEOUT_MS */
+};
+#define ASK_TIMEOUT_MS 30000
+
+/* A name is a URL, a planner of execdm.yaml, a platform, or a file. Without names: every file of
+ * platforms.d in the configuration directory, or when there is none the platform called localhost,
+ * derived from probing; then every planner of execdm.yaml. -1 when a named one does not exist, or
+ * execdm.yaml is wrong. Borrows model and store until ask_close. */
+int ask_open(struct ask *k, struct model *model, struct store *store, const struct asked *asked,
+             struct err *err);
+void ask_close(struct ask *k);
+
+/* Adds what each of them says to the answer: first the platforms here, then the planners elsewhere,
+ * each in their order, whoever answered first. One that is
+ * down, wrong or lying is a message, not a failure; -1 when the store failed. */
+int ask_task(struct ask *k, struct answer *a, const struct task *task, struct err *err);
 
 #endif

@@ -21,9 +21,8 @@ void locations_fini(struct locations *l)
     *l = (struct locations){0};
 }
 
-static void add_lines(struct locations *l)
+static void add_lines(struct locations *l, const struct task *t)
 {
-    const struct task *t = l->task;
     l->lines = json_array();
     for (size_t i = 0; i < t->nstorage; i++) {
         const struct storage *s = &t->storage[i];
@@ -166,18 +165,22 @@ static char *name_of(const struct task *t, const char *pointer)
     return name ? str_print("%s: ", name) : str_new("");
 }
 
-static void judge(const struct locations *l, const json_t *line, struct findings *findings)
+static void judge(const struct locations *l, const struct task *task, const json_t *line,
+                  struct findings *findings)
 {
     const char *id = json_text(line, "id");
     const json_t *result = json_object_get(l->results, id);
-    own(str_fini) char *name = name_of(l->task, id);
-    if (is_outputs(l->task, id) && is_file(line))
+    own(str_fini) char *shown = uri_shown(json_text(line, "source"));
+    own(str_fini) char *name = name_of(task, id);
+    if (is_outputs(task, id) && is_file(line))
         finding_add(findings, FINDING_ERROR, "file-at-outputs", id,
                     "/outputs is the working directory, and %s is a file; mount it below /outputs",
                     json_text(line, "source"));
     if (!is_done(result))
-        finding_add(findings, FINDING_ERROR, "unreachable", id, "%s%s (Planner 2.2.3)", name,
-                    json_text(json_object_get(result, "error"), "text"));
+        finding_amounts(finding_add(findings, FINDING_ERROR, "unreachable", id,
+                                    "%s%s (Planner 2.2.3)", name,
+                                    json_text(json_object_get(result, "error"), "text")),
+                        json_string(shown), NULL);
 }
 
 bool locations_reach(struct locations *l, const struct task *task, const struct store *store,
@@ -185,9 +188,8 @@ bool locations_reach(struct locations *l, const struct task *task, const struct 
 {
     size_t before = findings->errors, i;
     json_t *line;
-    if (!l->task) {
-        l->task = task;
-        add_lines(l);
+    if (!l->lines) {
+        add_lines(l, task);
         if (json_array_size(l->lines) > 0)
             try_lines(l, store, identity);
     }
@@ -195,6 +197,6 @@ bool locations_reach(struct locations *l, const struct task *task, const struct 
         finding_add(findings, FINDING_ERROR, "staging", "/resources/storage", "%s", l->err.text);
     json_array_foreach (l->lines, i, line)
         if (l->results)
-            judge(l, line, findings);
+            judge(l, task, line, findings);
     return findings->errors == before;
 }

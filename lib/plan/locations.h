@@ -8,15 +8,15 @@
 #include "store/store.h"
 
 struct locations {
-    const struct task *task; /* borrowed; NULL: nothing was asked yet */
-    json_t *lines;           /* what is tried, lines of a manifest */
-    json_t *results;         /* id -> how it ended; NULL: not tried, or err says why not */
+    json_t *lines;   /* what is tried, lines of a manifest; NULL: nothing was asked yet */
+    json_t *results; /* id -> how it ended; NULL: not tried, or err says why not */
     struct err err;
 };
 void locations_fini(struct locations *l);
 
 /* True when every place can be read, or written where a volume is rw; otherwise findings gains a
- * NO for each that cannot. Tries only when first called; l is then of this task. `identity` is who
+ * NO for each that cannot. Tries only when first called: later
+ * tasks must name the same places. `identity` is who
  * asks. */
 bool locations_reach(struct locations *l, const struct task *task, const struct store *store,
                      const char *identity, struct findings *findings);

@@ -8,17 +8,31 @@
 #include "model/task.h"
 #include "store/store.h"
 
-/* What an offer would hold. */
+/* What an offer may give: from what is booked up to what may be used. */
+struct level {
+    int64_t mincores, maxcores;   /* milli-cores */
+    int64_t minmemory, maxmemory; /* bytes */
+    json_t *parts;                /* that are booked, as in a room; owned, may be NULL */
+};
+
+/* What offers would hold. */
 struct grant {
-    int64_t mincores, maxcores;   /* milli-cores; the minimum is booked */
-    int64_t minmemory, maxmemory; /* bytes; memory is limited to what is booked */
-    struct image image;           /* of an oci-container */
+    struct level *levels; /* the smallest first */
+    size_t nlevels;
+    struct image image;          /* of an oci-container */
+    struct duration maxduration; /* of a job of this type */
 };
 
 /* True when the platform can run it; *grant is then filled, for grant_fini. Otherwise findings
- * gains every reason, each with the clause, what was asked and what there is. */
+ * gains every reason, each with the clause, what was asked and what there is. `documents` is an
+ * object, the same for all platforms of one task: what the task names is fetched once. */
 bool match_platform(const struct task *task, const struct platform *platform,
-                    const struct store *store, struct grant *grant, struct findings *findings);
+                    const struct store *store, json_t *documents, struct grant *grant,
+                    struct findings *findings);
 void grant_fini(struct grant *g);
+
+/* What is told of an offered storage: its spec within what the task asks for and the platform has.
+ * A new reference. */
+json_t *match_storage_spec(const struct storage *s, const struct platform *platform);
 
 #endif

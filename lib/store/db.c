@@ -6,14 +6,21 @@
 #include "store/place.h"
 
 #define VERSION 1
-#define BUSY_MS 10000 /* SQLite's own patience, with readers that are just closing */
+#define JOURNAL_SHORT (1 << 19) /* bytes */
+#define BUSY_MS 10000           /* SQLite's own patience, with readers that are just closing */
+
+/* What an accepted job is counted with: milli-cores, bytes and seconds; NULL of one elsewhere. */
+#define BOOKED                                                                                     \
+    "platform,live,created,started,ended,json_extract(doc,'$.private.need.cores') AS cores,"       \
+    "json_extract(doc,'$.private.need.memory') AS memory,"                                         \
+    "json_extract(doc,'$.private.length') AS length FROM jobs"
 
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
     [SQL_OFFER_ADD] = "INSERT INTO offers(id,answer,platform,state,created,expires,doc) "
                       "VALUES(?1,?2,?3,'open',?4,?5,?6)",
-    [SQL_OFFER_GET] = "SELECT id,answer,platform,state,expires,doc FROM offers WHERE id=?1",
+    [SQL_OFFER_GET] = "SELECT id,answer,platform,created,expires,doc FROM offers WHERE id=?1",
     [SQL_OFFER_ACCEPTED] = "SELECT id FROM offers WHERE answer=?1 AND state='accepted'",
     [SQL_OFFER_ACCEPT] = "UPDATE offers SET state='accepted' WHERE id=?1",
     [SQL_OFFER_RELEASE] = "UPDATE offers SET state='released' WHERE answer=?1 AND id<>?2",
@@ -52,10 +59,39 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOB_WISHED] = "SELECT wish FROM jobs WHERE id=?1",
     [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
-    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 ORDER BY id DESC",
+    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' "
+                      "ORDER BY id DESC",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
+    [SQL_JOBS_OWNER] = "CREATE INDEX IF NOT EXISTS jobs_owner ON jobs(owner,live,created)",
+    [SQL_JOBS_HELD] = "SELECT platform,sum(live),sum(live*cores),sum(live*memory),"
+                      "sum(CASE WHEN created<?2 THEN 0 WHEN live THEN cores*length"
+                      " WHEN started THEN cores*(ended-started)/1000 ELSE 0 END) "
+                      "FROM (SELECT " BOOKED " WHERE owner=?1 AND live=1 UNION ALL"
+                      " SELECT " BOOKED " WHERE owner=?1 AND live=0 AND created>=?2) "
+                      "WHERE cores NOT NULL GROUP BY platform",
+    /* by the name "" when there are many of a kind in a day */
+    [SQL_TALLY_ADD] = "INSERT INTO tallies(kind,name,day,n,amount,cores) SELECT ?1,"
+                      "CASE WHEN ?6=0 OR EXISTS(SELECT 1 FROM tallies WHERE kind=?1 AND day=?3 AND "
+                      "name=?2) THEN ?2 WHEN (SELECT count(*) FROM tallies WHERE kind=?1 AND "
+                      "day=?3)<?6 THEN ?2 ELSE '' END,?3,1,?4,?5 WHERE 1 "
+                      "ON CONFLICT(kind,day,name) DO UPDATE "
+                      "SET n=n+1,amount=amount+excluded.amount,cores=excluded.cores",
+    [SQL_TALLY_FORGET] = "DELETE FROM tallies WHERE kind=?1 AND day<?2",
+    /* cores are those of the last day */
+    [SQL_TALLIES] = "SELECT name,sum(n*(day>=?2)),sum(amount*(day>=?2)),max(day),cores "
+                    "FROM tallies WHERE kind=?1 AND day<=?3 GROUP BY name ORDER BY 2 DESC,1",
+    [SQL_USAGE_JOBS] = "SELECT platform,sum(created>=?1),sum((created>=?1)*cores*length),"
+                       "sum(CASE WHEN started THEN cores*max(0,min(CASE WHEN ended THEN ended"
+                       " ELSE ?3 END,?3)-max(started,?1))/1000 ELSE 0 END) "
+                       "FROM (SELECT " BOOKED " WHERE created<?2) WHERE cores NOT NULL "
+                       "GROUP BY platform",
+    [SQL_USAGE_SUBJECTS] = "SELECT count(DISTINCT owner),count(DISTINCT CASE WHEN instr(owner,'@') "
+                           "THEN lower(substr(owner,instr(owner,'@')+1)) END) "
+                           "FROM jobs WHERE created>=?1 AND created<?2",
+    [SQL_USAGE_FIRST] = "SELECT min(?1,coalesce((SELECT min(created) FROM jobs),?1),"
+                        "coalesce((SELECT min(day)*86400000 FROM tallies),?1))",
 };
 
 static const char schema[] =
@@ -81,6 +117,10 @@ static const char schema[] =
     "CREATE TABLE changes(platform TEXT NOT NULL, thing TEXT NOT NULL, span INTEGER NOT NULL,"
     " first INTEGER NOT NULL, second INTEGER NOT NULL, list BLOB NOT NULL,"
     " PRIMARY KEY(platform,thing,span)) WITHOUT ROWID;"
+    /* what is counted by the day, for execdm-store usage (usage.c) */
+    "CREATE TABLE tallies(kind TEXT NOT NULL, name TEXT NOT NULL, day INTEGER NOT NULL,"
+    " n INTEGER NOT NULL, amount INTEGER NOT NULL, cores INTEGER NOT NULL,"
+    " PRIMARY KEY(kind,day,name)) WITHOUT ROWID;"
     "PRAGMA user_version=1;";
 
 static int err_db(struct err *err, struct store *s, const char *doing)
@@ -224,8 +264,21 @@ int db_open(struct store *s, struct err *err)
     return version == VERSION ? 0 : create_tables(s, err);
 }
 
+/* The last to close the store would write the journal back and remove it, which costs a writer four
+ * times what its transaction does. A short one is left: who opens the store next reads it through,
+ * and who only read, or found it grown long, writes it back. */
+static void leave_journal(struct store *s)
+{
+    struct stat st;
+    own(str_fini) char *journal = str_print("%s/execdm.db-wal", s->dir);
+    if (s->wrote && stat(journal, &st) == 0 && st.st_size < JOURNAL_SHORT)
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void db_close(struct store *s)
 {
+    if (s->db)
+        leave_journal(s);
     for (size_t i = 0; s->statements && i < SQL_COUNT; i++)
         sqlite3_finalize(s->statements[i]);
     free(s->statements);
@@ -243,6 +296,7 @@ int store_begin(struct store *s, bool durable, struct err *err)
         flock(s->lock, LOCK_UN);
         return -1;
     }
+    s->wrote = true;
     return 0;
 }
 

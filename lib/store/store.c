@@ -51,14 +51,17 @@ void offer_row_fini(struct offer_row *o)
     *o = (struct offer_row){0};
 }
 
-int store_offer_add(struct store *s, const struct offer_row *o, int64_t now, struct err *err)
+int store_offers_forget(struct store *s, int64_t now, struct err *err)
+{
+    const struct bind old[] = {NUMBER(now - 86400000)};
+    return db_run(s, SQL_OFFER_FORGET, old, COUNT(old), err) < 0 ? -1 : 0;
+}
+
+int store_offer_add(struct store *s, const struct offer_row *o, struct err *err)
 {
     own(str_fini) char *doc = write_string(o->doc);
-    const struct bind old[] = {NUMBER(now - 86400000)};
-    const struct bind values[] = {TEXT(o->id), TEXT(o->answer),    TEXT(o->platform),
-                                  NUMBER(now), NUMBER(o->expires), TEXT(doc)};
-    if (db_run(s, SQL_OFFER_FORGET, old, COUNT(old), err) < 0)
-        return -1;
+    const struct bind values[] = {TEXT(o->id),        TEXT(o->answer),    TEXT(o->platform),
+                                  NUMBER(o->created), NUMBER(o->expires), TEXT(doc)};
     return db_run(s, SQL_OFFER_ADD, values, COUNT(values), err) < 0 ? -1 : 0;
 }
 
@@ -76,7 +79,9 @@ int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct
                        id);
     if (rc < 0)
         return -1;
-    struct offer_row row = {.platform = str_new(db_text(stmt, 2)), .expires = db_int(stmt, 4)};
+    struct offer_row row = {.platform = str_new(db_text(stmt, 2)),
+                            .created = db_int(stmt, 3),
+                            .expires = db_int(stmt, 4)};
     snprintf(row.id, sizeof(row.id), "%s", db_text(stmt, 0));
     snprintf(row.answer, sizeof(row.answer), "%s", db_text(stmt, 1));
     if (db_doc(stmt, 5, &row.doc, err) < 0) {
@@ -243,6 +248,15 @@ int store_job_step(struct store *s, struct job *j, enum phase_event event, unsig
         rc = add_event(s, j, phase_event_name(event), now, by, why, err) < 0 ? -1 : 1;
     if (rc <= 0)
         j->phase = before;
+    return rc;
+}
+
+int store_job_note(struct store *s, const struct job *j, enum phase before, int64_t now,
+                   struct err *err)
+{
+    int rc = save_job(s, j, before, err);
+    if (rc > 0 && j->phase != before && add_event(s, j, "seen", now, "remote", NULL, err) < 0)
+        return -1;
     return rc;
 }
 

@@ -17,6 +17,7 @@ struct store {
     struct sqlite3_stmt **statements; /* prepared once, see db.h */
     int lock;                         /* the writers' queue */
     bool network;                     /* the directory is on a network file system */
+    bool wrote;                       /* something, since it was opened */
 };
 
 /* Opens the store of the state directory (place.h), made when it is not there. CODE_CONFIG when it
@@ -35,12 +36,14 @@ void store_rollback(struct store *s);
 struct offer_row {
     char id[UUID_TEXT], answer[UUID_TEXT];
     char *platform;
-    int64_t expires; /* ms */
-    json_t *doc;     /* {offer, task} */
+    int64_t created, expires; /* ms */
+    json_t *doc;              /* {offer, private} */
 };
 void offer_row_fini(struct offer_row *o);
 
-int store_offer_add(struct store *s, const struct offer_row *o, int64_t now, struct err *err);
+/* Those nobody took go a day after they expired. `now` in ms. */
+int store_offers_forget(struct store *s, int64_t now, struct err *err);
+int store_offer_add(struct store *s, const struct offer_row *o, struct err *err);
 /* CODE_NOINPUT when there is none. */
 int store_offer_get(struct store *s, const char *id, struct offer_row *o, struct err *err);
 /* The offer of this answer that was accepted already: 1 and its id, 0 when none was. */
@@ -95,11 +98,16 @@ int store_job_get(struct store *s, const char *id, struct job *j, struct err *er
  * 1 j->phase is the new phase. Between store_begin and store_commit. */
 int store_job_step(struct store *s, struct job *j, enum phase_event event, unsigned who,
                    int64_t now, const char *by, const char *why, struct err *err);
+/* What was seen of a job elsewhere, which the table of steps is not for: the row as it stands in
+ * *j, if the store still has it in phase `before`, and an event when its phase is another now. 1,
+ * or 0 when another phase was written meanwhile. Between store_begin and store_commit. */
+int store_job_note(struct store *s, const struct job *j, enum phase before, int64_t now,
+                   struct err *err);
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err);
 /* The wish now standing, a new string or NULL. Cheap: asked while a transfer runs. */
 char *store_job_wished(struct store *s, const char *id);
 int store_job_delete(struct store *s, const char *id, struct err *err);
-/* The ids of jobs, newest first; live: only those not at an end. */
+/* The ids of jobs, newest first; live: only those not at an end, and not elsewhere. */
 int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err);
 /* The event log of one job as a list of {phase, time, by, why}: a new reference, NULL with err. */
 json_t *store_events(struct store *s, const char *id, struct err *err);

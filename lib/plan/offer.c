@@ -1,0 +1,98 @@
+#include "plan/offer.h"
+#include "text/size.h"
+
+/* The task's compute resource, with the amounts that are offered; its extras are those it asked
+ * for. */
+static json_t *offered_compute(const struct offering *o, const json_t *item)
+{
+    const struct level *l = o->level;
+    json_t *compute = item ? json_deep_copy(item)
+                           : json_pack("{s:s,s:s}", "name", "compute-001", "type",
+                                       RESOURCE_TYPES "generic-compute");
+    json_object_set_new(compute, "spec",
+                        json_pack("{s:o,s:o,s:o,s:o,s:O*}", "mincores", cores_json(l->mincores),
+                                  "maxcores", cores_json(l->maxcores), "minmemory",
+                                  size_json(l->minmemory), "maxmemory", size_json(l->maxmemory),
+                                  "extras", o->task->compute.extras));
+    return compute;
+}
+
+static json_t *offered_resources(const struct offering *o)
+{
+    const json_t *asked = json_object_get(o->task->doc, "resources");
+    json_t *resources = asked ? json_deep_copy(asked) : json_object();
+    json_t *compute = json_object_get(resources, "compute");
+    json_object_set_new(resources, "compute",
+                        json_pack("[o]", offered_compute(o, json_array_get(compute, 0))));
+    for (size_t i = 0; i < o->task->nstorage; i++) {
+        json_t *item = json_array_get(json_object_get(resources, "storage"), i);
+        json_t *spec = match_storage_spec(&o->task->storage[i], o->platform);
+        if (json_object_size(spec) || json_object_get(item, "spec"))
+            json_object_set(item, "spec", spec);
+        json_decref(spec);
+    }
+    return resources;
+}
+
+/* The executable made definite: the image by its digest. */
+static json_t *offered_executable(const struct offering *o)
+{
+    json_t *executable = json_deep_copy(json_object_get(o->task->doc, "executable"));
+    if (o->grant->image.digest[0])
+        json_object_set_new(json_object_get(executable, "spec"), "digest",
+                            json_string(o->grant->image.digest));
+    return executable;
+}
+
+/* What the driver said of now: it is told, and decides nothing. */
+static json_t *present_load(const struct platform *p)
+{
+    const json_t *load = json_object_get(p->probe, "load");
+    json_t *told = load ? json_deep_copy(load) : NULL;
+    json_t *as_of = json_object_get(p->probe, "as_of");
+    if (told && as_of && !json_object_get(told, "as_of"))
+        json_object_set(told, "as_of", as_of);
+    return told;
+}
+
+static json_t *offer_shown(const struct offering *o, const struct offer_row *row, size_t number)
+{
+    const struct slot *s = o->slot;
+    char expires[WHEN_TEXT], window[WINDOW_TEXT], min[WHEN_TEXT], max[WHEN_TEXT];
+    const struct window room = {{s->from, 0}, {s->latest, 0}, s->from == s->latest};
+    const struct window start = s->instant ? *s->instant : room;
+    json_t *advisory =
+        json_object_get(json_object_get(o->platform->probe, "capabilities"), "advisory");
+    return json_pack(
+        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:n,s:n}", "id", row->id,
+        "name", json_sprintf("offer-%03zu", number), "task", o->task->name, "platform",
+        o->platform->name, "expires", when_print(when_of_ms(row->expires), expires), "executable",
+        offered_executable(o), "resources", offered_resources(o), "datetime", "start",
+        window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
+        "maxduration", duration_print(duration_of(s->length), max), "authentication",
+        o->policy->who.method, "advisory", advisory, "load", present_load(o->platform), "accept",
+        "job");
+}
+
+struct room offer_need(const struct level *l)
+{
+    return (struct room){l->mincores, l->minmemory, l->parts};
+}
+
+/* What accept needs and no client sends back. */
+static json_t *offer_private(const struct offering *o)
+{
+    const struct slot *s = o->slot;
+    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:I,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from,
+                     "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+                     (json_int_t)s->length, "need", room_json(offer_need(o->level)), "maxmemory",
+                     (json_int_t)o->level->maxmemory, "capacity", room_json(o->platform->capacity),
+                     "policy", policy_private(o->policy, o->quota), "driver", o->platform->driver,
+                     "driver_options", o->platform->driver_options);
+}
+
+json_t *offer_document(const struct offering *o, const struct offer_row *row, size_t number)
+{
+    return json_pack("{s:o,s:o}", "offer", offer_shown(o, row, number), "private",
+                     offer_private(o));
+}

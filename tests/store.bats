@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# execdm-store usage: core hours available, offered, accepted and used, who had jobs, and what was asked for in vain (PRD-26).
+
+bats_require_minimum_version 1.5.0
+load helper
+load jobs
+
+setup() {
+    jobs_state
+    require sqlite3
+    mkdir -p "$EXECDM_CONFIG/platforms.d"
+    platform lab 8
+    platform far 4
+    echo 'print("hello")' >p.py
+    compute '{mincores: 2, minmemory: 0.0625}'
+}
+
+platform() { # NAME CORES
+    printf 'name: %s\ndriver: local\ncompute: {cores: %s, memory: 64}\n' "$1" "$2" >"$EXECDM_CONFIG/platforms.d/$1.yaml"
+}
+
+compute() { # SPEC [YAML...]: t.yaml
+    printf 'executable: {type: "https://www.purl.org/ivoa.net/executable-types/python-program", spec: {program: p.py}}\n' >t.yaml
+    printf 'resources: {compute: [{spec: %s}]}\n' "$1" >>t.yaml
+    shift
+    printf '%s\n' "$@" >>t.yaml
+}
+
+sql() {
+    sqlite3 "$EXECDM_STATE/execdm.db" "$1"
+}
+
+usage() { # FILTER ARG...
+    local filter=$1
+    shift
+    execdm-store "$@" usage >usage.json
+    jq -c "$filter" usage.json
+}
+
+@test "nothing was counted yet, and the store is made" {
+    same '[[],0,0,[]]' "$(usage '[.platforms, .subjects, .institutions, .unknown]')"
+    execdm-store --format=table usage >table
+    grep -q '^PLATFORM  *AVAILABLE  *OFFERED  *ACCEPTED  *USED' table
+    run -64 execdm-store
+    has "$output" 'expected usage, found nothing'
+    run -64 execdm-store check
+    run -64 execdm-store usage now
+    run -64 execdm-store --format=xml usage
+    run -64 execdm-store --after=yesterday usage
+    run -64 execdm-store --after=2026-01-02 --before=2026-01-01 usage
+    run -64 execdm-store --after=2999-01-01 usage
+}
+
+@test "what is offered, accepted and used of two platforms" {
+    local id
+    execdm-plan t.yaml >answer
+    same '["far",2,0,0,1,0]' "$(usage '.platforms[0] | [.name, .offered, .accepted, .used, .offers, .jobs]')"
+    same '["lab",2,0,0,1,0]' "$(usage '.platforms[1] | [.name, .offered, .accepted, .used, .offers, .jobs]')"
+    id=$(execdm-accept --offer=2 answer | jq -r .id)
+    same '["lab",2,2,0,1,1]' "$(usage '.platforms[1] | [.name, .offered, .accepted, .used, .offers, .jobs]')"
+    execdm-run "$id" >ended
+    same COMPLETED "$(jq -r .phase ended)"
+    # used is what it took, far from the hour that was booked
+    usage '.platforms[1].used < 0.2 and .platforms[1].accepted == 2' | grep -qx true
+    # an offer of half the time is half
+    compute '{mincores: 3}' 'datetime: [{maxduration: PT30M}, {maxduration: PT10M}]'
+    execdm-plan --planner=far t.yaml >answer
+    same '[4,3]' "$(usage '.platforms[0] | [.offered, .offers]')"
+}
+
+@test "types that no platform knows are counted once for each task, though nothing is offered" {
+    local i
+    printf 'executable: {type: "https://example.org/encabulation"}\nresources: {storage: [{name: a, type: "https://example.org/tape"}, {name: b, type: "https://example.org/tape"}]}\n' >t.yaml
+    for i in 1 2 3; do run -1 execdm-plan t.yaml; done
+    compute '{extras: [{type: "https://example.org/abacus"}, {type: "https://tinyurl.com/nvidia-ad104"}]}'
+    run -1 execdm-plan t.yaml
+    same '[["https://example.org/encabulation",3],["https://example.org/tape",3],["https://example.org/abacus",1]]' \
+        "$(usage '[.unknown[] | [.type, .count]] | map(select(.[0] | test("example.org")))')"
+    same 4 "$(jq '.unknown | length' usage.json)"
+    # what one platform knows is not unknown
+    printf 'executables: [{type: "https://www.purl.org/ivoa.net/executable-types/oci-container"}]\n' >>"$EXECDM_CONFIG/platforms.d/far.yaml"
+    compute '{mincores: 1}'
+    execdm-plan t.yaml >answer
+    grep -q unknown-executable answer
+    same 4 "$(usage '.unknown | length')"
+    run -1 execdm-plan --planner=far t.yaml
+    same 1 "$(usage '.unknown[] | select(.type | endswith("python-program")) | .count')"
+}
+
+@test "of unknown types a thousand are kept a day, and none that is very long or old" {
+    local long day
+    printf 'executable: {type: a-word}\n' >t.yaml
+    run -1 execdm-plan t.yaml
+    day=$(sql "SELECT day FROM tallies WHERE kind = 'unknown'")
+    sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+        INSERT INTO tallies SELECT 'unknown', 'type-' || i, $day, 1, 0, 0 FROM n;
+        INSERT INTO tallies VALUES('unknown', 'old', $day - 801, 7, 0, 0), ('unknown', 'older', $day - 9999, 7, 0, 0)"
+    printf 'executable: {type: another}\n---\nexecutable: {type: a-third}\n---\nexecutable: {type: a-word}\n' >t.yaml
+    run -1 execdm-plan t.yaml
+    long=$(printf 'x%.0s' {1..300})
+    printf 'executable: {type: %s}\n' "$long" >t.yaml
+    run -1 execdm-plan t.yaml
+    same '[["",3],["a-word",2]]' "$(usage '[.unknown[:2][] | [.type, .count]]')"
+    same 1001 "$(jq '.unknown | length' usage.json)"
+    execdm-store --format=table usage | grep -qE '^\(others\) +3$'
+}
+
+# One job each of ada, bob and carol, at known times; and the offers of two days.
+known_times() {
+    local id n=0 owner
+    platform lab 8
+    for owner in ada@one.example bob@ONE.example carol; do
+        execdm-plan --planner=lab t.yaml | execdm-accept >job
+        id=$(jq -r .id job)
+        # accepted on the first, second and third of March 2026 at noon, each for an hour
+        sql "UPDATE jobs SET owner = '$owner', created = 1772366400000 + $n * 86400000 WHERE id = '$id'"
+        n=$((n + 1))
+    done
+    # the first ran for 30 minutes, the second is running still, the third never started
+    sql "UPDATE jobs SET started = created + 60000, ended = created + 1860000, live = 0 WHERE owner = 'ada@one.example'"
+    sql "UPDATE jobs SET started = created + 60000 WHERE owner = 'bob@ONE.example'"
+    # three offers of an hour with two cores, and one of half the capacity the day after
+    sql "UPDATE tallies SET day = 20513, n = 3, amount = 21600000, cores = 8000" # 2026-03-01
+    sql "INSERT INTO tallies VALUES('offer', 'lab', 20514, 1, 3600000, 4000), ('offer', 'gone', 20000, 1, 3600000, 1000),
+        ('unknown', 'abacus', 20513, 2, 0, 0), ('unknown', 'abacus', 20515, 1, 0, 0), ('unknown', 'tape', 20514, 5, 0, 0)"
+}
+
+@test "the report of known times: the golden document, its schema and the table" {
+    known_times
+    execdm-store --after=2026-03-01 --before=2026-03-03T00:00:00Z usage >usage.json
+    jq . usage.json | diff "$TOP_SRCDIR/tests/golden/usage.json" -
+    jq -n '{"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": "https://www.purl.org/ivoa.net/execdm/1/usage.json"}' >by.json
+    execdm-validate -q --schema=by.json --map="https://www.purl.org/ivoa.net/execdm/1/=$EXECDM_SCHEMA/" --assert-format usage.json
+    execdm-store --format=table --after=2026-03-01 --before=2026-03-03 usage >table
+    diff - table <<'END'
+core hours from 2026-03-01T00:00:00Z to 2026-03-03T00:00:00Z
+
+PLATFORM  AVAILABLE  OFFERED  ACCEPTED  USED    OFFERS  JOBS
+lab       192        7        4         24.967  4       2
+
+subjects 2, institutions 1
+
+ASKED FOR IN VAIN  TASKS
+tape               5
+abacus             2
+END
+}
+
+@test "the time is cut where it is asked for" {
+    known_times
+    # a part of a job's run belongs to the part of the time
+    same '[0.5,2,1]' "$(usage '.platforms[0] | [.used, .accepted, .jobs]' --after=2026-03-01 --before=2026-03-01T12:16:00Z)"
+    same '[0.5,0,0]' "$(usage '.platforms[0] | [.used, .accepted, .jobs]' --after=2026-03-01T12:16:00Z --before=2026-03-02)"
+    # a time without anything has no platforms; available goes with the time, as it was last known
+    same '[]' "$(usage .platforms --after=2026-02-01 --before=2026-02-02)"
+    same '[48,64]' "$(usage '[.platforms[].available, 64]' --after=2026-03-02T12:00:00Z --before=2026-03-03T00:00:00Z)"
+    # since the first of all: the day of the oldest offer
+    same '"2024-10-04T00:00:00Z"' "$(usage .after)"
+    same 'gone lab' "$(jq -r '.platforms[].name' usage.json | paste -sd' ')"
+    # a job under way is used until now, not until what is to come
+    usage '.platforms[0].used' --after=2026-03-01 --before=2999-01-01T00:00:00Z >later
+    usage '.platforms[0].used' --after=2026-03-01 >now
+    diff <(cut -d. -f1 later) <(cut -d. -f1 now)
+}
