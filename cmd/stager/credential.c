@@ -3,7 +3,9 @@
  * they name none. Nobody else is shown them. */
 #include "stager.h"
 #include <fcntl.h>
+#include <sys/stat.h>
 #include "host/path.h"
+#include "model/load.h"
 #include "text/json.h"
 
 #define FILE_MAX (256 * 1024)
@@ -38,6 +40,8 @@ static bool is_word(const char *text)
 
 static bool is_whole(const struct credential *c)
 {
+    if (c->bearer)
+        return !c->key && !c->secret && is_word(c->bearer);
     return c->key && c->secret && is_word(c->key) && is_word(c->secret) && is_word(c->token) &&
            is_word(c->region);
 }
@@ -58,6 +62,7 @@ int credential_take(int fd)
         .secret = str_new(json_text(doc, "secret_access_key")),
         .token = str_new(json_text(doc, "session_token")),
         .region = str_new(json_text(doc, "region")),
+        .bearer = str_new(json_text(doc, "bearer_token")),
     };
     given = mem_grow(given, ngiven + 1, sizeof(*given));
     given[ngiven++] = c;
@@ -184,7 +189,64 @@ bool credential_covers(const char *host, const char *asked)
 const struct credential *credential_given(const char *host)
 {
     for (size_t i = 0; i < ngiven; i++)
-        if (credential_covers(given[i].host, host))
+        if (given[i].key && credential_covers(given[i].host, host))
             return &given[i];
     return NULL;
+}
+
+/* --- tokens: a manifest's, or a person's file with lines of HOST and TOKEN --- */
+
+static int read_tokens(struct strs *lines, struct fault *f)
+{
+    struct stat st;
+    own(str_fini) char *dir = config_dir();
+    own(str_fini) char *path = dir ? str_print("%s/tokens", dir) : NULL;
+    own(fd_fini) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return path && errno != ENOENT ? fault_sys(f, "cannot read %s", path) : 0;
+    if (fstat(fd, &st) < 0 || (st.st_mode & 077) || st.st_uid != geteuid())
+        return fault_set(f, REASON_DENIED, false,
+                         "%s holds tokens, expected a file of yours that nobody else may read; "
+                         "chmod 600 it",
+                         path);
+    own(str_fini) char *text = read_all(fd);
+    for (char *next, *line = text; line && *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next)
+            *next++ = '\0';
+        size_t host = strcspn(line, " \t"), gap = strspn(line + host, " \t");
+        line[host + gap + strcspn(line + host + gap, " \t\r")] = '\0';
+        if (!*line || *line == '#')
+            continue;
+        if (gap == 0 || host == 0 || !is_word(line + host + gap))
+            return fault_set(f, REASON_DENIED, false,
+                             "%s: expected lines of a host and a token, or # and a comment", path);
+        line[host] = '\0';
+        strs_add(lines, line);
+        strs_add(lines, line + host + gap);
+    }
+    return 0;
+}
+
+int credential_bearer(const char *url, const char **token, struct fault *f)
+{
+    static struct strs tokens;
+    static bool known;
+    *token = NULL;
+    if (!known && read_tokens(&tokens, f) < 0) {
+        strs_fini(&tokens);
+        return -1;
+    }
+    known = true;
+    const char *at = strstr(url, "://");
+    if (!at || !url_is_secret(url))
+        return 0;
+    own(str_fini) char *host = str_print("%.*s", (int)strcspn(at + 3, "/?#"), at + 3);
+    for (size_t i = 0; i < ngiven && !*token; i++)
+        if (given[i].bearer && credential_covers(given[i].host, host))
+            *token = given[i].bearer;
+    for (size_t i = 0; i + 1 < tokens.n && !*token; i += 2)
+        if (credential_covers(tokens.list[i], host))
+            *token = tokens.list[i + 1];
+    return 0;
 }

@@ -161,6 +161,23 @@ static void print(EVP_MD_CTX *ctx, enum algorithm a, char checksum[CHECKSUM_TEXT
         at += snprintf(checksum + at, CHECKSUM_TEXT - (size_t)at, "%02x", bytes[i]);
 }
 
+static void print_other(struct digest *d, char other[CHECKSUM_TEXT])
+{
+    digest_wait(d);
+    if (d->other == MD5)
+        print(d->md5, MD5, other);
+    else
+        snprintf(other, CHECKSUM_TEXT, "%s:%08" PRIx32, algorithms[d->other].name, d->sum);
+}
+
+char *digest_other(struct digest *d)
+{
+    char other[CHECKSUM_TEXT] = "";
+    if (d->other != SHA256)
+        print_other(d, other);
+    return str_new(other);
+}
+
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT])
 {
     char other[CHECKSUM_TEXT];
@@ -168,10 +185,8 @@ bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT]
     print(d->sha, SHA256, checksum);
     if (d->other == SHA256)
         snprintf(other, sizeof(other), "%s", checksum);
-    else if (d->other == MD5)
-        print(d->md5, MD5, other);
     else
-        snprintf(other, sizeof(other), "%s:%08" PRIx32, algorithms[d->other].name, d->sum);
+        print_other(d, other);
     return !want || str_same(want, other);
 }
 
@@ -211,6 +226,12 @@ void digest_add(struct digest *d, const void *bytes, size_t n, bool beside)
 void digest_wait(struct digest *d)
 {
     (void)d;
+}
+
+char *digest_other(struct digest *d)
+{
+    (void)d;
+    return NULL;
 }
 
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT])

@@ -191,7 +191,8 @@ struct scheme {
     int (*readable)(const char *url, struct found *found, struct fault *f);
     int (*writable)(const char *url, enum kind type, struct fault *f);
 };
-extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_job, scheme_s3;
+extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_job, scheme_s3,
+    scheme_vos;
 
 /* transfer.c */
 extern volatile sig_atomic_t stager_signal; /* the signal that ends us, or 0 */
@@ -211,6 +212,7 @@ char *url_below(const char *base, const char *name); /* keeps a query where it b
 char *url_bare(const char *url);                     /* without user, password, query, fragment */
 char *url_name(const char *url);                     /* last name, decoded; NULL when none fits */
 bool url_is_folder(const char *url);                 /* ends in a slash */
+bool url_is_secret(const char *url);                 /* nobody on the way can read along */
 char *url_of_operand(const char *text);              /* a URL as it is, a path as file: URL */
 
 /* file.c */
@@ -264,12 +266,16 @@ struct credential {
     char *host;           /* it is for, perhaps with a port; NULL: a person's, for the endpoint */
     char *key, *secret;   /* NULL: none, ask as anybody */
     char *token, *region; /* or NULL */
+    char *bearer;         /* another kind of credential, without a key, or NULL */
     char *endpoint;       /* of a person, or NULL */
 };
 int credential_take(int fd); /* what a manifest names; -1 when it is none */
 const struct credential *credential_given(const char *host); /* the one for a host, or NULL */
 const struct credential *credential_person(struct fault *f); /* NULL: wrong, f says how */
 bool credential_covers(const char *host, const char *asked);
+/* The bearer token for the host of a URL, NULL when there is none, or none that may be sent there.
+ * -1: what a person wrote is wrong, f says how. */
+int credential_bearer(const char *url, const char **token, struct fault *f);
 
 /* xml.c, the one file that knows libxml2: reads piece by piece, in flat memory. Names come without
  * prefix; a document with a DTD is refused. */
@@ -277,6 +283,8 @@ struct xml;
 /* NULL when this build has no libxml2: then it is REASON_MISSING. */
 struct xml *xml_new(void (*start)(void *self, const char *name),
                     void (*end)(void *self, const char *name, const char *text), void *self);
+/* Of the element that begins, in `start` only; NULL when it has none. The caller frees. */
+char *xml_attribute(const struct xml *x, const char *name);
 int xml_add(struct xml *x, const char *bytes, size_t n); /* -1: not well-formed */
 int xml_end(struct xml *x);                              /* -1: not well-formed, or not whole */
 void xml_free(struct xml *x);
@@ -328,6 +336,7 @@ struct digest *digest_new(const char *want, struct fault *f);
 void digest_add(struct digest *d, const void *bytes, size_t n, bool beside);
 void digest_wait(struct digest *d); /* d may be NULL */
 /* The sha256, and whether it is what `want` says. */
+char *digest_other(struct digest *d); /* ends only what was beside it; the caller frees */
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT]);
 void digest_free(struct digest *d);
 /* "ALG:HEX" in lower case, the caller frees; NULL when it is none. */

@@ -14,13 +14,14 @@
 const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
 const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
 const struct scheme scheme_s3 = {.name = "s3", .lacks = "libcurl"};
+const struct scheme scheme_vos = {.name = "vos", .lacks = "libcurl"};
 void web_forget(void)
 {
 }
 #endif
 
 static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https,
-                                               &scheme_job, &scheme_s3};
+                                               &scheme_job,  &scheme_s3,   &scheme_vos};
 
 volatile sig_atomic_t stager_signal;
 
@@ -428,11 +429,11 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
                   schemes[i]->lacks, shown);
         return NULL;
     }
-    fault_set(
-        f, REASON_UNSUPPORTED, false,
-        "%s: expected a file:, http:, https:, s3: or job: URL; a file whose name has a colon is "
-        "./NAME",
-        shown);
+    fault_set(f, REASON_UNSUPPORTED, false,
+              "%s: expected a file:, http:, https:, s3:, vos: or job: URL; a file whose name has a "
+              "colon is "
+              "./NAME",
+              shown);
     return NULL;
 }
 

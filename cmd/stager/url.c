@@ -41,6 +41,20 @@ char *url_name(const char *url)
     return str_new(name + 1);
 }
 
+bool url_is_secret(const char *url)
+{
+    if (strncasecmp(url, "https://", 8) == 0)
+        return true;
+    if (strncasecmp(url, "http://", 7) != 0)
+        return false;
+    const char *host = url + 7;
+    size_t n = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+    own(str_fini) char *name = str_print("%.*s", (int)n, host);
+    bool address = strspn(name, "0123456789.") == n;
+    return (address && str_begins(name, "127.")) || str_same(name, "[::1]") ||
+           strcasecmp(name, "localhost") == 0;
+}
+
 char *url_of_operand(const char *text)
 {
     own(str_fini) char *scheme = uri_scheme(text);

@@ -10,7 +10,9 @@ struct xml {
     void (*start)(void *self, const char *name);
     void (*end)(void *self, const char *name, const char *text);
     void *self;
-    struct buf text; /* of the innermost element, while it has no child */
+    struct buf text;            /* of the innermost element, while it has no child */
+    const xmlChar **attributes; /* of the element that begins, five words each */
+    int nattributes;
     bool refused;
 };
 
@@ -19,10 +21,20 @@ static void on_start(void *self, const xmlChar *name, const xmlChar *prefix, con
                      const xmlChar **attributes)
 {
     struct xml *x = self;
-    (void)prefix, (void)uri, (void)nspaces, (void)spaces, (void)n, (void)defaulted;
-    (void)attributes;
+    (void)prefix, (void)uri, (void)nspaces, (void)spaces, (void)defaulted;
     x->text.len = 0;
+    x->attributes = attributes;
+    x->nattributes = n;
     x->start(x->self, (const char *)name);
+    x->nattributes = 0;
+}
+
+char *xml_attribute(const struct xml *x, const char *name)
+{
+    for (const xmlChar **a = x->attributes; a < x->attributes + 5 * x->nattributes; a += 5)
+        if (str_same((const char *)a[0], name))
+            return str_print("%.*s", (int)(a[4] - a[3]), (const char *)a[3]);
+    return NULL;
 }
 
 static void on_end(void *self, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
@@ -109,6 +121,12 @@ struct xml *xml_new(void (*start)(void *self, const char *name),
                     void (*end)(void *self, const char *name, const char *text), void *self)
 {
     (void)start, (void)end, (void)self;
+    return NULL;
+}
+
+char *xml_attribute(const struct xml *x, const char *name)
+{
+    (void)x, (void)name;
     return NULL;
 }
 

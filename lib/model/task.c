@@ -62,6 +62,43 @@ static char *s3_location(const json_t *spec, const char *location)
                   : NULL;
 }
 
+/* vos://AUTHORITY!NAME/PATH of the ivorn, and where the service is; it tells its name itself where
+ * only the endpoint is given (Planner 2.2.3). NULL as above. */
+static char *vos_location(const json_t *spec, const char *location)
+{
+    const char *endpoint = json_text(spec, "endpoint"), *ivorn = json_text(spec, "ivorn");
+    const char *path = json_text(spec, "path");
+    own(str_fini) char *service = uri_below("", endpoint ? endpoint : "");
+    own(str_fini) char *node = uri_below("", path ? path + (*path == '/') : "");
+    if (location && (!endpoint || !str_begins(location, "vos:") || strpbrk(location, "?#")))
+        return NULL;
+    if (location)
+        return str_print("%s?endpoint=%s", location, service);
+    if (!path || (!endpoint && !ivorn))
+        return NULL;
+    own(str_fini) char *name = str_new(ivorn && str_begins(ivorn, "ivo://") ? ivorn + 6 : "");
+    name[strcspn(name, "?#")] = '\0';
+    for (char *c = name; *c; c++)
+        *c = *c == '/' ? '!' : *c;
+    return str_print("vos://%s/%s%s%s", name, node, endpoint ? "?endpoint=" : "", service);
+}
+
+/* The types whose place is told by keys of their own. */
+static char *derive_location(const struct storage *s)
+{
+    static const struct {
+        const char *type;
+        char *(*derive)(const json_t *spec, const char *location);
+    } rows[] = {
+        {STORAGE_TYPES "amazon-s3", s3_location},
+        {STORAGE_TYPES "vospace-storage", vos_location},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (str_same(s->type, rows[i].type))
+            return rows[i].derive(s->spec, s->location);
+    return NULL;
+}
+
 static int read_storage(struct task *t, const json_t *list, struct err *err)
 {
     size_t i;
@@ -74,8 +111,7 @@ static int read_storage(struct task *t, const json_t *list, struct err *err)
         s->type = json_text(item, "type");
         s->spec = json_object_get(item, "spec");
         s->location = json_text(s->spec, "location");
-        if (str_same(s->type, STORAGE_TYPES "amazon-s3"))
-            s->derived = s3_location(s->spec, s->location);
+        s->derived = derive_location(s);
         if (s->derived)
             s->location = s->derived;
         if (read_size(s->spec, "minsize", true, &s->size, err) < 0 ||

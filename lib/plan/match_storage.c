@@ -8,10 +8,9 @@ static const struct {
     const char *type;
     bool outside; /* its room is not ours to give: it must say where it is */
 } known_storage[] = {
-    {STORAGE_TYPES "ephemeral-storage", false},
-    {STORAGE_TYPES "file-storage", false},
-    {STORAGE_TYPES "http-storage", false},
-    {STORAGE_TYPES "amazon-s3", true},
+    {STORAGE_TYPES "ephemeral-storage", false}, {STORAGE_TYPES "file-storage", false},
+    {STORAGE_TYPES "http-storage", false},      {STORAGE_TYPES "amazon-s3", true},
+    {STORAGE_TYPES "vospace-storage", true},
 };
 
 /* What the platform lists and this program can stage. */
