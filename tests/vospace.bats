@@ -122,7 +122,8 @@ asked() { # PATTERN: how often the service was
     for document in port.documents/*.xml; do
         xmllint --nonet --noout --schema vospace.xsd "$document"
     done
-    [ "$(cat port.documents/*.xml | grep -c -E '<vos:(node|transfer) ')" -ge 5 ]
+    [ "$(grep -l '<vos:node ' port.documents/*.xml | wc -l)" -ge 3 ]
+    [ "$(grep -l '<vos:transfer ' port.documents/*.xml | wc -l)" -eq 3 ]
     sed 's|<vos:direction>.*</vos:direction>||; s|</vos:transfer>|<vos:direction>pullFromVoSpace</vos:direction>&|' \
         port.documents/1.xml >wrong.xml
     run ! xmllint --nonet --noout --schema vospace.xsd wrong.xml
@@ -295,4 +296,23 @@ END
     stage 66 "$vos/d/none" got
     stage 1 "$vos/d/a/" got # it is a file
     stage 69 'vos://nobody!vospace/a' got
+}
+
+@test "the examples of the manual page" {
+    export SERVICE=$service
+    head -c 5000 /dev/urandom >field.fits
+    sed -n '/^\.Ss VOSpace/,/^\.Sh/s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
+        sed 's/\\-/-/g; s/\\(dq/"/g' >examples
+    [ "$(wc -l <examples)" -eq 4 ]
+    cp field.fits kept
+    bash -e examples
+    cmp kept field.fits
+    cmp kept survey/2026/field.fits
+    # and its table has every fault that is known
+    sed -n 's/^    {"\([A-Za-z]*\)", REASON_.*/\1/p' "$TOP_SRCDIR/cmd/stager/vos.c" >words
+    [ "$(wc -l <words)" -ge 22 ]
+    local word
+    while read -r word; do
+        grep -q "^\.It .*${word%Fault}" "$TOP_SRCDIR/man/execdm-stage.1" || { echo "$word is not told" && false; }
+    done <words
 }

@@ -35,7 +35,7 @@ static bool is_python(const struct task *t)
 static bool is_single_result(const struct storage *st)
 {
     struct stat info;
-    const char *type = json_text(st->spec, "type");
+    const char *type = storage_kind(st);
     if (type)
         return str_same(type, "file");
     own(str_fini) char *path = uri_file_path(st->location);

@@ -99,6 +99,21 @@ static char *derive_location(const struct storage *s)
     return NULL;
 }
 
+/* A node of VOSpace is a container or has data. Where one is written to and nothing is said it is a
+ * container: what is mounted there is a directory (Planner 2.2.3). */
+const char *storage_kind(const struct storage *s)
+{
+    static const char *const containers[] = {"container", "ContainerNode", "vos:ContainerNode"};
+    const char *said = json_text(s->spec, "type");
+    if (!str_same(s->type, STORAGE_TYPES "vospace-storage") || str_same(said, "file") ||
+        str_same(said, "directory"))
+        return said;
+    for (size_t i = 0; i < COUNT(containers); i++)
+        if (str_same(said, containers[i]))
+            return "directory";
+    return said ? "file" : s->used_for_write ? "directory" : NULL;
+}
+
 static int read_storage(struct task *t, const json_t *list, struct err *err)
 {
     size_t i;

@@ -23,6 +23,9 @@ struct storage {
     bool used_for_write;  /* some volume mounts it rw */
 };
 
+/* "file" or "directory", as its keys say what it is; NULL: what is there decides. */
+const char *storage_kind(const struct storage *s);
+
 struct volume {
     const char *name, *path;
     size_t storage; /* index into the task's storage */

@@ -31,7 +31,7 @@ static void add_lines(struct locations *l, const struct task *t)
             json_array_append_new(l->lines, json_pack("{s:s,s:s,s:s,s:s,s:s*}", "id", pointer,
                                                       "source", s->location, "direction", "check",
                                                       "mode", s->used_for_write ? "rw" : "r",
-                                                      "type", json_text(s->spec, "type")));
+                                                      "type", storage_kind(s)));
     }
     const char *program = json_text(t->spec, "program");
     if (str_same(t->type, EXEC_TYPES "python-program") && program)
