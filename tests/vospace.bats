@@ -316,3 +316,61 @@ END
         grep -q "^\.It .*${word%Fault}" "$TOP_SRCDIR/man/execdm-stage.1" || { echo "$word is not told" && false; }
     done <words
 }
+
+@test "a job reads containers and nodes, and stores its results where the draft's listing says" {
+    require bwrap umoci jq
+    if [ "$(id -u)" -eq 0 ]; then getent passwd execdm-job >/dev/null || skip "root needs the account execdm-job"; fi
+    local type=https://www.purl.org/ivoa.net/storage-types/vospace-storage
+    modes protected secure
+    mkdir space/nodes/sky
+    echo 1 >space/nodes/sky/one
+    echo 2 >space/nodes/sky/two
+    echo 3 >space/nodes/three
+    cat >p.py <<'END'
+import os
+total = sum(int(open("/inputs/sky/" + n).read()) for n in os.listdir("/inputs/sky"))
+os.makedirs("/results/deep")
+open("/results/deep/total", "w").write("%d\n" % total)
+open("/outputs/sum", "w").write("%d\n" % (total + int(open("/inputs/three").read())))
+END
+    cat >t.yaml <<END
+executable:
+  type: https://www.purl.org/ivoa.net/executable-types/python-program
+  spec: {program: p.py}
+resources:
+  compute:
+    - volumes:
+        - {resource: sky, path: /inputs/sky, mode: r}
+        - {resource: three, path: /inputs/three, mode: r}
+        - {resource: results, path: /results, mode: rw}
+        - {resource: sum, path: /outputs/sum, mode: rw}
+  storage:
+    - {name: sky, type: $type, spec: {ivorn: "ivo://example.org/vospace", path: /sky, type: container}}
+    - {name: three, type: $type, spec: {endpoint: "$service", ivorn: "ivo://example.org/vospace", path: /three}}
+    - {name: results, type: $type, spec: {endpoint: "$service", path: /experiment-21/results, lifecycle: unmanaged}}
+    - {name: sum, type: $type, spec: {location: "$vos/sum", type: DataNode}}
+END
+    mv config/tokens tokens
+    run -1 execdm-plan t.yaml
+    has 'asks for a token, and none is known'
+    mv tokens config/tokens
+    rm -f "$EXECDM_STATE/locations.json"
+    execdm-plan t.yaml >answer.json
+    jq -e '.result == "YES"' answer.json || { cat answer.json; false; }
+    [ ! -e space/nodes/experiment-21 ]
+    execdm-accept <answer.json | execdm-run >ran.json
+    execdm-status <ran.json >job.json
+    jq -e '.phase == "COMPLETED"' job.json || { cat job.json; false; }
+    [ "$(cat space/nodes/experiment-21/results/deep/total)" = 3 ]
+    [ "$(cat space/nodes/sum)" = 6 ]
+    jq -e '[.results[] | select(.url // "" | startswith("vos://")) | .checksum] | length == 2' job.json
+    # what cannot be reached is no offer (EP-4A)
+    sed "s|path: /sky|path: /void|" t.yaml >u.yaml
+    run -1 execdm-plan u.yaml
+    has 'has no such node'
+    modes protected readonly
+    rm -f "$EXECDM_STATE/locations.json"
+    run -1 execdm-plan t.yaml
+    has 'does not allow it'
+    cat answer.json ran.json job.json >>said
+}
