@@ -298,6 +298,39 @@ END
     stage 69 'vos://nobody!vospace/a' got
 }
 
+# managed DIRECTION URL CODE
+managed() {
+    run "-$3" execdm-stage - <<<'{"id":"i","direction":"'"$1"'","dest":"'"$2"'"}'
+    printf '%s\n' "$output" >>said
+}
+
+@test "a managed container is made, and removed with all in it; links, the root and other schemes" {
+    modes link page=3
+    managed make "$vos/run/one" 0
+    [ "$output" = '{"id":"i","state":"done","type":"directory","bytes":0,"files":0}' ]
+    managed make "$vos/run/one/" 0 # it is there
+    mkdir -p space/nodes/run/one/{a,b}/{c,d}
+    for i in $(seq 1 10); do echo "$i" | tee "space/nodes/run/one/f$i" >"space/nodes/run/one/a/c/f $i"; done
+    modes page=3
+    managed remove "$vos/run/one" 0
+    [ ! -e space/nodes/run/one ] && [ -d space/nodes/run ]
+    managed remove "$vos/run/one" 0 # it is not there
+    managed remove "$vos/d/a" 0     # one file
+    managed remove "$vos/" 1
+    has 'the root of a service is not removed'
+    managed make "$vos/run/x" 0
+    modes protected
+    rm config/tokens
+    managed remove "$vos/run/x" 1
+    managed make "$vos/run/y" 1
+    has '"reason":"denied"'
+    managed make "file://$PWD/made" 0
+    [ -d made ]
+    managed remove "file://$PWD/made" 1
+    has '"reason":"unsupported"'
+    run -65 execdm-stage - <<<'{"id":"i","direction":"remove","source":"file:///x","dest":"vos:///y"}'
+}
+
 @test "the examples of the manual page" {
     export SERVICE=$service
     head -c 5000 /dev/urandom >field.fits

@@ -72,7 +72,7 @@ static const struct {
     [FIELD_ID] = {"id", "a string"},
     [FIELD_SOURCE] = {"source", "a URL"},
     [FIELD_DEST] = {"dest", "a URL"},
-    [FIELD_DIRECTION] = {"direction", "pull, push or check"},
+    [FIELD_DIRECTION] = {"direction", "pull, push, check, make or remove"},
     [FIELD_MODE] = {"mode", "r or rw"},
     [FIELD_TYPE] = {"type", "file or directory"},
     [FIELD_SIZE] = {"size", "a number of bytes"},
@@ -92,7 +92,7 @@ static int choice(const char *text, const char *const list[], int n)
 
 static bool take_field(struct line *l, enum field field, const json_t *value)
 {
-    static const char *const directions[] = {"pull", "push", "check"};
+    static const char *const directions[] = {"pull", "push", "check", "make", "remove"};
     static const char *const modes[] = {"r", "rw"};
     static const char *const types[] = {"", "file", "directory"};
     struct item *item = &l->item;
@@ -139,7 +139,13 @@ static int check_whole(const struct line *l, struct err *err)
     if (!json_object_get(l->doc, "id"))
         return err_set(err, CODE_DATA, "a manifest line needs an id");
     if (!json_object_get(l->doc, "direction"))
-        return err_set(err, CODE_DATA, "a manifest line needs a direction: pull, push or check");
+        return err_set(err, CODE_DATA,
+                       "a manifest line needs a direction: pull, push, check, make or remove");
+    if ((item->direction == DIRECTION_MAKE || item->direction == DIRECTION_REMOVE) &&
+        (item->source || !item->dest))
+        return err_set(err, CODE_DATA, "to make and to remove need a dest, and no source");
+    if (item->direction == DIRECTION_MAKE || item->direction == DIRECTION_REMOVE)
+        return 0;
     if (item->direction == DIRECTION_CHECK ? !item->source && !item->dest
                                            : !item->source || !item->dest)
         return err_set(err, CODE_DATA, "a manifest line needs a source and a dest");

@@ -47,10 +47,12 @@ const char *fault_name(const struct fault *f); /* "notfound" */
 enum code fault_code(const struct fault *f);   /* the exit code when it is the only answer */
 
 enum direction {
-    DIRECTION_PULL,  /* the owner's source, to a local and private place */
-    DIRECTION_PUSH,  /* what an untrusted task wrote, to the owner's place */
-    DIRECTION_CHECK, /* would it work? writes nothing */
-    DIRECTION_COPY,  /* SOURCE DEST of a person: as cp would */
+    DIRECTION_PULL,   /* the owner's source, to a local and private place */
+    DIRECTION_PUSH,   /* what an untrusted task wrote, to the owner's place */
+    DIRECTION_CHECK,  /* would it work? writes nothing */
+    DIRECTION_MAKE,   /* a directory, where the lifecycle of a place is ours (EP-4B) */
+    DIRECTION_REMOVE, /* such a place, and all in it */
+    DIRECTION_COPY,   /* SOURCE DEST of a person: as cp would */
 };
 enum kind { KIND_UNKNOWN, KIND_FILE, KIND_DIRECTORY };
 const char *kind_name(enum kind kind);
@@ -184,8 +186,9 @@ struct scheme {
     /* Stores a stream at url; all or nothing. */
     int (*put)(struct stream *s, const char *url, mode_t mode, struct fault *f);
     int (*make)(struct transfer *t, const char *url, struct fault *f); /* a directory */
-    int (*sync)(const char *url, struct fault *f); /* makes a directory and all in it last */
-    enum kind (*kind)(const char *url);            /* of what is at a destination */
+    int (*remove)(const char *url, struct fault *f); /* and all in it; absent is success */
+    int (*sync)(const char *url, struct fault *f);   /* makes a directory and all in it last */
+    enum kind (*kind)(const char *url);              /* of what is at a destination */
     /* Opens what is at a destination, to see whether it is already right. */
     struct source *(*present)(const char *url);
     int (*readable)(const char *url, struct found *found, struct fault *f);

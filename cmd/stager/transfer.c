@@ -530,9 +530,29 @@ static int check_item(struct transfer *t, struct fault *f)
     return 0;
 }
 
+static int make_item(struct transfer *t, struct fault *f)
+{
+    t->out = (struct outcome){.kind = KIND_DIRECTORY};
+    return t->to->make ? t->to->make(t, t->item->dest, f)
+                       : fault_set(f, REASON_UNSUPPORTED, false,
+                                   "no directory can be made at a %s: URL", t->to->name);
+}
+
+static int remove_item(struct transfer *t, struct fault *f)
+{
+    return t->to->remove ? t->to->remove(t->item->dest, f)
+                         : fault_set(f, REASON_UNSUPPORTED, false,
+                                     "nothing is removed at a %s: URL", t->to->name);
+}
+
 int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,
                  struct fault *f)
 {
+    static int (*const run[])(struct transfer * t, struct fault * f) = {
+        [DIRECTION_PULL] = move_item,     [DIRECTION_PUSH] = move_item,
+        [DIRECTION_CHECK] = check_item,   [DIRECTION_MAKE] = make_item,
+        [DIRECTION_REMOVE] = remove_item, [DIRECTION_COPY] = move_item,
+    };
     struct transfer t = {.item = item, .watcher = watcher, .total = -1};
     const char *source = item->source ? item->source : item->dest;
     const char *dest = item->dest ? item->dest : item->source;
@@ -540,7 +560,7 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
     t.to = t.from ? scheme_of(dest, f) : NULL;
     if (!t.to)
         return -1;
-    int rc = item->direction == DIRECTION_CHECK ? check_item(&t, f) : move_item(&t, f);
+    int rc = run[item->direction](&t, f);
     if (rc == 0)
         *out = t.out;
     return rc;

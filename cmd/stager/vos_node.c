@@ -283,3 +283,60 @@ int vos_make(const struct vos *v, const char *path, struct fault *f)
         return -1;
     return put_container(v, path, f);
 }
+
+static int delete_node(const struct vos *v, const char *path, struct fault *f)
+{
+    own(str_fini) char *url = str_print("%s%s", v->service->nodes.url, path);
+    own(web_fini) struct web w = {.verb = "remove", .method = "DELETE", .url = url};
+    return vos_run(&w, v->service->nodes.token, f) == 0 || f->reason == REASON_NOTFOUND ? 0 : -1;
+}
+
+/* A service may refuse a container that is not empty: then what is in it goes first. A link goes,
+ * not what it leads to. */
+static int remove_below(const struct vos *v, const char *path, int depth, struct fault *f)
+{
+    own(page_fini) struct page g = {0};
+    if (delete_node(v, path, f) == 0)
+        return 0;
+    if (f->transient || f->reason == REASON_DENIED || depth > DEPTH_MAX)
+        return -1;
+    struct fault why = *f;
+    own(str_fini) char *first = NULL;
+    do {
+        if (get_page(v, path, "detail=min&limit=" PAGE, "list", &g, f) < 0)
+            return -1;
+        if (g.root.kind != KIND_DIRECTORY) {
+            *f = why;
+            return -1;
+        }
+        if (g.n > 0 && str_same(first, g.list[0].uri))
+            return fault_set(f, REASON_UNREACHABLE, true,
+                             "cannot remove %s: what was removed is still listed", v->shown);
+        free(first);
+        first = str_new(g.n > 0 ? g.list[0].uri : NULL);
+        for (size_t i = 0; i < g.n; i++) {
+            own(str_fini) char *name = node_name(&g.list[i]);
+            own(str_fini) char *below = name ? uri_below(path, name) : NULL;
+            if (!below || str_same(name, ".") || str_same(name, ".."))
+                return fault_set(f, REASON_CORRUPT, false, "%s lists a node without a name",
+                                 v->shown);
+            if ((g.list[i].kind == KIND_DIRECTORY ? remove_below(v, below, depth + 1, f)
+                                                  : delete_node(v, below, f)) < 0)
+                return -1;
+            if (stager_signal)
+                return fault_set(f, REASON_STOPPED, true, "stopped by signal %d",
+                                 (int)stager_signal);
+        }
+    } while (g.n > 0);
+    return delete_node(v, path, f);
+}
+
+int vos_remove(const char *url, struct fault *f)
+{
+    own(vos_fini) struct vos v = {0};
+    if (vos_init(&v, url, f) < 0)
+        return -1;
+    if (!*v.path)
+        return vos_bad(v.shown, "the root of a service is not removed", f);
+    return remove_below(&v, v.path, 0, f);
+}
