@@ -142,7 +142,6 @@ static void serve(const struct pool *p, int in, int out)
 {
     struct teller t = {.fd = out, .told = clock_boot()};
     const struct watcher watcher = {&t, on_progress, on_file, on_warning};
-    own(buf_fini) struct buf work = {0};
     size_t n;
     web_forget();
     while (!stager_signal && read_all(in, &n, sizeof(n))) {

@@ -183,9 +183,9 @@ static int copy_opened(struct tree *w, int fd, const char *rel, const struct lev
 {
     own(fd_fini) int opened = fd;
     struct stat st = {0};
-    fstat(fd, &st); /* of an open descriptor: cannot fail */
+    fstat(opened, &st); /* of an open descriptor: cannot fail */
     if (S_ISDIR(st.st_mode))
-        return enter(w, fd, rel, up, link, f);
+        return enter(w, opened, rel, up, link, f);
     if (S_ISREG(st.st_mode))
         return give(w, &(struct entry){.name = rel, .size = -1}, f);
     return transfer_warn(w->t, rel, f, "%s", special(st.st_mode));
