@@ -13,6 +13,10 @@
 #ifndef HAVE_CURL
 const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
 const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
+
+void web_forget(void)
+{
+}
 #endif
 
 static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https,
