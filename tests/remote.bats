@@ -306,6 +306,8 @@ END
     drops "${near}below-memory/" whole.json lying-offer "32 MiB memory, below the minimum of 64 MiB"
     drops "${near}above-cores/" whole.json lying-offer "above the maximum of 1 asked"
     drops "${near}above-memory/" whole.json lying-offer "above the maximum of 64 MiB"
+    drops "${near}only-minima/" whole.json lying-offer "at least 64 cores, above the maximum of 1 asked"
+    drops "${near}beyond-count/" whole.json lying-offer "up to 8192 PiB memory, above the maximum"
     drops "${near}too-early/" whole.json lying-offer "is past"
     drops "${near}too-late/" whole.json lying-offer "is outside of"
     drops "${near}too-short/" whole.json lying-offer "less than the minduration"
@@ -338,6 +340,17 @@ END
     # a terminal is not theirs to draw on
     execdm-plan --format=table --planner="${near}escapes/" whole.json >table
     run ! grep -q $'[\x1b\x07]' table
+    run ! grep -aqP '\xc2\x9b|\xe2\x80\xae' table
+    grep -q red table
+    for fault in type login list; do
+        execdm-plan --format=table --planner="${near}escapes-$fault/" whole.json >said 2>&1 || [ $? -eq 1 ]
+        run ! grep -aqP '\x1b|\xc2\x9b|\xe2\x80\xae' said
+        grep -qE 'red|away' said
+    done
+    # an amount without an upper bound in the request, as large as any
+    jq 'del(.resources.compute[0].spec | .maxcores, .maxmemory)' whole.json >open.json
+    asks "${near}beyond-count/" open.json
+    same "0 YES" "$code $(jq -r .result answer.json)"
 }
 
 @test "a planner's NO comes with its reasons, and who gave them" {

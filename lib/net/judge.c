@@ -84,10 +84,13 @@ static char *judge_amount(const char *what, int64_t min, int64_t max, int64_t of
     if (min && offered_min < min - 1)
         return str_print("it has %s %s, below the minimum of %s asked for (Planner 2.2.2)", low,
                          what, least);
-    if (max && offered_max > max + 1)
+    if (max && offered_max - 1 > max)
         return str_print("it has up to %s %s, above the maximum of %s asked for (Planner 2.2.2)",
                          high, what, most);
-    if (offered_max && offered_min > offered_max + 1)
+    if (max && offered_min - 1 > max)
+        return str_print("it has at least %s %s, above the maximum of %s asked for (Planner 2.2.2)",
+                         low, what, most);
+    if (offered_max && offered_min - 1 > offered_max)
         return str_print("it has at least %s %s and at most %s (Planner 2.2.2)", low, what, high);
     return NULL;
 }
