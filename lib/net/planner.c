@@ -30,6 +30,7 @@ void planner_ask(const struct planner *p, const struct task *task, struct exchan
 void planner_message(const struct planner *p, json_t *messages, const struct finding *f)
 {
     json_t *message = finding_json(f);
+    exchange_plain(message); /* what is wrong with an offer is said with words of it */
     json_object_set_new(message, "planner", json_string(p->label));
     json_array_append_new(messages, message);
 }
