@@ -329,6 +329,11 @@ END
     # what may be said beyond the task is carried
     asks "${near}more/" whole.json
     same "3 0.1" "$(jq -r '.offers[] | "\(.["x-price"]) \(.carbon.kg)"' answer.json)"
+    # more than anybody reads is read in a moment all the same
+    begin=$SECONDS
+    asks "${near}crowded/" whole.json
+    [ $((SECONDS - begin)) -le 10 ]
+    same 20001 "$(jq '.offers[0].resources.storage | length - 1' answer.json)"
     # an id of somebody else's offer, or of an earlier one
     asks "${near}same-id/" whole.json
     same 0 "$code"
