@@ -358,6 +358,20 @@ END
     same "0 YES" "$code $(jq -r .result answer.json)"
 }
 
+@test "how late an instant may be is the policy's word, for planners elsewhere too" {
+    for config in "$EXECDM_CONFIG" late.config; do
+        mkdir -p "$config"
+        printf 'execdm: 1\npolicy: {grace: PT1H}\n' >"$config/execdm.yaml"
+    done
+    elsewhere late
+    task sh='exit 0' max=PT5M start="$(date -u -d '-20 minutes' +%Y-%m-%dT%H:%M:%SZ)"
+    same YES "$(execdm-offer task.json | jq -r .result)"
+    asks "$late" task.json
+    same "0 YES" "$code $(jq -r .result answer.json)"
+    rm "$EXECDM_CONFIG/execdm.yaml"
+    drops "$late" task.json lying-offer "its start is past"
+}
+
 @test "a planner's NO comes with its reasons, and who gave them" {
     elsewhere near
     task sh='exit 0'

@@ -293,8 +293,8 @@ static int read_there(struct ask *k, struct answer *a, const struct task *task, 
         if (!s->planner.url)
             continue;
         s->offers = json_array();
-        planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, s->offers,
-                     a->messages);
+        planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, a->policy->grace,
+                     s->offers, a->messages);
     }
     if (store_begin(k->store, false, err) < 0)
         return -1;
