@@ -20,6 +20,7 @@ struct source {
     char *trouble;            /* why, in words */
     struct planner planner;   /* when it has a URL */
     struct exchange exchange; /* with it, about the task at hand */
+    json_t *offers;           /* of it, as far as they are believed */
 };
 
 static char *platforms_dir(void)
@@ -267,34 +268,40 @@ static int keep_offer(struct ask *k, struct answer *a, const struct planner *p, 
     return 0;
 }
 
-static int read_planner(struct ask *k, struct answer *a, const struct task *task,
-                        const struct source *s, struct err *err)
+static int keep_offers(struct ask *k, struct answer *a, struct err *err)
 {
-    own(json_fini) json_t *offers = json_array();
-    size_t i;
-    json_t *offer;
-    planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, offers, a->messages);
-    json_array_foreach (offers, i, offer)
-        if (keep_offer(k, a, &s->planner, offer, err) < 0)
-            return -1;
-    a->asked += json_array_size(offers) > 0; /* it knows the types */
+    if (store_offers_forget(k->store, clock_ms(), err) < 0)
+        return -1;
+    for (size_t i = 0; i < k->n; i++) {
+        const struct source *s = &k->list[i];
+        size_t n;
+        json_t *offer;
+        json_array_foreach (s->offers, n, offer)
+            if (keep_offer(k, a, &s->planner, offer, err) < 0)
+                return -1;
+        a->asked += json_array_size(s->offers) > 0; /* it knows the types */
+    }
     return 0;
 }
 
+/* All are judged before the first is kept: a long answer takes its time, and no other writer should
+ * wait for that. */
 static int read_there(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
+    for (size_t i = 0; i < k->n; i++) {
+        struct source *s = &k->list[i];
+        if (!s->planner.url)
+            continue;
+        s->offers = json_array();
+        planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, a->policy->grace,
+                     s->offers, a->messages);
+    }
     if (store_begin(k->store, false, err) < 0)
         return -1;
-    if (store_offers_forget(k->store, clock_ms(), err) < 0) {
-        store_rollback(k->store);
-        return -1;
-    }
-    for (size_t i = 0; i < k->n; i++)
-        if (k->list[i].planner.url && read_planner(k, a, task, &k->list[i], err) < 0) {
-            store_rollback(k->store);
-            return -1;
-        }
-    return store_commit(k->store, err);
+    if (keep_offers(k, a, err) == 0)
+        return store_commit(k->store, err);
+    store_rollback(k->store);
+    return -1;
 }
 
 static bool asks_there(const struct ask *k)
@@ -313,7 +320,10 @@ int ask_task(struct ask *k, struct answer *a, const struct task *task, struct er
         wait_there(k);
         rc = read_there(k, a, task, err);
     }
-    for (size_t i = 0; i < k->n; i++)
+    for (size_t i = 0; i < k->n; i++) {
         exchange_fini(&k->list[i].exchange);
+        json_decref(k->list[i].offers);
+        k->list[i].offers = NULL;
+    }
     return rc;
 }
