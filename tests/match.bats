@@ -838,3 +838,11 @@ END
     execdm-plan --explain --planner=./gone.yaml --planner=./up.yaml t.yaml >out
     jq -e '[.offers[].platform] == ["lab"] and .messages[0].platform == "gone" and .messages[0].rule == "platform-down"' out
 }
+
+@test "a platform is called by its file, or by the name in it" {
+    mkdir -p "$EXECDM_CONFIG/platforms.d"
+    printf '%s\n' 'name: lab' 'driver: stub' >"$EXECDM_CONFIG/platforms.d/a-lab.yaml"
+    task
+    same lab "$(execdm-plan -q --planner=lab t.yaml | jq -r '.offers[0].platform')"
+    same lab "$(execdm-offer -q --platform=a-lab t.yaml | jq -r '.offers[0].platform')"
+}

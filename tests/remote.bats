@@ -611,3 +611,10 @@ END
     cat page.sh
     bash -euo pipefail page.sh | jq -e '.status == 404'
 }
+
+@test "a planner's URL with a user or a password is refused before anybody sees it" {
+    task sh='exit 0'
+    run -64 --separate-stderr execdm-plan --planner=http://ada:S3CRET@127.0.0.1:1/ task.json
+    [[ $stderr == *'must not name a user or password'* ]]
+    run ! grep -q S3CRET <<<"$output$stderr"
+}

@@ -6,6 +6,7 @@
 #include "net/planner.h"
 #include "plan/afar.h"
 #include "plan/ask.h"
+#include "text/doc.h"
 #include "text/uri.h"
 #include "text/write.h"
 
@@ -71,20 +72,28 @@ static int64_t duration_ms(const char *text)
     return duration_seconds(d, (struct when){0}) * 1000;
 }
 
-static void add_planner(struct ask *k, const char *name, const char *url, int64_t timeout_ms)
+static int add_planner(struct ask *k, const char *name, const char *url, int64_t timeout_ms,
+                       struct err *err)
 {
+    own(str_fini) char *shown = uri_shown(url);
+    if (uri_has_user(url))
+        return err_set(err, CODE_USAGE,
+                       "the URL of a planner must not name a user or password, which others would "
+                       "see in offers and in the list of processes: %s",
+                       shown);
     struct planner *p = &add_source(k, name ? name : url)->planner;
     p->label = name ? str_new(name) : uri_shown(url);
     p->url = str_new(url);
     p->timeout_ms = timeout_ms ? timeout_ms : ASK_TIMEOUT_MS;
+    return 0;
 }
 
 /* From execdm.yaml. The command's word wins over the file's. */
-static void add_row(struct ask *k, const struct asked *asked, const json_t *row)
+static int add_row(struct ask *k, const struct asked *asked, const json_t *row, struct err *err)
 {
     int64_t own_ms = duration_ms(json_text(row, "timeout"));
-    add_planner(k, json_text(row, "name"), json_text(row, "url"),
-                asked->timeout_ms ? asked->timeout_ms : own_ms);
+    return add_planner(k, json_text(row, "name"), json_text(row, "url"),
+                       asked->timeout_ms ? asked->timeout_ms : own_ms, err);
 }
 
 static bool is_url(const char *name)
@@ -93,25 +102,39 @@ static bool is_url(const char *name)
     return str_same(scheme, "http") || str_same(scheme, "https");
 }
 
+/* The file of a platform: called so, or one that says so; the caller frees. */
+static char *platform_file(const char *dir, const char *name)
+{
+    char *path = site_file(dir, name);
+    struct dirent **files = NULL;
+    int n = path ? 0 : scandir(dir, &files, is_platform_file, alphasort);
+    for (int f = 0; f < n; f++) {
+        own(str_fini) char *file = str_print("%s/%s", dir, files[f]->d_name);
+        own(json_fini) json_t *doc = NULL;
+        struct err ignored;
+        if (!path && doc_file(file, &doc, &ignored) == 0 && str_same(json_text(doc, "name"), name))
+            path = str_new(file);
+        free(files[f]);
+    }
+    free(files);
+    return path;
+}
+
 static int add_named(struct ask *k, const struct asked *asked, const json_t *planners,
                      const char *name, struct err *err)
 {
     size_t i;
     json_t *row;
-    if (asked->remote && is_url(name)) {
-        add_planner(k, NULL, name, asked->timeout_ms);
-        return 0;
-    }
+    if (asked->remote && is_url(name))
+        return add_planner(k, NULL, name, asked->timeout_ms, err);
     json_array_foreach (planners, i, row)
-        if (str_same(json_text(row, "name"), name)) {
-            add_row(k, asked, row);
-            return 0;
-        }
+        if (str_same(json_text(row, "name"), name))
+            return add_row(k, asked, row, err);
     if (strchr(name, '/') && !path_exists(name))
         return err_set(err, CODE_NOINPUT, "there is no platform file %s", name);
     own(str_fini) char *dir = platforms_dir();
     own(str_fini) char *path = strchr(name, '/') ? str_new(name)
-                               : dir             ? site_file(dir, name)
+                               : dir             ? platform_file(dir, name)
                                                  : NULL;
     if (path)
         add_platform(k, path);
@@ -126,7 +149,8 @@ static int add_named(struct ask *k, const struct asked *asked, const json_t *pla
     return 0;
 }
 
-static void add_all(struct ask *k, const struct asked *asked, const json_t *planners)
+static int add_all(struct ask *k, const struct asked *asked, const json_t *planners,
+                   struct err *err)
 {
     own(str_fini) char *dir = platforms_dir();
     struct dirent **files = NULL;
@@ -142,7 +166,9 @@ static void add_all(struct ask *k, const struct asked *asked, const json_t *plan
     if (n <= 0)
         add_localhost(k);
     json_array_foreach (planners, i, row)
-        add_row(k, asked, row);
+        if (add_row(k, asked, row, err) < 0)
+            return -1;
+    return 0;
 }
 
 int ask_open(struct ask *k, struct model *model, struct store *store, const struct asked *asked,
@@ -156,9 +182,7 @@ int ask_open(struct ask *k, struct model *model, struct store *store, const stru
     for (size_t i = 0; asked->names && asked->names[i]; i++)
         if (add_named(k, asked, planners, asked->names[i], err) < 0)
             return -1;
-    if (k->n == 0)
-        add_all(k, asked, planners);
-    return 0;
+    return k->n == 0 ? add_all(k, asked, planners, err) : 0;
 }
 
 void ask_close(struct ask *k)

@@ -22,7 +22,7 @@ static const struct {
     {"/resources/compute/0/spec/mincores", "2.5", NULL},
     {"/resources/compute/0/spec/mincores", "4", NULL},
     {"/resources/compute/0/spec/mincores", "1.998", "below the minimum of 2"},
-    {"/resources/compute/0/spec/mincores", "5", "at least 5 cores and at most 4"},
+    {"/resources/compute/0/spec/mincores", "5", "at least 5 cores, above the maximum of 4"},
     {"/resources/compute/0/spec/mincores", "null", "0 cores, below the minimum of 2"},
     {"/resources/compute/0/spec/maxcores", "2", NULL},
     {"/resources/compute/0/spec/maxcores", "4.002", "above the maximum of 4"},
