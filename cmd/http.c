@@ -300,6 +300,8 @@ static int read_description(json_t *doc, struct exchange *x, struct err *err)
         return err_set(err, CODE_DATA, "deadline_s or max_bytes is out of range");
     if (!str_same(redirects, "follow") && !str_same(redirects, "none"))
         return err_set(err, CODE_DATA, "redirects: expected follow or none, not \"%s\"", redirects);
+    if (x->headers && !json_is_object(x->headers))
+        return err_set(err, CODE_DATA, "headers: expected a mapping of names to values");
     json_object_foreach (x->headers, name, value)
         if (!is_header(name, value))
             return err_set(err, CODE_DATA, "headers: \"%s\" is no header that may be set", name);

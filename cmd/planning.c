@@ -16,6 +16,21 @@ struct planning {
     bool yes; /* every answer so far */
 };
 
+/* "2 to 8, nvidia-ad104": its cores, and what else was asked for. The caller frees. */
+static char *cores_and_extras(const json_t *spec)
+{
+    const double min = json_number_value(json_object_get(spec, "mincores"));
+    const double max = json_number_value(json_object_get(spec, "maxcores"));
+    struct buf b = {0};
+    size_t i;
+    json_t *extra;
+    buf_print(&b, min < max ? "%g to %g" : "%g", min, max);
+    json_array_foreach (json_object_get(spec, "extras"), i, extra)
+        if (json_text(extra, "type"))
+            buf_print(&b, ", %s", type_short(json_text(extra, "type")));
+    return buf_take(&b);
+}
+
 static void print_table(const json_t *answer, struct buf *out)
 {
     static const char *const heads[] = {"OFFER", "PLATFORM", "START",   "FOR UP TO",
@@ -31,8 +46,7 @@ static void print_table(const json_t *answer, struct buf *out)
         const json_t *when = json_array_get(json_object_get(offer, "datetime"), 0);
         const json_t *compute = json_object_get(json_object_get(offer, "resources"), "compute");
         const json_t *spec = json_object_get(json_array_get(compute, 0), "spec");
-        double min = json_number_value(json_object_get(spec, "mincores"));
-        double max = json_number_value(json_object_get(spec, "maxcores"));
+        own(str_fini) char *cores = cores_and_extras(spec);
         char memory[SIZE_TEXT];
         int64_t bytes = 0;
         const char *why;
@@ -42,7 +56,7 @@ static void print_table(const json_t *answer, struct buf *out)
         table_cell(&t, planner ? "%s at %s" : "%s", json_text(offer, "platform"), planner);
         table_cell(&t, "%s", json_text(when, "start"));
         table_cell(&t, "%s", json_text(when, "maxduration"));
-        table_cell(&t, min < max ? "%g to %g" : "%g", min, max);
+        table_cell(&t, "%s", cores);
         table_cell(&t, "%s", size_print(bytes, memory));
         table_cell(&t, "%s", json_text(offer, "expires"));
     }
@@ -57,9 +71,10 @@ static void say_messages(const json_t *answer)
         const char *hint = json_text(m, "hint"), *rule = json_text(m, "rule");
         const char *pointer = json_text(m, "pointer");
         own(str_fini) char *who = report_who(m);
+        const bool placed = pointer && *pointer;
         own(str_fini) char *line =
-            str_print("%s: %s: %s%s%s [%s]", who, pointer ? pointer : "", json_text(m, "text"),
-                      hint ? "; " : "", hint ? hint : "", rule ? rule : "");
+            str_print("%s: %s%s%s%s%s [%s]", who, placed ? pointer : "", placed ? ": " : "",
+                      json_text(m, "text"), hint ? "; " : "", hint ? hint : "", rule ? rule : "");
         prog_say_json("notice", line, m);
     }
 }

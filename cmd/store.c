@@ -68,7 +68,7 @@ static int take_time(const char *name, const char *text, int64_t *ms, struct err
     if (!text)
         return 0;
     if (when_parse(text, &when, NULL, &why) < 0)
-        return err_set(err, CODE_USAGE, "--%s: expected %s, got \"%s\"", name, why, text);
+        return err_set(err, CODE_USAGE, "--%s: %s, got \"%s\"", name, why, text);
     *ms = when_to_ms(when);
     return 0;
 }

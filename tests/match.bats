@@ -827,7 +827,7 @@ END
     execdm-plan --explain --planner=./lab.yaml --planner=./big.yaml t.yaml >out
     jq -e '.result == "YES" and [.messages[].rule] == ["cores", "nearest"] and all(.messages[]; .platform == "lab")' out
     execdm-plan --explain --format=table --planner=./lab.yaml t.yaml >out 2>err && return 1
-    grep -q '^lab: : it would be YES with mincores 4 instead of 5 \[nearest\]$' err
+    grep -q '^lab: it would be YES with mincores 4 instead of 5 \[nearest\]$' err
 }
 
 @test "a platform that is down is a message, and the others go on" {
@@ -837,4 +837,21 @@ END
     task
     execdm-plan --explain --planner=./gone.yaml --planner=./up.yaml t.yaml >out
     jq -e '[.offers[].platform] == ["lab"] and .messages[0].platform == "gone" and .messages[0].rule == "platform-down"' out
+}
+
+@test "a platform is called by its file, or by the name in it" {
+    mkdir -p "$EXECDM_CONFIG/platforms.d"
+    printf '%s\n' 'name: lab' 'driver: stub' >"$EXECDM_CONFIG/platforms.d/a-lab.yaml"
+    task
+    same lab "$(execdm-plan -q --planner=lab t.yaml | jq -r '.offers[0].platform')"
+    same lab "$(execdm-offer -q --platform=a-lab t.yaml | jq -r '.offers[0].platform')"
+}
+
+@test "the table for people shows the extras of an offer, too" {
+    local gpu
+    gpu=$(type_of resource nvidia-ad104)
+    platform 'compute: {cores: 8, memory: 16, extras: [{type: '"$gpu"', count: 2}]}'
+    compute "{mincores: 2, extras: [{type: $gpu}]}"
+    execdm-plan --planner=./lab.yaml --format=table t.yaml >table
+    grep -qE ' 2 to 8, nvidia-ad104 ' table
 }

@@ -306,6 +306,8 @@ END
     drops "${near}below-memory/" whole.json lying-offer "32 MiB memory, below the minimum of 64 MiB"
     drops "${near}above-cores/" whole.json lying-offer "above the maximum of 1 asked"
     drops "${near}above-memory/" whole.json lying-offer "above the maximum of 64 MiB"
+    drops "${near}only-minima/" whole.json lying-offer "at least 64 cores, above the maximum of 1 asked"
+    drops "${near}beyond-count/" whole.json lying-offer "up to 8192 PiB memory, above the maximum"
     drops "${near}too-early/" whole.json lying-offer "is past"
     drops "${near}too-late/" whole.json lying-offer "is outside of"
     drops "${near}too-short/" whole.json lying-offer "less than the minduration"
@@ -327,6 +329,11 @@ END
     # what may be said beyond the task is carried
     asks "${near}more/" whole.json
     same "3 0.1" "$(jq -r '.offers[] | "\(.["x-price"]) \(.carbon.kg)"' answer.json)"
+    # more than anybody reads is read in a moment all the same
+    begin=$SECONDS
+    asks "${near}crowded/" whole.json
+    [ $((SECONDS - begin)) -le 10 ]
+    same 20001 "$(jq '.offers[0].resources.storage | length - 1' answer.json)"
     # an id of somebody else's offer, or of an earlier one
     asks "${near}same-id/" whole.json
     same 0 "$code"
@@ -338,6 +345,31 @@ END
     # a terminal is not theirs to draw on
     execdm-plan --format=table --planner="${near}escapes/" whole.json >table
     run ! grep -q $'[\x1b\x07]' table
+    run ! grep -aqP '\xc2\x9b|\xe2\x80\xae' table
+    grep -q red table
+    for fault in type login list; do
+        execdm-plan --format=table --planner="${near}escapes-$fault/" whole.json >said 2>&1 || [ $? -eq 1 ]
+        run ! grep -aqP '\x1b|\xc2\x9b|\xe2\x80\xae' said
+        grep -qE 'red|away' said
+    done
+    # an amount without an upper bound in the request, as large as any
+    jq 'del(.resources.compute[0].spec | .maxcores, .maxmemory)' whole.json >open.json
+    asks "${near}beyond-count/" open.json
+    same "0 YES" "$code $(jq -r .result answer.json)"
+}
+
+@test "how late an instant may be is the policy's word, for planners elsewhere too" {
+    for config in "$EXECDM_CONFIG" late.config; do
+        mkdir -p "$config"
+        printf 'execdm: 1\npolicy: {grace: PT1H}\n' >"$config/execdm.yaml"
+    done
+    elsewhere late
+    task sh='exit 0' max=PT5M start="$(date -u -d '-20 minutes' +%Y-%m-%dT%H:%M:%SZ)"
+    same YES "$(execdm-offer task.json | jq -r .result)"
+    asks "$late" task.json
+    same "0 YES" "$code $(jq -r .result answer.json)"
+    rm "$EXECDM_CONFIG/execdm.yaml"
+    drops "$late" task.json lying-offer "its start is past"
 }
 
 @test "a planner's NO comes with its reasons, and who gave them" {
@@ -578,4 +610,11 @@ END
         sed "s|https://planner.example.org/|$near|; s|/usr/libexec/execdm/||; 1d" >page.sh
     cat page.sh
     bash -euo pipefail page.sh | jq -e '.status == 404'
+}
+
+@test "a planner's URL with a user or a password is refused before anybody sees it" {
+    task sh='exit 0'
+    run -64 --separate-stderr execdm-plan --planner=http://ada:S3CRET@127.0.0.1:1/ task.json
+    [[ $stderr == *'must not name a user or password'* ]]
+    run ! grep -q S3CRET <<<"$output$stderr"
 }

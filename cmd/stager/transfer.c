@@ -15,6 +15,7 @@ const struct scheme scheme_http = {.name = "http", .lacks = "libcurl"};
 const struct scheme scheme_https = {.name = "https", .lacks = "libcurl"};
 const struct scheme scheme_s3 = {.name = "s3", .lacks = "libcurl"};
 const struct scheme scheme_vos = {.name = "vos", .lacks = "libcurl"};
+
 void web_forget(void)
 {
 }

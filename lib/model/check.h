@@ -76,6 +76,7 @@ struct canon {
 };
 void canon_format(void *context, const char *format, json_t *string, struct pointer *at);
 void rules_task(const struct model *m, json_t *doc, struct findings *findings);
+void rules_configuration(const struct model *m, json_t *doc, struct findings *findings);
 void rules_platform(const struct model *m, json_t *doc, struct findings *findings);
 
 /* Every place of a document where {type, spec} may stand: calls visit with the item and its

@@ -2,6 +2,7 @@
 #include "model/platform.h"
 #include "model/rules.h"
 #include "model/task.h"
+#include "text/pointer.h"
 #include "text/size.h"
 
 static void contradiction(struct ruling *r, const char *pointer, const char *key, const char *fmt,
@@ -210,4 +211,33 @@ void rules_platform(const struct model *m, json_t *doc, struct findings *finding
     struct ruling r = {.model = m, .doc = doc, .findings = findings};
     for (size_t i = 0; i < COUNT(rules); i++)
         rules[i](&r);
+}
+
+/* A quota that limits nothing, or nobody, is a mistake that would let everybody pass. */
+static void rule_quotas(struct ruling *r)
+{
+    static const char *const limits[] = {"cores", "memory", "jobs", "hours"};
+    size_t i;
+    json_t *quota;
+    json_array_foreach (pointer_find(r->doc, "/policy/quotas"), i, quota) {
+        own(str_fini) char *at = str_print("/policy/quotas/%zu", i);
+        const json_t *platforms = json_object_get(quota, "platforms");
+        size_t n = 0;
+        for (size_t k = 0; k < COUNT(limits); k++)
+            n += json_object_get(quota, limits[k]) != NULL;
+        if (n == 0)
+            contradiction(r, at, "", "it limits nothing, expected cores, memory, jobs or hours");
+        if (json_object_get(quota, "identity") && json_object_get(quota, "group"))
+            contradiction(r, at, "group", "it is for an identity and for a group, expected one");
+        if (platforms && json_array_size(platforms) == 0)
+            contradiction(r, at, "platforms", "it is for none, expected one at least");
+    }
+}
+
+void rules_configuration(const struct model *m, json_t *doc, struct findings *findings)
+{
+    struct ruling r = {.model = m, .doc = doc, .findings = findings};
+    rule_quotas(&r);
+    rules_unique(&r, json_object_get(doc, "planners"), "/planners", "name", "duplicate-name",
+                 "nobody could tell which is meant");
 }

@@ -11,3 +11,9 @@ struct room room_of(const json_t *j)
     return (struct room){json_int(j, "cores", 0), json_int(j, "memory", 0),
                          json_object_get(j, "parts")};
 }
+
+int64_t room_core_time(struct room r, int64_t length)
+{
+    int64_t time;
+    return __builtin_mul_overflow(r.cores, length, &time) ? INT64_MAX / 2 : time;
+}

@@ -14,5 +14,7 @@ struct room {
 json_t *room_json(struct room r);
 /* And back; the parts are borrowed. Nothing is no room at all. */
 struct room room_of(const json_t *j);
+/* Its cores for so many seconds, in milli-core seconds; at most what can be counted. */
+int64_t room_core_time(struct room r, int64_t length);
 
 #endif

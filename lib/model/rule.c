@@ -55,7 +55,7 @@ const struct rule rule_rows[] = {
     {"contradicting-conditions", ERROR, "Planner 2.5.1",
      "the same value of a trigger both starts and cancels"},
     {"contradiction", ERROR, "",
-     "a platform says what cannot be together, or what can never come true"},
+     "a platform or a quota says what cannot be together, or can never come true"},
 
     /* what planners say to a valid task */
     {"platform-down", ERROR, "", "the platform's driver cannot be asked"},

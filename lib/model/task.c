@@ -136,11 +136,21 @@ static int read_storage(struct task *t, const json_t *list, struct err *err)
     return 0;
 }
 
+/* Where each storage stands, by its name. */
+static json_t *storage_index(const struct task *t)
+{
+    json_t *index = json_object();
+    for (size_t i = t->nstorage; i > 0; i--) /* the first of a name counts */
+        json_object_set_new(index, t->storage[i - 1].name, json_integer((json_int_t)i - 1));
+    return index;
+}
+
 static int read_volumes(struct task *t, const json_t *list, struct err *err)
 {
     size_t i;
     json_t *item;
     const json_t *volumes = json_object_get(json_array_get(list, 0), "volumes");
+    own(json_fini) json_t *index = storage_index(t);
     t->nvolumes = json_array_size(volumes);
     t->volumes = mem_new(t->nvolumes * sizeof(*t->volumes));
     json_array_foreach (volumes, i, item) {
@@ -148,11 +158,10 @@ static int read_volumes(struct task *t, const json_t *list, struct err *err)
         v->name = json_text(item, "name");
         v->path = json_text(item, "path");
         v->write = str_same(json_text(item, "mode"), "rw");
-        while (v->storage < t->nstorage &&
-               !str_same(t->storage[v->storage].name, json_text(item, "resource")))
-            v->storage++;
-        if (v->storage == t->nstorage)
+        const json_t *at = json_object_get(index, json_text(item, "resource"));
+        if (!at)
             return bad(err, "volume", "it names no storage");
+        v->storage = (size_t)json_integer_value(at);
         t->storage[v->storage].used_for_write |= v->write;
     }
     return 0;

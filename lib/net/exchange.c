@@ -118,6 +118,27 @@ void exchange_fini(struct exchange *x)
     *x = (struct exchange){0};
 }
 
+/* How many bytes stand here that a terminal takes for an order, or turns what follows round. */
+static size_t order_at(const char *s)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    if (*c < 0x20 || *c == 0x7f)
+        return 1;
+    if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+        return 2;
+    if (*c == 0xe2 && c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) /* U+202A to U+202E */
+        return 3;
+    return *c == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9 ? 3 : 0; /* U+2066 to 2069 */
+}
+
+static char *plain(char *text)
+{
+    for (char *c = text; *c; c++)
+        for (size_t n = order_at(c); n; n--, c += n > 0)
+            *c = *c == '\n' || *c == '\t' ? ' ' : '?';
+    return text;
+}
+
 /* What the service says of its refusal: problem+json (RFC 9457), or a line of text. */
 static char *said(const struct exchange *x)
 {
@@ -131,10 +152,7 @@ static char *said(const struct exchange *x)
         text = body;
     if (!text || !*text)
         return str_new("");
-    char *line = str_print(": %.*s", (int)strcspn(text, "\r\n"), text);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    char *line = plain(str_print(": %.*s", (int)strcspn(text, "\r\n"), text));
     if (strlen(line) > 300)
         line[300] = '\0';
     return line;
@@ -171,13 +189,13 @@ json_t *exchange_document(const struct exchange *x, struct err *err)
         return NULL;
     }
     if (doc_bytes("answer", body, strlen(body), &doc, &why) < 0) {
-        err_set(err, CODE_PROTO, "%s answers what is no document: %s", shown, why.text);
+        err_set(err, CODE_PROTO, "%s answers what is no document: %s", shown, plain(why.text));
         return NULL;
     }
     if (!json_is_object(doc)) {
         const char *type = json_text(json_object_get(x->reply, "headers"), "content-type");
-        err_set(err, CODE_PROTO, "%s answers what is no document, but %s", shown,
-                type ? type : "something else");
+        own(str_fini) char *what = plain(str_new(type ? type : "something else"));
+        err_set(err, CODE_PROTO, "%s answers what is no document, but %s", shown, what);
         return NULL;
     }
     return move(doc);
@@ -189,10 +207,7 @@ void exchange_plain(json_t *value)
     size_t i;
     json_t *v;
     if (json_is_string(value)) {
-        own(str_fini) char *text = str_new(json_string_value(value));
-        for (char *c = text; *c; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                *c = *c == '\n' || *c == '\t' ? ' ' : '?';
+        own(str_fini) char *text = plain(str_new(json_string_value(value)));
         json_string_set(value, text);
     }
     json_object_foreach (value, key, v)

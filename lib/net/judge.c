@@ -1,11 +1,10 @@
 #include "net/judge.h"
 #include "text/size.h"
 
-#define INSTANT_GRACE 300 /* s a bare instant may be late (decisions.md, "Slot") */
-
 struct judging {
     const struct model *model;
     const struct task *asked, *offered;
+    int64_t grace;
 };
 
 static bool says_same(const json_t *asked, const json_t *offered);
@@ -84,10 +83,13 @@ static char *judge_amount(const char *what, int64_t min, int64_t max, int64_t of
     if (min && offered_min < min - 1)
         return str_print("it has %s %s, below the minimum of %s asked for (Planner 2.2.2)", low,
                          what, least);
-    if (max && offered_max > max + 1)
+    if (max && offered_max - 1 > max)
         return str_print("it has up to %s %s, above the maximum of %s asked for (Planner 2.2.2)",
                          high, what, most);
-    if (offered_max && offered_min > offered_max + 1)
+    if (max && offered_min - 1 > max)
+        return str_print("it has at least %s %s, above the maximum of %s asked for (Planner 2.2.2)",
+                         low, what, most);
+    if (offered_max && offered_min - 1 > offered_max)
         return str_print("it has at least %s %s and at most %s (Planner 2.2.2)", low, what, high);
     return NULL;
 }
@@ -150,11 +152,11 @@ static char *judge_storage(const struct judging *j)
 }
 
 /* Is this slot one of this period? NULL, or why not. */
-static char *judge_period(const struct request *asked, const struct request *offered)
+static char *judge_period(const struct request *asked, const struct request *offered, int64_t grace)
 {
     const struct when from = offered->window.from;
     struct when end = asked->window.to;
-    end.sec += asked->window.instant ? INSTANT_GRACE : 0;
+    end.sec += asked->window.instant ? grace : 0;
     if (asked->has_window &&
         (when_compare(from, asked->window.from) < 0 || when_compare(offered->window.to, end) > 0)) {
         char text[WINDOW_TEXT], window[WINDOW_TEXT];
@@ -179,14 +181,14 @@ static char *judge_time(const struct judging *j, int64_t now)
         return str_print("it has %zu time slots, expected one with a start (EP-67)",
                          j->offered->nrequests);
     const struct request *slot = &j->offered->requests[0];
-    int64_t end = slot->window.to.sec + (slot->window.instant ? INSTANT_GRACE : 0);
+    int64_t end = slot->window.to.sec + (slot->window.instant ? j->grace : 0);
     if (end < now)
         return str_print("its start is past (Planner 2.4)");
     if (j->asked->nrequests == 0)
-        return judge_period(&any, slot);
+        return judge_period(&any, slot, j->grace);
     char *first = NULL; /* what is wrong is said of the first period; any will do */
     for (size_t i = 0; i < j->asked->nrequests; i++) {
-        char *why = judge_period(&j->asked->requests[i], slot);
+        char *why = judge_period(&j->asked->requests[i], slot, j->grace);
         if (!why) {
             free(first);
             return NULL;
@@ -214,13 +216,14 @@ static char *judge_expiry(const json_t *offer, int64_t now)
     return NULL;
 }
 
-char *judge_offer(const struct model *m, const struct task *asked, json_t *offer, int64_t now)
+char *judge_offer(const struct model *m, const struct task *asked, json_t *offer, int64_t now,
+                  int64_t grace)
 {
     own(task_fini) struct task offered = {0};
     struct err err = {0};
     if (task_init(&offered, offer, &err) < 0)
         return str_print("it cannot be read: %s", err.text);
-    const struct judging j = {m, asked, &offered};
+    const struct judging j = {m, asked, &offered, grace};
     char *why = judge_executable(&j);
     why = why ? why : judge_compute(&j);
     why = why ? why : judge_storage(&j);

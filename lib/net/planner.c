@@ -30,6 +30,7 @@ void planner_ask(const struct planner *p, const struct task *task, struct exchan
 void planner_message(const struct planner *p, json_t *messages, const struct finding *f)
 {
     json_t *message = finding_json(f);
+    exchange_plain(message); /* what is wrong with an offer is said with words of it */
     json_object_set_new(message, "planner", json_string(p->label));
     json_array_append_new(messages, message);
 }
@@ -89,7 +90,7 @@ struct reading {
     const struct exchange *exchange;
     struct model *model;
     const struct task *task;
-    int64_t now;
+    int64_t now, grace;
 };
 
 static void read_offer(const struct reading *r, json_t *offer, json_t *offers, json_t *messages)
@@ -106,7 +107,7 @@ static void read_offer(const struct reading *r, json_t *offer, json_t *offers, j
     if (!why)
         why = judge_links(r->exchange, offer);
     if (!why)
-        why = judge_offer(r->model, r->task, offer, r->now);
+        why = judge_offer(r->model, r->task, offer, r->now, r->grace);
     if (why) {
         const char *id = json_text(offer, "id"), *name = json_text(offer, "name");
         own(str_fini) char *text = str_print("offer %s is dropped: %s",
@@ -145,10 +146,11 @@ static void read_messages(const struct reading *r, const json_t *list, json_t *m
 }
 
 void planner_read(const struct planner *p, const struct exchange *x, struct model *m,
-                  const struct task *task, int64_t now, json_t *offers, json_t *messages)
+                  const struct task *task, int64_t now, int64_t grace, json_t *offers,
+                  json_t *messages)
 {
     struct err err = {0};
-    const struct reading r = {p, x, m, task, now};
+    const struct reading r = {p, x, m, task, now, grace};
     size_t i;
     json_t *offer;
     own(json_fini) json_t *answer = exchange_done(x, &err) == 0 ? exchange_document(x, &err) : NULL;

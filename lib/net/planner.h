@@ -19,9 +19,11 @@ void planner_ask(const struct planner *p, const struct task *task, struct exchan
 
 /* After exchange_wait: adds to offers (a list) those that keep to the task, each with `planner` and
  * with accept and job as absolute URLs; and to messages what the planner says, and what is wrong
- * with it and with offers that were dropped. Whatever came, there is no failure. `now` in s. */
+ * with it and with offers that were dropped. Whatever came, there is no failure. `now` and
+ * `grace` in s. */
 void planner_read(const struct planner *p, const struct exchange *x, struct model *m,
-                  const struct task *task, int64_t now, json_t *offers, json_t *messages);
+                  const struct task *task, int64_t now, int64_t grace, json_t *offers,
+                  json_t *messages);
 /* Adds a message about the planner. */
 void planner_message(const struct planner *p, json_t *messages, const struct finding *f);
 

@@ -2,6 +2,8 @@
 #include "net/remote.h"
 #include "plan/afar.h"
 
+#define KEPT_MS (7 * INT64_C(86400000)) /* no offer of others stays longer, whatever it says */
+
 int afar_keep(struct store *store, const char *answer, json_t *offer, int64_t now, struct err *err)
 {
     own(offer_row_fini) struct offer_row row = {0};
@@ -22,7 +24,7 @@ int afar_keep(struct store *store, const char *answer, json_t *offer, int64_t no
     /* no platform of ours is called so: a name has no blank */
     row.platform = str_print("%s %s", json_text(offer, "planner"), json_text(offer, "platform"));
     row.created = now;
-    row.expires = when_to_ms(expires);
+    row.expires = when_to_ms(expires) < now + KEPT_MS ? when_to_ms(expires) : now + KEPT_MS;
     row.doc = json_pack("{s:O,s:{s:O,s:O}}", "offer", offer, "private", "accept",
                         json_object_get(offer, "accept"), "job", json_object_get(offer, "job"));
     return store_offer_add(store, &row, err) < 0 ? -1 : 1;

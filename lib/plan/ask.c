@@ -6,6 +6,7 @@
 #include "net/planner.h"
 #include "plan/afar.h"
 #include "plan/ask.h"
+#include "text/doc.h"
 #include "text/uri.h"
 #include "text/write.h"
 
@@ -20,6 +21,7 @@ struct source {
     char *trouble;            /* why, in words */
     struct planner planner;   /* when it has a URL */
     struct exchange exchange; /* with it, about the task at hand */
+    json_t *offers;           /* of it, as far as they are believed */
 };
 
 static char *platforms_dir(void)
@@ -70,20 +72,28 @@ static int64_t duration_ms(const char *text)
     return duration_seconds(d, (struct when){0}) * 1000;
 }
 
-static void add_planner(struct ask *k, const char *name, const char *url, int64_t timeout_ms)
+static int add_planner(struct ask *k, const char *name, const char *url, int64_t timeout_ms,
+                       struct err *err)
 {
+    own(str_fini) char *shown = uri_shown(url);
+    if (uri_has_user(url))
+        return err_set(err, CODE_USAGE,
+                       "the URL of a planner must not name a user or password, which others would "
+                       "see in offers and in the list of processes: %s",
+                       shown);
     struct planner *p = &add_source(k, name ? name : url)->planner;
     p->label = name ? str_new(name) : uri_shown(url);
     p->url = str_new(url);
     p->timeout_ms = timeout_ms ? timeout_ms : ASK_TIMEOUT_MS;
+    return 0;
 }
 
 /* From execdm.yaml. The command's word wins over the file's. */
-static void add_row(struct ask *k, const struct asked *asked, const json_t *row)
+static int add_row(struct ask *k, const struct asked *asked, const json_t *row, struct err *err)
 {
     int64_t own_ms = duration_ms(json_text(row, "timeout"));
-    add_planner(k, json_text(row, "name"), json_text(row, "url"),
-                asked->timeout_ms ? asked->timeout_ms : own_ms);
+    return add_planner(k, json_text(row, "name"), json_text(row, "url"),
+                       asked->timeout_ms ? asked->timeout_ms : own_ms, err);
 }
 
 static bool is_url(const char *name)
@@ -92,25 +102,39 @@ static bool is_url(const char *name)
     return str_same(scheme, "http") || str_same(scheme, "https");
 }
 
+/* The file of a platform: called so, or one that says so; the caller frees. */
+static char *platform_file(const char *dir, const char *name)
+{
+    char *path = site_file(dir, name);
+    struct dirent **files = NULL;
+    int n = path ? 0 : scandir(dir, &files, is_platform_file, alphasort);
+    for (int f = 0; f < n; f++) {
+        own(str_fini) char *file = str_print("%s/%s", dir, files[f]->d_name);
+        own(json_fini) json_t *doc = NULL;
+        struct err ignored;
+        if (!path && doc_file(file, &doc, &ignored) == 0 && str_same(json_text(doc, "name"), name))
+            path = str_new(file);
+        free(files[f]);
+    }
+    free(files);
+    return path;
+}
+
 static int add_named(struct ask *k, const struct asked *asked, const json_t *planners,
                      const char *name, struct err *err)
 {
     size_t i;
     json_t *row;
-    if (asked->remote && is_url(name)) {
-        add_planner(k, NULL, name, asked->timeout_ms);
-        return 0;
-    }
+    if (asked->remote && is_url(name))
+        return add_planner(k, NULL, name, asked->timeout_ms, err);
     json_array_foreach (planners, i, row)
-        if (str_same(json_text(row, "name"), name)) {
-            add_row(k, asked, row);
-            return 0;
-        }
+        if (str_same(json_text(row, "name"), name))
+            return add_row(k, asked, row, err);
     if (strchr(name, '/') && !path_exists(name))
         return err_set(err, CODE_NOINPUT, "there is no platform file %s", name);
     own(str_fini) char *dir = platforms_dir();
     own(str_fini) char *path = strchr(name, '/') ? str_new(name)
-                               : dir             ? site_file(dir, name)
+                               : dir             ? platform_file(dir, name)
                                                  : NULL;
     if (path)
         add_platform(k, path);
@@ -125,7 +149,8 @@ static int add_named(struct ask *k, const struct asked *asked, const json_t *pla
     return 0;
 }
 
-static void add_all(struct ask *k, const struct asked *asked, const json_t *planners)
+static int add_all(struct ask *k, const struct asked *asked, const json_t *planners,
+                   struct err *err)
 {
     own(str_fini) char *dir = platforms_dir();
     struct dirent **files = NULL;
@@ -141,7 +166,9 @@ static void add_all(struct ask *k, const struct asked *asked, const json_t *plan
     if (n <= 0)
         add_localhost(k);
     json_array_foreach (planners, i, row)
-        add_row(k, asked, row);
+        if (add_row(k, asked, row, err) < 0)
+            return -1;
+    return 0;
 }
 
 int ask_open(struct ask *k, struct model *model, struct store *store, const struct asked *asked,
@@ -155,9 +182,7 @@ int ask_open(struct ask *k, struct model *model, struct store *store, const stru
     for (size_t i = 0; asked->names && asked->names[i]; i++)
         if (add_named(k, asked, planners, asked->names[i], err) < 0)
             return -1;
-    if (k->n == 0)
-        add_all(k, asked, planners);
-    return 0;
+    return k->n == 0 ? add_all(k, asked, planners, err) : 0;
 }
 
 void ask_close(struct ask *k)
@@ -267,34 +292,40 @@ static int keep_offer(struct ask *k, struct answer *a, const struct planner *p, 
     return 0;
 }
 
-static int read_planner(struct ask *k, struct answer *a, const struct task *task,
-                        const struct source *s, struct err *err)
+static int keep_offers(struct ask *k, struct answer *a, struct err *err)
 {
-    own(json_fini) json_t *offers = json_array();
-    size_t i;
-    json_t *offer;
-    planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, offers, a->messages);
-    json_array_foreach (offers, i, offer)
-        if (keep_offer(k, a, &s->planner, offer, err) < 0)
-            return -1;
-    a->asked += json_array_size(offers) > 0; /* it knows the types */
+    if (store_offers_forget(k->store, clock_ms(), err) < 0)
+        return -1;
+    for (size_t i = 0; i < k->n; i++) {
+        const struct source *s = &k->list[i];
+        size_t n;
+        json_t *offer;
+        json_array_foreach (s->offers, n, offer)
+            if (keep_offer(k, a, &s->planner, offer, err) < 0)
+                return -1;
+        a->asked += json_array_size(s->offers) > 0; /* it knows the types */
+    }
     return 0;
 }
 
+/* All are judged before the first is kept: a long answer takes its time, and no other writer should
+ * wait for that. */
 static int read_there(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
+    for (size_t i = 0; i < k->n; i++) {
+        struct source *s = &k->list[i];
+        if (!s->planner.url)
+            continue;
+        s->offers = json_array();
+        planner_read(&s->planner, &s->exchange, k->model, task, clock_ms() / 1000, a->policy->grace,
+                     s->offers, a->messages);
+    }
     if (store_begin(k->store, false, err) < 0)
         return -1;
-    if (store_offers_forget(k->store, clock_ms(), err) < 0) {
-        store_rollback(k->store);
-        return -1;
-    }
-    for (size_t i = 0; i < k->n; i++)
-        if (k->list[i].planner.url && read_planner(k, a, task, &k->list[i], err) < 0) {
-            store_rollback(k->store);
-            return -1;
-        }
-    return store_commit(k->store, err);
+    if (keep_offers(k, a, err) == 0)
+        return store_commit(k->store, err);
+    store_rollback(k->store);
+    return -1;
 }
 
 static bool asks_there(const struct ask *k)
@@ -313,7 +344,10 @@ int ask_task(struct ask *k, struct answer *a, const struct task *task, struct er
         wait_there(k);
         rc = read_there(k, a, task, err);
     }
-    for (size_t i = 0; i < k->n; i++)
+    for (size_t i = 0; i < k->n; i++) {
         exchange_fini(&k->list[i].exchange);
+        json_decref(k->list[i].offers);
+        k->list[i].offers = NULL;
+    }
     return rc;
 }

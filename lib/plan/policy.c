@@ -285,7 +285,7 @@ static void refuse_quota(struct findings *findings, const json_t *row, enum limi
 bool quota_allows(const struct quota *q, struct room need, int64_t length,
                   struct findings *findings)
 {
-    const int64_t asked[LIMITS] = {need.cores, need.memory, 1, need.cores * length};
+    const int64_t asked[LIMITS] = {need.cores, need.memory, 1, room_core_time(need, length)};
     size_t before = findings->errors, i;
     json_t *row;
     json_array_foreach (q->rows, i, row)

@@ -281,7 +281,7 @@ int store_job_delete(struct store *s, const char *id, struct err *err)
 {
     const struct bind values[] = {TEXT(id)};
     if (db_run(s, SQL_EVENTS_DELETE, values, COUNT(values), err) < 0 ||
-        db_run(s, SQL_BOOKING_DROP, values, COUNT(values), err) < 0 ||
+        store_booking_drop(s, id, err) < 0 ||
         db_run(s, SQL_JOB_DELETE, values, COUNT(values), err) < 0)
         return -1;
     return 0;

@@ -37,7 +37,7 @@ int usage_offer(struct store *s, const char *platform, struct room need, int64_t
                 int64_t cores, int64_t now, struct err *err)
 {
     const struct bind values[] = {TEXT("offer"),     TEXT(platform),
-                                  NUMBER(now / DAY), NUMBER(need.cores * length),
+                                  NUMBER(now / DAY), NUMBER(room_core_time(need, length)),
                                   NUMBER(cores),     NUMBER(0)};
     return db_run(s, SQL_TALLY_ADD, values, COUNT(values), err) < 0 ? -1 : 0;
 }

@@ -189,6 +189,13 @@ char *uri_resolve(const char *base, const char *reference)
     return buf_take(&out);
 }
 
+bool uri_has_user(const char *url)
+{
+    const char *authority = strstr(url, "://");
+    const size_t n = authority ? strcspn(authority + 3, "/?#") : 0;
+    return n && memchr(authority + 3, '@', n);
+}
+
 char *uri_shown(const char *url)
 {
     const char *authority = strstr(url, "://");

@@ -19,6 +19,8 @@ char *uri_below(const char *base, const char *name);
 /* What a reference means where `base` (absolute, or "" for none) is the base (RFC 3986, 5.2). The
  * caller frees. */
 char *uri_resolve(const char *base, const char *reference);
+/* Does it name a user, like "http://ada@host/", with or without a password? */
+bool uri_has_user(const char *url);
 /* The URL without user, password and query, for messages. The caller frees. */
 char *uri_shown(const char *url);
 

@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #define NOW 1800000000 /* 2027-01-15T08:00:00Z */
+#define GRACE 300
 
 static const char task[] =
     "{'executable':{'type':'https://example.org/e','spec':{'program':'a','arguments':['x',1],"
@@ -21,7 +22,7 @@ static const struct {
     {"/resources/compute/0/spec/mincores", "2.5", NULL},
     {"/resources/compute/0/spec/mincores", "4", NULL},
     {"/resources/compute/0/spec/mincores", "1.998", "below the minimum of 2"},
-    {"/resources/compute/0/spec/mincores", "5", "at least 5 cores and at most 4"},
+    {"/resources/compute/0/spec/mincores", "5", "at least 5 cores, above the maximum of 4"},
     {"/resources/compute/0/spec/mincores", "null", "0 cores, below the minimum of 2"},
     {"/resources/compute/0/spec/maxcores", "2", NULL},
     {"/resources/compute/0/spec/maxcores", "4.002", "above the maximum of 4"},
@@ -118,7 +119,7 @@ int main(void)
         json_array_remove(json_object_get(offer, "datetime"), 1);
         json_object_set_new(offer, "expires", json_string("2027-01-15T08:05:00Z"));
         change(offer, cases[i].pointer, value);
-        own(str_fini) char *why = judge_offer(&model, &asked, offer, NOW);
+        own(str_fini) char *why = judge_offer(&model, &asked, offer, NOW, GRACE);
         own(str_fini) char *name = str_print("%s: %s", cases[i].pointer, cases[i].value);
         if (cases[i].want)
             has_str(why, cases[i].want, name);
@@ -132,9 +133,9 @@ int main(void)
                                         "[{'start':'2027-01-15T08:00:00Z/PT1H'}],"
                                         "'expires':'2027-01-15T09:00:00Z'}");
     ok(task_init(&any, nothing, &err) == 0, "a task that asks for nothing");
-    own(str_fini) char *why = judge_offer(&model, &any, slot, NOW);
+    own(str_fini) char *why = judge_offer(&model, &any, slot, NOW, GRACE);
     is_str(why, NULL, "any slot is one of it");
-    own(str_fini) char *past = judge_offer(&model, &any, slot, NOW + 3601);
+    own(str_fini) char *past = judge_offer(&model, &any, slot, NOW + 3601, GRACE);
     has_str(past, "is past", "but not one that is past");
     return tap_end();
 }
