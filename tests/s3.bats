@@ -433,7 +433,7 @@ END
     echo field >field.fits
     ask PUT /sky -d '' || true
     execdm-stage field.fits s3://sky/field.fits
-    sed -n '/^\.Ss S3/,/^\.Sh/s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
+    sed -n '/^\.Ss S3/,/^\.S[hs]/s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
         sed -e 's/\\(dq/"/g' -e 's/\\-/-/g' -e "s#https://s3.example.org#$service#" >examples
     [ "$(grep -c . examples)" -ge 5 ]
     rm -r sky field.fits

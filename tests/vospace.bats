@@ -334,7 +334,7 @@ managed() {
 @test "the examples of the manual page" {
     export SERVICE=$service
     head -c 5000 /dev/urandom >field.fits
-    sed -n '/^\.Ss VOSpace/,/^\.Sh/s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
+    sed -n '/^\.Ss VOSpace/,/^\.S[hs]/s/^\.Dl \$ //p' "$TOP_SRCDIR/man/execdm-stage.1" |
         sed 's/\\-/-/g; s/\\(dq/"/g' >examples
     [ "$(wc -l <examples)" -eq 4 ]
     cp field.fits kept
