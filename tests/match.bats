@@ -855,3 +855,9 @@ END
     execdm-plan --planner=./lab.yaml --format=table t.yaml >table
     grep -qE ' 2 to 8, nvidia-ad104 ' table
 }
+
+@test "storage elsewhere that is to be made and deleted is NO, not used as if it were there" {
+    platform
+    task 'resources: {storage: [{name: box, type: '"$(type_of storage vospace-storage)"', spec: {location: "vos://a.example!vault/x", lifecycle: managed}}]}'
+    no '/resources/storage/0/spec/lifecycle storage-lifetime - -: box: a place elsewhere is neither made nor deleted here'
+}

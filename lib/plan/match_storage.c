@@ -24,12 +24,11 @@ static bool storage_offered(const struct platform *p, const char *type)
     return false;
 }
 
-/* It is said what it is, but not where. */
-static bool is_nowhere(const struct storage *s)
+static bool is_outside(const struct storage *s)
 {
     for (size_t i = 0; i < COUNT(known_storage); i++)
         if (str_same(known_storage[i].type, s->type))
-            return known_storage[i].outside && !s->location;
+            return known_storage[i].outside;
     return false;
 }
 
@@ -87,6 +86,14 @@ static void match_lifetime(struct matching *m, const struct storage *s, const ch
                                      who, here),
                         json_string(who), json_string(here));
     }
+    if (str_same(who, "managed") && is_outside(s)) {
+        own(str_fini) char *at = str_print("%s/spec/lifecycle", pointer);
+        finding_hint(match_refuse(m, "storage-lifetime", at,
+                                  "%s: a place elsewhere is neither made nor deleted here, only "
+                                  "used (Planner 2.2.3)",
+                                  s->name),
+                     "make it, and say lifecycle: unmanaged");
+    }
     if (longer(asked, most)) {
         own(str_fini) char *at = str_print("%s/spec/minlifetime", pointer);
         finding_amounts(match_refuse(m, "storage-lifetime", at,
@@ -102,7 +109,7 @@ void match_storage(struct matching *m)
     for (size_t i = 0; i < m->task->nstorage; i++) {
         const struct storage *s = &m->task->storage[i];
         own(str_fini) char *pointer = str_print("/resources/storage/%zu", i);
-        if (storage_offered(m->platform, s->type) && is_nowhere(s)) {
+        if (storage_offered(m->platform, s->type) && is_outside(s) && !s->location) {
             match_refuse(m, "unknown-storage", pointer,
                          "%s: no room of type %s is given here, only one is used that names its "
                          "place (Planner 2.2.3)",
