@@ -445,6 +445,8 @@ accept_all() {
         mkdir closed
         chmod 555 closed
         EXECDM_STATE=$PWD/closed/state refused 77 'set EXECDM_STATE' answer
+        require sqlite3
+        sqlite3 "$EXECDM_STATE/execdm.db" 'PRAGMA wal_checkpoint(TRUNCATE)' # the journal goes, and cannot come again
         chmod 500 "$EXECDM_STATE"
         refused 77 "$EXECDM_STATE/execdm.db" answer
     fi
