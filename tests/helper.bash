@@ -100,3 +100,8 @@ exits() {
     cat out err
     return 1
 }
+
+# Was this built with sanitizers? Then what memory it takes is not its own.
+sanitized() {
+    grep -q -- --enable-sanitizers "$TOP_BUILDDIR/config.status"
+}

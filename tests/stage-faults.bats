@@ -249,7 +249,9 @@ certificate() {
 @test "a file beyond 4 GiB, with holes, stays one with holes, in little memory" {
     truncate -s 4295000000 in/a
     printf end >>in/a
-    run -0 /usr/bin/env bash -c 'ulimit -v 4000000; exec execdm-stage in/a out/a'
+    local most=4000000
+    if sanitized; then most=unlimited; fi
+    run -0 /usr/bin/env bash -c "ulimit -v $most; exec execdm-stage in/a out/a"
     [ "$(stat -c %s out/a)" = 4295000003 ]
     [ "$(stat -c %b out/a)" -lt 100000 ]
     [ "$(tail -c 3 out/a)" = end ]
@@ -261,7 +263,7 @@ certificate() {
     head -c 100000000 /dev/zero >www/a
     serve
     run -0 /usr/bin/time -f %M -o peak execdm-stage "$web/a" out/a
-    [ "$(cat peak)" -lt 32768 ]
+    sanitized || [ "$(cat peak)" -lt 32768 ]
 }
 
 @test "many files of a directory, with odd names, side by side; --jobs is a number" {
