@@ -69,20 +69,6 @@ static void learn_child(struct watch *w)
         w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* Output goes to the file up to the limit; what is beyond it, or finds no room, is counted. */
 static void copy_output(struct watch *w, int i)
 {
@@ -96,7 +82,7 @@ static void copy_output(struct watch *w, int i)
     }
     int64_t room = OUTPUT_MAX - w->written[i];
     int64_t keep = n < room ? n : room;
-    if (keep > 0 && !write_all(w->files[i], chunk, (size_t)keep))
+    if (keep > 0 && fd_write(w->files[i], chunk, (size_t)keep) < 0)
         keep = 0;
     w->written[i] += keep;
     w->dropped[i] += n - keep;

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "host/clock.h"
+#include "host/path.h"
 #include "text/uri.h"
 
 #define TOLD_MS 100       /* between two words of progress */
@@ -57,21 +58,6 @@ int64_t pool_moving(const struct pool *p)
     return sum;
 }
 
-static bool write_all(int fd, const void *bytes, size_t n)
-{
-    const char *at = bytes;
-    while (n > 0) {
-        ssize_t got = write(fd, at, n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        at += got;
-        n -= (size_t)got;
-    }
-    return true;
-}
-
 static bool read_all(int fd, void *bytes, size_t n)
 {
     char *at = bytes;
@@ -97,7 +83,7 @@ struct teller {
 
 static int say(struct teller *t)
 {
-    bool good = write_all(t->fd, t->out.bytes, t->out.len);
+    bool good = fd_write(t->fd, t->out.bytes, t->out.len) == 0;
     t->out.len = 0;
     return good ? 0 : -1;
 }
@@ -356,7 +342,7 @@ int pool_give(struct pool *p, const char *work, size_t n, bool light)
     s->light = light && (s->queued == 0 || s->light);
     s->give_up = p->owner.limit_ms ? clock_boot() + p->owner.limit_ms : 0;
     buf_add(&s->queue[s->queued++], work, n);
-    if (!write_all(s->to, sent.bytes, sent.len))
+    if (fd_write(s->to, sent.bytes, sent.len) < 0)
         p->stopped = bury(p, s, REASON_UNREACHABLE, "the process that moves it ended") < 0;
     return p->stopped ? -1 : 0;
 }

@@ -56,15 +56,16 @@ int path_sync_parent(const char *path, struct err *err)
     return 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
+int fd_write(int fd, const void *bytes, size_t len)
 {
+    const char *at = bytes;
     while (len) {
-        ssize_t n = write(fd, bytes, len);
+        ssize_t n = write(fd, at, len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -1;
-        bytes += n;
+        at += n;
         len -= (size_t)n;
     }
     return 0;
@@ -76,7 +77,7 @@ int path_write(const char *path, const void *bytes, size_t len, mode_t mode, str
     own(fd_fini) int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return err_sys(err, "cannot write %s", path);
-    if (write_all(fd, bytes, len) < 0 || fsync(fd) < 0 || rename(temp, path) < 0) {
+    if (fd_write(fd, bytes, len) < 0 || fsync(fd) < 0 || rename(temp, path) < 0) {
         err_sys(err, "cannot write %s", path);
         unlink(temp);
         return -1;

@@ -11,6 +11,8 @@ static inline void fd_fini(int *fd) /* own(fd_fini) int fd = -1; */
         close(*fd);
     *fd = -1;
 }
+/* All of it, however many writes that takes; -1 with errno. */
+int fd_write(int fd, const void *bytes, size_t len);
 
 /* Makes a directory and its parents; one that is there already is success. */
 int path_mkdirs(const char *path, mode_t mode, struct err *err);
