@@ -10,5 +10,8 @@ int64_t clock_boot(void); /* ms since boot, sleep included: limits and deadlines
 struct when clock_when(void);
 /* A new UUIDv7. Returns text. */
 char *clock_uuid(char text[UUID_TEXT]);
+/* 128 random bits, that nobody guesses: 32 hexadecimal digits. Returns text. */
+#define CHANCE_TEXT 33
+char *clock_chance(char text[CHANCE_TEXT]);
 
 #endif

@@ -286,6 +286,17 @@ int spawn_run(struct spawn *s, struct err *err)
     return spawn_result(s, err);
 }
 
+bool spawn_ended(struct spawn *s)
+{
+    if (s->pid <= 0)
+        return true;
+    if (waitpid(s->pid, &s->status, WNOHANG) == 0)
+        return false;
+    pipe_fini(s->pipes);
+    s->pid = 0;
+    return true;
+}
+
 void spawn_fini(struct spawn *s)
 {
     if (s->pid > 0) { /* started, and now nobody wants to know */

@@ -38,6 +38,9 @@ int spawn_run(struct spawn *s, struct err *err);
 int spawn_start(struct spawn *s, struct err *err);
 void spawn_serve(struct spawn *const list[], size_t n);
 int spawn_result(struct spawn *s, struct err *err);
+/* Has one that was started ended by now? Nobody reads what it writes then. One that was not started
+ * has. */
+bool spawn_ended(struct spawn *s);
 void spawn_fini(struct spawn *s); /* out and errors; one that still runs is ended */
 
 /* For a child about to become another program: no signal ignored or blocked, whatever our parent

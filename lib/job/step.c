@@ -3,11 +3,32 @@
 #include "host/driver.h"
 #include "job/follow.h"
 #include "job/parts.h"
+#include "job/trigger.h"
 #include "job/turn.h"
 
 #define CANCEL_S 30
 
-/* PENDING: until the window opens. */
+static int expire(struct step *s, struct job *j, struct err *err)
+{
+    act_error(j, "startwindow", "policy", false,
+              "the start window closed before the job was started");
+    return act_go(s, j, EVENT_EXPIRE, "the start window closed", err);
+}
+
+/* The window is open, and all its room held, but nobody has called (Planner 2.5.1). */
+static int await_trigger(struct step *s, struct job *j, const char *names, int64_t *due,
+                         struct err *err)
+{
+    *due = json_int(act_private(j), "to", 0) * 1000 + 1000;
+    if (clock_ms() < *due)
+        return 0;
+    own(str_fini) char *text =
+        str_print("the start window closed before the job was triggered: %s was not called", names);
+    act_error(j, "startwindow", "policy", false, text);
+    return act_go(s, j, EVENT_EXPIRE, "the start window closed untriggered", err);
+}
+
+/* PENDING: until the window opens, and whoever is to start it has called. */
 static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     int64_t now = clock_ms(), from = json_int(act_private(j), "from", 0) * 1000;
@@ -15,14 +36,11 @@ static int step_pending(struct step *s, struct job *j, int64_t *due, struct err 
         *due = from;
         return 0;
     }
-    return act_go(s, j, EVENT_OPEN, NULL, err);
-}
-
-static int expire(struct step *s, struct job *j, struct err *err)
-{
-    act_error(j, "startwindow", "policy", false,
-              "the start window closed before the job was started");
-    return act_go(s, j, EVENT_EXPIRE, "the start window closed", err);
+    err->code = CODE_OK;
+    own(str_fini) char *names = trigger_awaited(s->store, j, err);
+    if (err->code)
+        return -1;
+    return names ? await_trigger(s, j, names, due, err) : act_go(s, j, EVENT_OPEN, NULL, err);
 }
 
 /* QUEUED: until it is its turn. Room is looked at in the transaction that takes it. */
@@ -73,6 +91,12 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
     return act_go(s, j, EVENT_ABORT, why, err) < 0 ? -1 : 0;
 }
 
+static int abort_wished(struct step *s, struct job *j, struct err *err)
+{
+    own(str_fini) char *why = trigger_reason(s->store, j);
+    return step_abort(s, j, why, err);
+}
+
 /* The task as it was accepted, for the numbers and paths in it. */
 static int parse_task(const struct job *j, struct task *t, struct err *err)
 {
@@ -115,7 +139,7 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
     if (job_remote(j))
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
-        return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
+        return abort_wished(s, j, err) < 0 ? -1 : 1;
     int rc = step_phase(s, j, due, err);
     if (rc < 0 && err->code == CODE_TEMP) { /* work was broken off because of a new wish? */
         own(str_fini) char *wish = store_job_wished(s->store, id);

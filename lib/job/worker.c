@@ -75,6 +75,7 @@ static int64_t advance(struct worker *w, const char *id, struct alarm *alarm)
         }
         if (rc == 0)
             return due;
+        caller_care(&w->caller, w->step.store);
         if (j.phase == PHASE_EXECUTING)
             alarm_attempt(alarm, w->step.store, &j); /* before its status is asked */
         if (stopping(w))
@@ -109,6 +110,7 @@ static int round_over(struct worker *w, struct alarm *alarm, int64_t *next, size
     const struct strs *ids = w->ids;
     *next = INT64_MAX;
     *live = 0;
+    caller_care(&w->caller, w->step.store);
     if (w->mode != WORKER_JOBS) {
         if (store_jobs(w->step.store, true, &found, err) < 0)
             return -1;
@@ -139,7 +141,7 @@ static int watch_running(struct worker *w, struct alarm *alarm, struct err *err)
     return 0;
 }
 
-int worker_run(struct worker *w, struct err *err)
+static int work(struct worker *w, struct err *err)
 {
     own(alarm_close) struct alarm alarm = {-1, NULL};
     int64_t next;
@@ -158,4 +160,11 @@ int worker_run(struct worker *w, struct err *err)
         sleep_until(w, &alarm, next);
     }
     return 1;
+}
+
+int worker_run(struct worker *w, struct err *err)
+{
+    const int rc = work(w, err);
+    caller_end(&w->caller, w->step.store, w->step.stop, w->step.context);
+    return rc;
 }

@@ -5,7 +5,7 @@
 #include "store/db.h"
 #include "store/place.h"
 
-#define VERSION 1
+#define VERSION 2
 #define JOURNAL_SHORT (1 << 19) /* bytes */
 #define BUSY_MS 10000           /* SQLite's own patience, with readers that are just closing */
 
@@ -14,6 +14,11 @@
     "platform,live,created,started,ended,json_extract(doc,'$.private.need.cores') AS cores,"       \
     "json_extract(doc,'$.private.need.memory') AS memory,"                                         \
     "json_extract(doc,'$.private.length') AS length FROM jobs"
+
+/* When a callout is due: at once, and after its nth failure in a pause that doubles up to an hour.
+ * One tried later than now (?1) was so before the clock was set back. */
+#define CALLOUT_DUE                                                                                \
+    "CASE WHEN tries=0 OR tried>?1 THEN 0 ELSE tried+min(3600000,500<<min(tries,13)) END"
 
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
@@ -92,6 +97,28 @@ static const char *const sql[SQL_COUNT] = {
                            "FROM jobs WHERE created>=?1 AND created<?2",
     [SQL_USAGE_FIRST] = "SELECT min(?1,coalesce((SELECT min(created) FROM jobs),?1),"
                         "coalesce((SELECT min(day)*86400000 FROM tallies),?1))",
+    [SQL_FIRING_ADD] = "INSERT OR IGNORE INTO firings(job,trigger,action,time) "
+                       "VALUES(?1,?2,?3,?4)",
+    [SQL_FIRINGS] = "SELECT trigger,action,time FROM firings WHERE job=?1",
+    [SQL_FIRINGS_DROP] = "DELETE FROM firings WHERE job=?1",
+    [SQL_CALLOUT_ADD] = "INSERT INTO callouts(job,name,number,state,time,tries,tried,doc) "
+                        "SELECT ?1,?2,1+count(*),'waiting',?3,0,0,?4 FROM callouts "
+                        "WHERE job=?1 AND name=?2",
+    /* in order: none while an earlier one of the same job and target waits */
+    [SQL_CALLOUTS_DUE] = "SELECT seq,job,name,number,time,tries,doc FROM callouts c "
+                         "WHERE state='waiting' AND " CALLOUT_DUE "<=?1 AND NOT EXISTS(SELECT 1 "
+                         "FROM callouts d WHERE d.job=c.job AND d.name=c.name AND d.seq<c.seq "
+                         "AND d.state='waiting') ORDER BY tries>0,seq LIMIT ?2",
+    [SQL_CALLOUTS_NEXT] = "SELECT " CALLOUT_DUE " FROM callouts c WHERE state='waiting' AND NOT "
+                          "EXISTS(SELECT 1 FROM callouts d WHERE d.job=c.job AND d.name=c.name "
+                          "AND d.seq<c.seq AND d.state='waiting') ORDER BY 1 LIMIT 1",
+    [SQL_CALLOUT_SETTLE] = "UPDATE callouts SET state=?2,tries=tries+1,tried=?3,said=?4 "
+                           "WHERE seq=?1",
+    [SQL_CALLOUT_ORPHAN] = "DELETE FROM callouts WHERE seq=?1 AND state<>'waiting' AND NOT "
+                           "EXISTS(SELECT 1 FROM jobs WHERE id=callouts.job)",
+    [SQL_CALLOUTS_DROP] = "DELETE FROM callouts WHERE job=?1 AND state<>'waiting'",
+    [SQL_CALLOUTS_FAILED] = "SELECT name,number,said FROM callouts WHERE job=?1 AND "
+                            "state='failed' ORDER BY seq",
 };
 
 static const char schema[] =
@@ -122,6 +149,17 @@ static const char schema[] =
     " n INTEGER NOT NULL, amount INTEGER NOT NULL, cores INTEGER NOT NULL,"
     " PRIMARY KEY(kind,day,name)) WITHOUT ROWID;"
     "PRAGMA user_version=1;";
+
+/* What came with version 2: triggers that were called, and callouts to be made (link.c). */
+static const char schema_2[] =
+    "CREATE TABLE firings(job TEXT NOT NULL, trigger TEXT NOT NULL, action TEXT NOT NULL,"
+    " time INTEGER NOT NULL, PRIMARY KEY(job,trigger,action)) WITHOUT ROWID;"
+    "CREATE TABLE callouts(seq INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
+    " name TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, time INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, tried INTEGER NOT NULL, doc TEXT NOT NULL, said TEXT);"
+    "CREATE INDEX callouts_job ON callouts(job,name,seq);"
+    "CREATE INDEX callouts_waiting ON callouts(seq) WHERE state='waiting';"
+    "PRAGMA user_version=2;";
 
 static int err_db(struct err *err, struct store *s, const char *doing)
 {
@@ -239,7 +277,8 @@ static int create_tables(struct store *s, struct err *err)
     flock(s->lock, LOCK_UN);
     if (rc < 0 || store_begin(s, true, err) < 0)
         return -1;
-    if (user_version(s) == 0 && run_sql(s, schema, err) < 0) {
+    if ((user_version(s) == 0 && run_sql(s, schema, err) < 0) ||
+        (user_version(s) == 1 && run_sql(s, schema_2, err) < 0)) {
         store_rollback(s);
         return -1;
     }
