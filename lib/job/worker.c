@@ -10,7 +10,8 @@
 #include "job/parts.h"
 #include "job/roster.h"
 
-#define IDLE_MS 60000 /* the longest sleep: a job accepted on another host wakes nobody */
+#define IDLE_MS 60000 /* the longest sleep where other hosts may write to the store unheard */
+#define REST_MS 3600000
 #define TICK_MS 1000
 #define TROUBLE_MS 2000 /* before a step that failed is tried again */
 #define STATUS_S 60
@@ -29,6 +30,7 @@ struct working {
     struct refusal *refusals; /* of this round */
     size_t nrefusals;
     int alarm; /* inotify: any write to the store, and the exit record of a running job */
+    int clock; /* somebody set it */
 };
 
 static void working_fini(struct working *w)
@@ -37,6 +39,7 @@ static void working_fini(struct working *w)
     roster_fini(&w->roster);
     free(w->refusals);
     fd_fini(&w->alarm);
+    fd_fini(&w->clock);
 }
 
 static bool stopping(const struct working *w)
@@ -63,6 +66,7 @@ static void alarm_open(struct working *w)
     if (!path_exists(wake))
         path_write(wake, "", 0, 0600, &ignored);
     inotify_add_watch(w->alarm, wake, IN_CLOSE_WRITE | IN_ATTRIB);
+    w->clock = clock_watch();
 }
 
 /* Before its status is asked. Adding it again changes nothing. */
@@ -76,7 +80,7 @@ static void alarm_attempt(struct working *w, struct entry *e, const struct job *
 static void alarm_read(struct working *w)
 {
     char bytes[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-    ssize_t n;
+    ssize_t n = read(w->clock, bytes, sizeof(bytes));
     while ((n = read(w->alarm, bytes, sizeof(bytes))) > 0)
         for (const char *at = bytes; at < bytes + n;) {
             const struct inotify_event *event = (const void *)at;
@@ -264,16 +268,29 @@ static bool waits_for_crew(const struct working *w, const struct entry *e)
            crew_full(&w->crew);
 }
 
+/* Is it time to ask about jobs that run? Then about all of them, so that a backend is asked once in
+ * an interval. One that left its record is asked about at once, and alone. */
+static bool time_to_ask(const struct working *w, int64_t now)
+{
+    for (size_t i = 0; i < w->roster.n; i++) {
+        const struct entry *e = &w->roster.list[i];
+        if (e->line && !e->away && e->due != 0 && e->due <= now)
+            return true;
+    }
+    return false;
+}
+
 /* In pieces, the roster changes on the way: those that run, then the others. */
 static void round_over(struct working *w)
 {
     own(strs_fini) struct strs due = {0};
     own(strs_fini) struct strs running = {0};
     const int64_t now = clock_ms();
+    const bool ask = time_to_ask(w, now);
     w->nrefusals = 0;
     for (size_t i = 0; i < w->roster.n; i++) { /* oldest first */
         struct entry *e = &w->roster.list[i];
-        if (e->due <= now && !e->away && !waits_for_crew(w, e))
+        if ((e->due <= now || (ask && e->line)) && !e->away && !waits_for_crew(w, e))
             strs_add(runs(w, e) ? &running : &due, e->id);
     }
     while (running.n > 0 && !stopping(w))
@@ -311,20 +328,19 @@ static int64_t next_due(const struct working *w)
     return next;
 }
 
-/* Sleeps until the next moment of the jobs, in slices: a signal that came just before is not slept
- * through, and who looks on sees that time passes. Not for longer than that was away when it began,
- * by a clock that nobody sets. */
+/* Sleeps until the next moment of the jobs, in slices where somebody looks on. */
 static void sleep_until(const struct working *w, int64_t due)
 {
-    struct pollfd fds[1 + CREW_MAX] = {{w->alarm, POLLIN, 0}};
-    const size_t n = 1 + crew_fds(&w->crew, fds + 1);
-    int64_t now = clock_ms(), end = now + IDLE_MS < due ? now + IDLE_MS : due;
-    int64_t limit = clock_boot() + end - now;
+    struct pollfd fds[3 + CREW_MAX] = {
+        {w->alarm, POLLIN, 0}, {w->worker->told, POLLIN, 0}, {w->clock, POLLIN, 0}};
+    const size_t n = 3 + crew_fds(&w->crew, fds + 3);
+    const bool deaf = w->alarm < 0 || w->worker->step.store->network;
+    const int64_t slice = w->worker->tick ? TICK_MS : REST_MS;
+    const int64_t most = deaf ? IDLE_MS : REST_MS, left = due - clock_ms();
+    const int64_t until = clock_boot() + (left < most ? left : most);
     for (;;) {
-        int64_t left = limit - clock_boot(), ms = end - clock_ms();
-        if (left < ms)
-            ms = left;
-        if (ms <= 0 || stopping(w) || poll(fds, n, ms < TICK_MS ? (int)ms : TICK_MS) != 0)
+        const int64_t ms = until - clock_boot();
+        if (ms <= 0 || poll(fds, n, (int)(ms < slice ? ms : slice)) != 0)
             return;
         if (w->worker->tick)
             w->worker->tick(w->worker->step.context);
@@ -333,7 +349,7 @@ static void sleep_until(const struct working *w, int64_t due)
 
 int worker_run(struct worker *worker, struct err *err)
 {
-    own(working_fini) struct working w = {.worker = worker, .alarm = -1};
+    own(working_fini) struct working w = {.worker = worker, .alarm = -1, .clock = -1};
     const bool named = worker->mode == WORKER_JOBS;
     worker->step.brief = !named || worker->ids->n > 1; /* one job is followed closely */
     alarm_open(&w);
