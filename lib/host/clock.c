@@ -1,4 +1,5 @@
 #include <sys/random.h>
+#include <sys/timerfd.h>
 #include "host/clock.h"
 
 static int64_t read_ms(clockid_t id)
@@ -41,4 +42,16 @@ char *clock_chance(char text[CHANCE_TEXT])
     for (size_t i = 0; i < sizeof(random); i++)
         snprintf(text + 2 * i, 3, "%02x", random[i]);
     return text;
+}
+
+int clock_watch(void)
+{
+    const struct itimerspec never = {.it_value.tv_sec = (time_t)1 << 40};
+    const int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd >= 0 &&
+        timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }

@@ -13,6 +13,7 @@
 #include "text/doc.h"
 #include "text/uri.h"
 
+#define STOP_MS 2000      /* for it to end, when we shall */
 #define AT_ONCE 16        /* exchanges */
 #define DEADLINE_MS 10000 /* of one */
 #define MAIL_MS 30000     /* for sendmail to take a message */
@@ -55,12 +56,11 @@ static bool is_due(struct store *store)
 void caller_end(struct caller *c, struct store *store, bool (*stop)(void *context), void *context)
 {
     struct err ignored = {0};
-    while (!spawn_ended(&c->run)) {
+    const int64_t until = clock_boot() + STOP_MS;
+    if (!spawn_ended(&c->run))
         kill(c->run.pid, SIGTERM);
-        if (stop && stop(context))
-            break;
+    while (!spawn_ended(&c->run) && (clock_boot() < until || !(stop && stop(context))))
         usleep(20000);
-    }
     if (!c->missing && !(stop && stop(context)) && is_due(store) &&
         start(c, "once", &ignored) == 0) {
         struct spawn *one = &c->run;
