@@ -126,9 +126,9 @@ P
     other=$(take)
     wait_until 8 is "$other" COMPLETED
     [ $((SECONDS - begun)) -lt 9 ]
-    wait_until 25 eval '[ "$(statuses /y)" = "RUNNING COMPLETED RUNNING COMPLETED" ] || [ "$(statuses /y)" = "RUNNING RUNNING COMPLETED COMPLETED" ]'
+    wait_until 5 eval '[ "$(statuses /y)" = "RUNNING COMPLETED RUNNING COMPLETED" ] || [ "$(statuses /y)" = "RUNNING RUNNING COMPLETED COMPLETED" ]'
     # the first to the dead one waits, and the second behind it
-    same 4 "$(waiting)"
+    wait_until 3 eval '[ "$(waiting)" = 4 ]'
     kill "$(cat worker.pid)"
 }
 
@@ -158,16 +158,16 @@ P
     past=0
     for pause in 1 2 4 8 16; do
         # nothing before its time
-        faketime -f "+$((past + pause - 1))s" execdm-run --once
+        faketime -f "+$((past + pause - 1))s" execdm-callout once
         past=$((past + pause + 2))
         before=$(sqlite3 "$EXECDM_STATE/execdm.db" "SELECT tries FROM callouts")
-        faketime -f "+${past}s" execdm-run --once
+        faketime -f "+${past}s" execdm-callout once
         same $((before + 1)) "$(sqlite3 "$EXECDM_STATE/execdm.db" "SELECT tries FROM callouts")"
     done
     # a clock that was set forward alone ends nothing; many tries and a day do
-    faketime -f +2d execdm-run --once
+    faketime -f +2d execdm-callout once
     same 1 "$(waiting)"
-    for hours in 50 52 54 56 58 60 62; do faketime -f "+${hours}h" execdm-run --once; done
+    for hours in 50 52 54 56 58 60 62; do faketime -f "+${hours}h" execdm-callout once; done
     none_waits
     same "callout-failed warning" "$(job "$id" '.messages[0] | "\(.rule) \(.severity)"')"
     has "$(job "$id" '.messages[0].text')" "a, call 1: "
@@ -181,7 +181,8 @@ P
     task sh='exit 0'
     callout a "$listener/a" COMPLETED
     id=$(take)
-    faketime -f +1h execdm-run "$id" >/dev/null
+    work "$id"
+    faketime -f +1h execdm-callout once
     rm calls.mode
     execdm-run --once
     none_waits
@@ -213,7 +214,7 @@ P
     id=$(take)
     port=${listener##*:}
     for config in 'execdm: 1' $'execdm: 1\npolicy: {private-addresses: false}' \
-        $'execdm: 1\npolicy: {private-addresses: true, allow-hosts: [other.example.org, "*.0.0.1"]}'; do
+        $'execdm: 1\npolicy: {private-addresses: true, allow-hosts: [other.example.org, "*.example.org"]}'; do
         echo "$config" >"$EXECDM_CONFIG/execdm.yaml"
         run -1 execdm-plan task.json
         has "$output" '"rule":"callouts"' /callouts/0/spec/endpoint
@@ -224,7 +225,7 @@ P
         run -1 execdm-plan task.json
         has "$output" "private"
     done
-    for url in ftp://example.org/ "http://ada:pw@example.org/" /etc/passwd triggers/xy http:///x; do
+    for url in ftp://example.org/ "http://ada:pw@example.org/" /etc/passwd triggers/xy; do
         with '.callouts[0].spec.endpoint = $e' --arg e "$url"
         run -1 execdm-plan task.json
         has "$output" '"rule":"callouts"'

@@ -14,8 +14,8 @@ char *clock_uuid(char text[UUID_TEXT]);
 #define CHANCE_TEXT 33
 char *clock_chance(char text[CHANCE_TEXT]);
 
-/* A descriptor that becomes readable when somebody sets the clock (read it, and it is not any more);
- * -1 where there is none. */
+/* A descriptor that becomes readable when somebody sets the clock (read it, and it is not any
+ * more); -1 where there is none. */
 int clock_watch(void);
 
 #endif

@@ -57,10 +57,11 @@ void caller_end(struct caller *c, struct store *store, bool (*stop)(void *contex
 {
     struct err ignored = {0};
     const int64_t until = clock_boot() + STOP_MS;
-    if (!spawn_ended(&c->run))
+    /* told until it has heard: one that has just begun may take it for a signal of ours */
+    while (!spawn_ended(&c->run) && (clock_boot() < until || !(stop && stop(context)))) {
         kill(c->run.pid, SIGTERM);
-    while (!spawn_ended(&c->run) && (clock_boot() < until || !(stop && stop(context))))
         usleep(20000);
+    }
     if (!c->missing && !(stop && stop(context)) && is_due(store) &&
         start(c, "once", &ignored) == 0) {
         struct spawn *one = &c->run;
@@ -108,11 +109,6 @@ static int call_here(struct store *store, const struct callout *c, struct err *e
         trigger_call(store, json_text(c->doc, "endpoint"), values, clock_ms(), &f, &why) < 0)
         end = why.code == CODE_DATA || why.code == CODE_NOINPUT ? LINK_FAILED : LINK_AGAIN;
     return settle(store, c, end, &why, err);
-}
-
-static json_t *headers_of(const struct callout *c)
-{
-    return json_pack("{s:o}", "Execdm-Sequence", json_sprintf("%lld", (long long)c->number));
 }
 
 /* The key for what goes to this host, of a file of mode 0600; NULL when there is none. */
@@ -197,94 +193,169 @@ static char *mail_of(const struct callout *c)
     return buf_take(&b);
 }
 
-/* sendmail(8): its exit codes are those of sysexits.h. */
-static int send_mail(struct store *store, const struct callout *c, const json_t *site,
-                     struct err *err)
-{
-    const char *program = json_text(json_object_get(site, "policy"), "sendmail");
-    own(str_fini) char *mail = mail_of(c);
-    char *argv[] = {(char *)program, "-t", "-i", NULL};
-    own(spawn_fini) struct spawn run = {.argv = argv, .input = mail, .deadline_ms = MAIL_MS};
-    struct err why = {0};
-    if (!program) {
-        err_set(&why, CODE_PERM, "this site sends no mail any more");
-        return settle(store, c, LINK_FAILED, &why, err);
-    }
-    const int rc = spawn_run(&run, &why);
-    if (rc > 0)
-        err_set(&why, CODE_UNAVAIL, "%s ended with %d: %s", program, rc, spawn_last_error(&run));
-    const bool never = rc == 64 || rc == 65 || rc == 67 || rc == 68 || rc == 77;
-    return settle(store, c, rc == 0 ? LINK_SENT : never ? LINK_FAILED : LINK_AGAIN, &why, err);
-}
-
 /* --- all of them --- */
 
+/* One that is under way: by execdm-http, or by the site's sendmail. */
 struct sending {
+    struct callout callout;
+    bool mail;
     struct exchange exchange;
     json_t *headers, *only;
     char id[IDENT_TEXT]; /* the same each time it is sent */
+    struct spawn run;    /* of a mail */
+    char *argv[4];
+    char *text;
+    struct err why; /* that it was not begun */
 };
 
-static void sending_fini(struct sending *s)
+static void sending_free(struct sending *s)
 {
     exchange_fini(&s->exchange);
+    spawn_fini(&s->run);
     json_decref(s->headers);
     json_decref(s->only);
+    json_decref(s->callout.doc);
+    free(s->callout.name);
+    free(s->text);
+    free(s);
 }
 
-/* Those that go over the network, side by side. */
-static int post(struct store *store, const struct callout *list, size_t n, const json_t *site,
-                struct err *err)
+static struct spawn *run_of(struct sending *s)
 {
-    struct sending sendings[AT_ONCE] = {0};
-    struct exchange *exchanges[AT_ONCE] = {NULL};
-    int rc = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct sending *s = &sendings[i];
-        s->headers = headers_of(&list[i]);
-        snprintf(s->id, sizeof(s->id), "%s.%lld", list[i].job, (long long)list[i].seq);
-        s->exchange = (struct exchange){.method = "POST",
-                                        .url = json_text(list[i].doc, "endpoint"),
-                                        .body = json_text(list[i].doc, "body"),
-                                        .type = json_text(list[i].doc, "type"),
-                                        .key = s->id,
-                                        .headers = s->headers,
-                                        .deadline_ms = DEADLINE_MS};
-        s->only = only_of(&list[i], site, s->id, &s->exchange.err);
-        s->exchange.only = s->only;
-        if (s->only)
-            exchange_start(&s->exchange);
-        exchanges[i] = &s->exchange;
-    }
-    exchange_wait(exchanges, n);
-    for (size_t i = 0; i < n; i++) {
-        struct err why = {0};
-        const enum link_end end = judge(&sendings[i].exchange, &why);
-        if (rc == 0)
-            rc = settle(store, &list[i], end, &why, err);
-        sending_fini(&sendings[i]);
-    }
-    return rc;
+    return s->mail ? &s->run : &s->exchange.run;
 }
 
-static int make(struct store *store, struct callout *list, size_t n, const json_t *site,
-                struct err *err)
+static void begin_mail(struct sending *s, const json_t *site)
 {
-    size_t web = 0;
+    const char *program = json_text(json_object_get(site, "policy"), "sendmail");
+    if (!program) {
+        err_set(&s->why, CODE_PERM, "this site sends no mail any more");
+        return;
+    }
+    s->text = mail_of(&s->callout);
+    s->argv[0] = (char *)program;
+    s->argv[1] = "-t";
+    s->argv[2] = "-i";
+    s->run = (struct spawn){.argv = s->argv, .input = s->text, .deadline_ms = MAIL_MS};
+    spawn_start(&s->run, &s->why);
+}
+
+static void begin_post(struct sending *s, const json_t *site)
+{
+    const json_t *doc = s->callout.doc;
+    s->headers =
+        json_pack("{s:o}", "Execdm-Sequence", json_sprintf("%lld", (long long)s->callout.number));
+    s->exchange = (struct exchange){.method = "POST",
+                                    .url = json_text(doc, "endpoint"),
+                                    .body = json_text(doc, "body"),
+                                    .type = json_text(doc, "type"),
+                                    .key = s->id,
+                                    .headers = s->headers,
+                                    .deadline_ms = DEADLINE_MS};
+    s->only = only_of(&s->callout, site, s->id, &s->exchange.err);
+    s->exchange.only = s->only;
+    if (s->only)
+        exchange_start(&s->exchange);
+}
+
+/* Takes over what the callout holds. */
+static struct sending *begin(struct callout *c, const json_t *site)
+{
+    struct sending *s = mem_new(sizeof(*s));
+    s->callout = *c;
+    *c = (struct callout){.seq = c->seq};
+    s->mail = !json_text(s->callout.doc, "endpoint");
+    snprintf(s->id, sizeof(s->id), "%s.%lld", s->callout.job, (long long)s->callout.seq);
+    if (s->mail)
+        begin_mail(s, site);
+    else
+        begin_post(s, site);
+    return s;
+}
+
+/* sendmail(8): its exit codes are those of sysexits.h. */
+static enum link_end end_mail(struct sending *s, struct err *why)
+{
+    struct spawn *one = &s->run;
+    *why = s->why;
+    if (why->code)
+        return why->code == CODE_PERM ? LINK_FAILED : LINK_AGAIN;
+    spawn_serve(&one, 1);
+    const int rc = spawn_result(one, why);
+    if (rc > 0)
+        err_set(why, CODE_UNAVAIL, "%s ended with %d: %s", s->argv[0], rc, spawn_last_error(one));
+    const bool never = rc == 64 || rc == 65 || rc == 67 || rc == 68 || rc == 77;
+    return rc == 0 ? LINK_SENT : never ? LINK_FAILED : LINK_AGAIN;
+}
+
+static enum link_end end_post(struct sending *s, struct err *why)
+{
+    struct exchange *one = &s->exchange;
+    exchange_wait(&one, 1);
+    return judge(one, why);
+}
+
+/* Those under way. */
+struct sendings {
+    struct sending *list[AT_ONCE];
+    size_t n;
+};
+
+static void sendings_fini(struct sendings *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        sending_free(all->list[i]);
+}
+
+static bool is_under_way(const struct sendings *all, const struct callout *c)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i]->callout.seq == c->seq)
+            return true;
+    return false;
+}
+
+/* Begins what is due and has a place. How many are there now, or -1. */
+static int begin_due(struct sendings *all, struct store *store, const json_t *site, struct err *err)
+{
+    struct callout *list;
+    size_t n;
     int rc = 0;
+    if (link_due(store, clock_ms(), 2 * AT_ONCE, &list, &n, err) < 0)
+        return -1;
     for (size_t i = 0; i < n && rc == 0; i++) {
         const char *endpoint = json_text(list[i].doc, "endpoint");
-        if (!endpoint) {
-            rc = send_mail(store, &list[i], site, err);
-        } else if (str_begins(endpoint, SIGNAL_PATH)) {
+        if (is_under_way(all, &list[i]))
+            continue;
+        if (endpoint && str_begins(endpoint, SIGNAL_PATH))
             rc = call_here(store, &list[i], err);
-        } else {
-            const struct callout c = list[web];
-            list[web++] = list[i];
-            list[i] = c;
-        }
+        else if (all->n < AT_ONCE)
+            all->list[all->n++] = begin(&list[i], site);
     }
-    return rc == 0 && web ? post(store, list, web, site, err) : rc;
+    callouts_free(list, n);
+    return rc < 0 ? -1 : (int)all->n;
+}
+
+/* Settles those that have ended, each in its own time. */
+static int end_some(struct sendings *all, struct store *store, struct err *err)
+{
+    struct spawn *runs[AT_ONCE] = {NULL};
+    for (size_t i = 0; i < all->n; i++)
+        runs[i] = run_of(all->list[i]);
+    spawn_serve_some(runs, all->n);
+    for (size_t i = all->n; i-- > 0;) {
+        struct sending *s = all->list[i];
+        struct err why = {0};
+        if (!spawn_silent(run_of(s)))
+            continue;
+        const enum link_end end = s->mail ? end_mail(s, &why) : end_post(s, &why);
+        all->list[i] = all->list[--all->n];
+        const int rc = settle(store, &s->callout, end, &why, err);
+        sending_free(s);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* One's turn: the lock is the kernel's, and goes with its holder. -1 with err->code 0: not now. */
@@ -332,16 +403,12 @@ int callout_make(struct store *store, const json_t *site, bool stay, const volat
     if (turn < 0)
         return err->code ? -1 : 0;
     own(fd_fini) int alarm = open_alarm(store);
+    own(sendings_fini) struct sendings all = {0};
     for (;;) {
-        struct callout *list;
-        size_t n;
-        if (link_due(store, clock_ms(), AT_ONCE, &list, &n, err) < 0)
+        const int n = begin_due(&all, store, site, err);
+        if (n < 0 || end_some(&all, store, err) < 0)
             return -1;
-        const int rc = make(store, list, n, site, err);
-        callouts_free(list, n);
-        if (rc < 0)
-            return -1;
-        if (n > 0)
+        if (n > 0 || is_due(store))
             continue;
         if (!stay || *told)
             return 0;
