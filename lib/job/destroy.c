@@ -4,6 +4,8 @@
 #include "host/path.h"
 #include "job/destroy.h"
 #include "job/layout.h"
+#include "job/lease.h"
+#include "job/managed.h"
 
 #define PURGE_S 30
 
@@ -92,4 +94,34 @@ int destroy_directory(struct store *store, const char *id, struct err *err)
 {
     own(str_fini) char *dir = store_job_path(store, id, NULL);
     return path_remove(dir, err);
+}
+
+/* Both are tried, whatever becomes of the first. */
+static int do_due(struct step *s, const char *id, struct err *err)
+{
+    own(job_fini) struct job j = {0};
+    struct err none = {0};
+    const int64_t now = clock_ms();
+    int rc = managed_clear(s, id, err);
+    if (store_job_get(s->store, id, &j, &none) < 0)
+        return none.code == CODE_NOINPUT ? rc : (*err = none, -1);
+    if (!phase_terminal(j.phase) || j.phase == PHASE_ARCHIVED || job_remote(&j) ||
+        j.destruction == 0 || j.destruction > now)
+        return rc;
+    return destroy_job(s->store, &j, BY_WORKER, s->by, "its destruction time", err) < 0 ? -1 : rc;
+}
+
+int destroy_due(struct step *s, const char *id, struct err *err)
+{
+    struct err none = {0};
+    own(job_fini) struct job j = {0};
+    own(fd_fini) int lease = lease_take(s->store, id, 0, err);
+    if (lease < 0) /* or somebody else is at it */
+        return err->code == CODE_TEMP ? 0 : -1;
+    int rc = do_due(s, id, err);
+    /* the lease has made the directory again */
+    if (store_job_get(s->store, id, &j, &none) == 0 ? j.phase == PHASE_ARCHIVED
+                                                    : none.code == CODE_NOINPUT)
+        destroy_directory(s->store, id, &none);
+    return rc;
 }

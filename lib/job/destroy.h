@@ -3,7 +3,7 @@
 #ifndef JOB_DESTROY_H
 #define JOB_DESTROY_H
 
-#include "store/store.h"
+#include "job/step.h"
 
 /* Forgets the job at its backend, then removes its directory, but for the lock of its lease, which
  * the caller holds. Again costs nothing. The job is at an end. CODE_UNAVAIL, CODE_TEMP: the backend
@@ -18,6 +18,10 @@ int destroy_allowed(const struct job *j, unsigned who, struct err *err);
  */
 int destroy_job(struct store *store, struct job *j, unsigned who, const char *by, const char *why,
                 struct err *err);
+
+/* What is due of a job that has ended: places that were made for it (managed.h), its destruction.
+ * Takes its lease; when another holds it, that one does it. */
+int destroy_due(struct step *s, const char *id, struct err *err);
 
 /* Removes what is left of the directory, the lock, too. Last of all: whoever comes now makes
  * another lock. */

@@ -2,10 +2,20 @@
 #include "host/clock.h"
 #include "host/driver.h"
 #include "job/follow.h"
+#include "job/managed.h"
 #include "job/parts.h"
 #include "job/turn.h"
 
 #define CANCEL_S 30
+
+/* The task as it was accepted, for the numbers and paths in it. */
+static int parse_task(const struct job *j, struct task *t, struct err *err)
+{
+    own(json_fini) json_t *doc =
+        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
+                  json_object_get(j->doc, "resources"));
+    return task_init(t, doc, err);
+}
 
 /* PENDING: until the window opens. */
 static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
@@ -14,6 +24,13 @@ static int step_pending(struct step *s, struct job *j, int64_t *due, struct err 
     if (now < from) {
         *due = from;
         return 0;
+    }
+    /* one that waits for its trigger has its storage from the window's opening on (EP-75) */
+    if (json_is_true(json_object_get(act_private(j), "held"))) {
+        own(task_fini) struct task t = {0};
+        int rc = parse_task(j, &t, err) < 0 ? -1 : managed_make(s, j, &t, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
     }
     return act_go(s, j, EVENT_OPEN, NULL, err);
 }
@@ -71,15 +88,6 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
     act_error(j, "killed", "user", false, why);
     act_release_inputs(s, j);
     return act_go(s, j, EVENT_ABORT, why, err) < 0 ? -1 : 0;
-}
-
-/* The task as it was accepted, for the numbers and paths in it. */
-static int parse_task(const struct job *j, struct task *t, struct err *err)
-{
-    own(json_fini) json_t *doc =
-        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
-                  json_object_get(j->doc, "resources"));
-    return task_init(t, doc, err);
 }
 
 static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)

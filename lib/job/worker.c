@@ -3,11 +3,15 @@
 #include "host/clock.h"
 #include "host/path.h"
 #include "job/layout.h"
+#include "job/destroy.h"
 #include "job/lease.h"
+#include "job/sweep.h"
 #include "job/worker.h"
+#include "store/storage.h"
 
 #define IDLE_MS 60000 /* the longest sleep: a job accepted on another host wakes nobody */
 #define TICK_MS 1000
+#define REST_MS 60000   /* before what could not be cleared away is tried again */
 #define TROUBLE_MS 2000 /* before a step that failed is tried again */
 
 /* Who waits is woken by any write to the store, and by the exit record of a running job. */
@@ -125,6 +129,34 @@ static int round_over(struct worker *w, struct alarm *alarm, int64_t *next, size
     return 0;
 }
 
+/* What is due of jobs that have ended. One that fails is not tried at every turn: nobody waits for
+ * it. */
+static int chores(struct worker *w, int64_t *next, struct err *err)
+{
+    own(strs_fini) struct strs ids = {0};
+    int64_t now = clock_ms(), soon;
+    if (w->mode == WORKER_JOBS)
+        return 0;
+    sweep(w->step.store, now, w->step.stop, w->step.context);
+    if (storage_due(w->step.store, now, &ids, &soon, err) < 0)
+        return -1;
+    if (w->rest_until > now && w->rest_until - now <= REST_MS)
+        soon = w->rest_until < soon ? w->rest_until : soon;
+    else
+        for (size_t i = 0; i < ids.n && !stopping(w); i++) {
+            struct err why = {0};
+            if (destroy_due(&w->step, ids.list[i], &why) == 0 || stopping(w))
+                continue;
+            if (w->trouble)
+                w->trouble(w->step.context, ids.list[i], &why);
+            w->rest_until = now + REST_MS;
+            soon = w->rest_until < soon ? w->rest_until : soon;
+        }
+    if (soon < *next)
+        *next = soon;
+    return 0;
+}
+
 /* Jobs that run already are watched for before they are asked about. */
 static int watch_running(struct worker *w, struct alarm *alarm, struct err *err)
 {
@@ -149,7 +181,7 @@ int worker_run(struct worker *w, struct err *err)
         return -1;
     while (!stopping(w)) {
         alarm_forget(&alarm);
-        if (round_over(w, &alarm, &next, &live, err) < 0)
+        if (round_over(w, &alarm, &next, &live, err) < 0 || chores(w, &next, err) < 0)
             return -1;
         if (stopping(w))
             break;

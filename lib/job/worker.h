@@ -18,6 +18,7 @@ struct worker {
     void (*trouble)(void *context, const char *id, const struct err *err);
     /* called about once a second while there is nothing to do; may be NULL */
     void (*tick)(void *context);
+    int64_t rest_until; /* ms: nothing is cleared away before; begins as 0 */
 };
 
 /* 0 when done, 1 when step.stop ended it before, -1. */

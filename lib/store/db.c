@@ -15,6 +15,9 @@
     "json_extract(doc,'$.private.need.memory') AS memory,"                                         \
     "json_extract(doc,'$.private.length') AS length FROM jobs"
 
+/* Jobs whose files are to be destroyed some day; the condition is that of an index. */
+#define DESTROYABLE "live=0 AND phase<>'ARCHIVED' AND destruction>0"
+
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
@@ -92,6 +95,21 @@ static const char *const sql[SQL_COUNT] = {
                            "FROM jobs WHERE created>=?1 AND created<?2",
     [SQL_USAGE_FIRST] = "SELECT min(?1,coalesce((SELECT min(created) FROM jobs),?1),"
                         "coalesce((SELECT min(day)*86400000 FROM tallies),?1))",
+    [SQL_STORAGE_OF] = "SELECT name,url,single,made,keep,due,tries FROM storage WHERE job=?1",
+    /* a key ends in a slash, so that one that begins with another lies in it */
+    [SQL_STORAGE_OVERLAP] = "SELECT job FROM storage WHERE (job<>?1 OR name<>?3) AND "
+                            "(substr(?2,1,length(key))=key OR substr(key,1,length(?2))=?2) LIMIT 1",
+    [SQL_STORAGE_ADD] = "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [SQL_STORAGE_MADE] = "UPDATE storage SET made=1 WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_DUE] = "UPDATE storage SET due=?3,tries=?4 WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_FORGET] = "DELETE FROM storage WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_NEXT] = "SELECT min(due) FROM storage WHERE due>?1",
+    [SQL_DESTRUCTION_NEXT] = "SELECT min(destruction) FROM jobs WHERE " DESTROYABLE
+                             " AND destruction>?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_CHORES] = "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
+                   "SELECT id FROM jobs WHERE " DESTROYABLE
+                   " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
 };
 
 static const char schema[] =
@@ -105,6 +123,7 @@ static const char schema[] =
     " created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
     " destruction INTEGER NOT NULL, live INTEGER NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX jobs_live ON jobs(id) WHERE live=1;"
+    "CREATE INDEX jobs_destruction ON jobs(destruction) WHERE " DESTROYABLE ";"
     "CREATE TABLE events(seq INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
     " time INTEGER NOT NULL, phase TEXT NOT NULL, event TEXT NOT NULL, by TEXT NOT NULL, why TEXT);"
     "CREATE INDEX events_job ON events(job);"
@@ -117,6 +136,11 @@ static const char schema[] =
     "CREATE TABLE changes(platform TEXT NOT NULL, thing TEXT NOT NULL, span INTEGER NOT NULL,"
     " first INTEGER NOT NULL, second INTEGER NOT NULL, list BLOB NOT NULL,"
     " PRIMARY KEY(platform,thing,span)) WITHOUT ROWID;"
+    /* places that were made for jobs (storage.c) */
+    "CREATE TABLE storage(job TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL,"
+    " key TEXT NOT NULL, single INTEGER NOT NULL, made INTEGER NOT NULL, keep TEXT NOT NULL,"
+    " due INTEGER NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY(job,name)) WITHOUT ROWID;"
+    "CREATE INDEX storage_due ON storage(due);"
     /* what is counted by the day, for execdm-store usage (usage.c) */
     "CREATE TABLE tallies(kind TEXT NOT NULL, name TEXT NOT NULL, day INTEGER NOT NULL,"
     " n INTEGER NOT NULL, amount INTEGER NOT NULL, cores INTEGER NOT NULL,"
