@@ -169,6 +169,19 @@ int managed_make(struct step *s, struct job *j, const struct task *t, struct err
     return make(s, j, &fresh, false, err);
 }
 
+bool managed_wants(struct store *store, const struct job *j, const struct task *t)
+{
+    own(storage_rows_fini) struct storage_rows known = {0};
+    struct err ignored;
+    bool all = storage_of(store, j->id, &known, &ignored) == 0;
+    for (size_t i = 0; i < t->nstorage; i++) {
+        const struct storage *st = &t->storage[i];
+        const struct storage_row *row = find(&known, st->name);
+        all &= !st->managed || !st->location || (row && row->made);
+    }
+    return !all;
+}
+
 /* --- afterwards --- */
 
 /* For its owner, when there is a job still. In the transaction. */

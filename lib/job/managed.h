@@ -9,6 +9,9 @@
  * error is set; -1: stopped or broken. Again costs nothing. */
 int managed_make(struct step *s, struct job *j, const struct task *t, struct err *err);
 
+/* Is there something that managed_make has not made yet? */
+bool managed_wants(struct store *store, const struct job *j, const struct task *t);
+
 /* Removes what is due of a job, which may be deleted by now; the caller holds its lease. What
  * cannot be reached is tried again later, less and less often; what cannot be removed at all is
  * said in the job's document. -1 when something is

@@ -1,28 +1,33 @@
+#include "job/sweep.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include "host/clock.h"
 #include "host/image.h"
 #include "host/path.h"
 #include "job/destroy.h"
 #include "job/lease.h"
-#include "job/sweep.h"
+#include "store/storage.h"
 
 #define PERIOD_MS 86400000
 #define IMAGE_UNUSED_S (7 * 86400)
 
-/* Is it time? Then it is noted at once: the next one has nothing to do. A time that is still to
- * come was written by another clock. */
-static bool take_turn(const struct store *store, int64_t now)
+/* --- once a day --- */
+
+static char *note_of(const struct store *store)
+{
+    return str_print("%s/swept", store->dir);
+}
+
+/* A time that is still to come was written by another clock. */
+static int64_t daily_when(const struct store *store, int64_t now)
 {
     char text[32] = "";
-    struct err ignored;
-    own(str_fini) char *path = str_print("%s/swept", store->dir);
+    own(str_fini) char *path = note_of(store);
     own(fd_fini) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const int64_t last =
-        fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? strtoll(text, NULL, 10) : 0;
-    if (last <= now && now - last < PERIOD_MS)
-        return false;
-    own(str_fini) char *said = str_print("%lld\n", (long long)now);
-    return path_write(path, said, strlen(said), 0600, &ignored) == 0;
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+        return now;
+    const int64_t last = strtoll(text, NULL, 10);
+    return last > now ? now : last + PERIOD_MS;
 }
 
 /* A worker that looked after a job when it was deleted may have made its directory again. */
@@ -38,16 +43,48 @@ static void sweep_directory(struct store *store, const char *id)
         destroy_directory(store, id, &err);
 }
 
-void sweep(struct store *store, int64_t now, bool (*stop)(void *context), void *context)
+/* Noted first: the next one has nothing to do. What cannot be removed stays until the next day. */
+static int daily(struct step *s, int64_t now, struct err *err)
 {
-    own(str_fini) char *jobs = str_print("%s/jobs", store->dir);
-    if (!take_turn(store, now))
-        return;
-    image_collect(store->dir, now / 1000 - IMAGE_UNUSED_S);
+    own(str_fini) char *jobs = str_print("%s/jobs", s->store->dir);
+    own(str_fini) char *note = note_of(s->store);
+    own(str_fini) char *said = str_print("%lld\n", (long long)now);
+    if (path_write(note, said, strlen(said), 0600, err) < 0)
+        return -1;
+    image_collect(s->store->dir, now / 1000 - IMAGE_UNUSED_S);
     DIR *dir = opendir(jobs);
-    for (struct dirent *e; dir && (e = readdir(dir)) && !(stop && stop(context));)
+    for (struct dirent *e; dir && (e = readdir(dir)) && !(s->stop && s->stop(s->context));)
         if (uuid_valid(e->d_name))
-            sweep_directory(store, e->d_name);
+            sweep_directory(s->store, e->d_name);
     if (dir)
         closedir(dir);
+    return 0;
+}
+
+/* --- and what has its time --- */
+
+int sweep_when(struct store *store, int64_t now, int64_t *when, struct err *err)
+{
+    own(strs_fini) struct strs ids = {0};
+    int64_t next;
+    if (storage_due(store, now, &ids, &next, err) < 0)
+        return -1;
+    const int64_t day = daily_when(store, now);
+    *when = ids.n > 0 ? now : day < next ? day : next;
+    return 0;
+}
+
+int sweep_work(struct step *s, const char *none, struct err *err)
+{
+    own(strs_fini) struct strs ids = {0};
+    const int64_t now = clock_ms();
+    int64_t next;
+    int rc = 0;
+    (void)none;
+    if (storage_due(s->store, now, &ids, &next, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ids.n && !(s->stop && s->stop(s->context)); i++)
+        if (destroy_due(s, ids.list[i], err) < 0)
+            rc = err_wrap(err, "job %s", ids.list[i]);
+    return daily_when(s->store, now) <= now && daily(s, now, err) < 0 ? -1 : rc;
 }
