@@ -119,6 +119,16 @@ bool storage_placed(const struct storage *s)
     return str_same(s->type, STORAGE_TYPES "persistent-storage") && !s->location;
 }
 
+bool storage_makeable(const char *location)
+{
+    static const char *const schemes[] = {"file", "http", "https", "s3", "vos"};
+    own(str_fini) char *scheme = uri_scheme(location);
+    for (size_t i = 0; i < COUNT(schemes); i++)
+        if (str_same(scheme, schemes[i]))
+            return true;
+    return false;
+}
+
 static int read_storage(struct task *t, const json_t *list, struct err *err)
 {
     size_t i;

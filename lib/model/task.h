@@ -29,6 +29,8 @@ const char *storage_kind(const struct storage *s);
 
 /* Persistent storage that says not where it is: the platform chooses (Planner 2.2.3). */
 bool storage_placed(const struct storage *s);
+/* Is this a location at which execdm-stage can make a place, and remove it again? */
+bool storage_makeable(const char *location);
 
 struct volume {
     const char *name, *path;

@@ -14,9 +14,6 @@ static const struct {
     {STORAGE_TYPES "vospace-storage", true},    {STORAGE_TYPES "persistent-storage", false},
 };
 
-/* Where execdm-stage can make a place and remove it again. */
-static const char *const makeable[] = {"file", "http", "https", "s3", "vos"};
-
 #define KEPT                                                                                       \
     "P30D" /* how long what is managed is kept when nobody says otherwise, as results are */
 
@@ -116,9 +113,8 @@ static void match_managed(struct matching *m, const struct storage *s, const cha
                                   "where it is (Planner 2.2.3)",
                                   s->name),
                      "name its location, or say lifecycle: managed");
-    for (size_t i = 0; i < COUNT(makeable); i++)
-        if (!s->managed || str_same(makeable[i], scheme))
-            return;
+    if (!s->managed || storage_makeable(s->location ? s->location : base))
+        return;
     finding_hint(match_refuse(m, "storage-lifetime", at,
                               "%s: a place of scheme %s is neither made nor deleted here, only "
                               "used (Planner 2.2.3)",
