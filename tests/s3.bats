@@ -492,6 +492,42 @@ END
     run -1 grep -q sEcret answer.json ran.json job.json
 }
 
+# place DIRECTION URL CODE [MORE]: a line about a place of a job
+place() {
+    run "-$3" execdm-stage - <<<'{"id":"i","direction":"'"$1"'","dest":"'"$2"'"'"${4:+,$4}"'}'
+}
+
+@test "the place of a job: a bucket, a prefix, an object; made once, removed with all in it, and nothing beside it" {
+    place make "s3://$bucket" 1
+    has '"reason":"exists"'
+    place make "s3://$bucket-own" 0
+    place make "s3://$bucket-own" 1
+    has '"reason":"exists"'
+    mkdir many
+    for i in $(seq 1 1100); do echo "$i" >"many/f $i"; done
+    execdm-stage --jobs=16 many "s3://$bucket-own/many/" >/dev/null
+    place remove "s3://$bucket-own" 0
+    place remove "s3://$bucket-own" 0
+    run -22 ask GET "/$bucket-own"
+    place make "s3://$bucket/run" 0 '"type":"directory"'
+    echo 1 >one
+    for key in run/one run/deep/one runner one; do execdm-stage one "s3://$bucket/$key"; done
+    place make "s3://$bucket/run/" 1
+    has '"reason":"exists"'
+    place remove "s3://$bucket/run" 0 '"type":"directory"'
+    ask GET "/$bucket?list-type=2" >keys
+    [ "$(grep -o '<Key>[^<]*' keys | xargs)" = '<Key>one <Key>runner' ]
+    place make "s3://$bucket/one" 1 '"type":"file"'
+    has '"reason":"exists"'
+    place make "s3://$bucket/two" 0 '"type":"file"'
+    place remove "s3://$bucket/one" 0 '"type":"file"'
+    place remove "s3://$bucket/two" 0 '"type":"file"'
+    ask GET "/$bucket?list-type=2" >keys
+    [ "$(grep -o '<Key>[^<]*' keys | xargs)" = '<Key>runner' ]
+    place make "s3://$bucket-none/run/" 1
+    has '"reason":"notfound"'
+}
+
 @test "without an endpoint it is Amazon's, by region, the bucket in the host's name where it fits" {
     unset AWS_ENDPOINT_URL
     export https_proxy=http://127.0.0.1:1 # nothing leaves this machine

@@ -125,6 +125,8 @@ const struct scheme scheme_http = {
     .open = http_open,
     .list = dav_list,
     .put = http_put,
+    .create = dav_create,
+    .remove = dav_remove,
     .readable = http_readable,
     .writable = http_writable,
 };
@@ -134,6 +136,8 @@ const struct scheme scheme_https = {
     .open = http_open,
     .list = dav_list,
     .put = http_put,
+    .create = dav_create,
+    .remove = dav_remove,
     .readable = http_readable,
     .writable = http_writable,
 };

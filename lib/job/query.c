@@ -2,6 +2,7 @@
 #include "host/lock.h"
 #include "host/path.h"
 #include "job/act.h"
+#include "job/destroy.h"
 #include "job/follow.h"
 #include "job/layout.h"
 #include "job/lease.h"
@@ -139,25 +140,32 @@ static int change_suspend(struct store *store, struct job *j, struct err *err)
                    j->driver);
 }
 
-static int remove_files(struct store *store, const struct job *j, struct err *err)
+/* With the lease, and as it is now. */
+static int take_over(struct store *store, const char *id, int *lease, struct job *j,
+                     struct err *err)
 {
-    own(str_fini) char *dir = store_job_path(store, j->id, NULL);
-    return path_remove(dir, err);
+    *lease = lease_take(store, id, PATIENCE_MS, err);
+    return *lease < 0 ? -1 : store_job_get(store, id, j, err);
 }
 
 static int change_archive(struct store *store, struct job *j, struct err *err)
 {
-    json_object_del(j->doc, "results");
-    if (owner_step(store, j, EVENT_ARCHIVE, err) < 0)
+    own(fd_fini) int lease = -1;
+    own(job_fini) struct job now = {0};
+    /* a job that goes on is refused at once, not when its worker lets go of it */
+    if (destroy_allowed(j, BY_OWNER, err) < 0 || take_over(store, j->id, &lease, &now, err) < 0)
         return -1;
-    return remove_files(store, j, err);
+    return destroy_job(store, &now, BY_OWNER, "owner", NULL, err);
 }
 
 static int change_delete(struct store *store, struct job *j, struct err *err)
 {
+    own(fd_fini) int lease = -1;
+    own(job_fini) struct job now = {0};
     if (!phase_terminal(j->phase) && change_abort(store, j, err) < 0)
         return -1;
-    if (remove_files(store, j, err) < 0 || store_begin(store, true, err) < 0)
+    if (take_over(store, j->id, &lease, &now, err) < 0 || destroy_files(store, &now, err) < 0 ||
+        store_begin(store, true, err) < 0)
         return -1;
     if (store_job_delete(store, j->id, err) < 0) {
         store_rollback(store);
@@ -165,9 +173,8 @@ static int change_delete(struct store *store, struct job *j, struct err *err)
     }
     if (store_commit(store, err) < 0)
         return -1;
-    /* A worker that looked on may have made the directory again before the job was gone; one that
-     * does so from now on finds no job, and removes it itself. */
-    return remove_files(store, j, err);
+    /* a worker that looks on from now on makes the directory again, finds no job, and removes it */
+    return destroy_directory(store, j->id, err);
 }
 
 const char *const query_verbs[] = {"run",    "abort",   "hold",   "release", "suspend",
@@ -189,7 +196,7 @@ int query_change(struct store *store, const char *id, const char *verb, struct e
             return changes[i](store, &j, err);
         if (follow_change(store, &j, verb, err) < 0)
             return -1;
-        return str_same(verb, "delete") ? remove_files(store, &j, err) : 0;
+        return str_same(verb, "delete") ? destroy_directory(store, j.id, err) : 0;
     }
     return err_set(err, CODE_USAGE,
                    "a job can be asked to run, abort, hold, release, suspend, "

@@ -1,12 +1,32 @@
 #include "job/step.h"
 #include "host/clock.h"
 #include "job/follow.h"
+#include "job/managed.h"
 #include "job/parts.h"
 #include "job/trigger.h"
 #include "job/turn.h"
 
 #define CANCEL_S 30
 #define RETRY_S 5 /* between two looks for room by a job that must not wait for its window */
+
+/* The task as it was accepted, for the numbers and paths in it. */
+static int parse_task(const struct job *j, struct task *t, struct err *err)
+{
+    own(json_fini) json_t *doc =
+        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
+                  json_object_get(j->doc, "resources"));
+    return task_init(t, doc, err);
+}
+
+/* One that waits for its trigger has its storage from the window's opening on (EP-75). */
+static bool wants_places(const struct step *s, const struct job *j)
+{
+    own(task_fini) struct task t = {0};
+    struct err ignored;
+    return json_is_true(json_object_get(act_private(j), "held")) &&
+           clock_ms() >= json_int(act_private(j), "from", 0) * 1000 &&
+           parse_task(j, &t, &ignored) == 0 && managed_wants(s->store, j, &t);
+}
 
 static int expire(struct step *s, struct job *j, struct err *err)
 {
@@ -35,6 +55,12 @@ static int step_pending(struct step *s, struct job *j, int64_t *due, struct err 
     if (now < from) {
         *due = from;
         return 0;
+    }
+    if (wants_places(s, j)) {
+        own(task_fini) struct task t = {0};
+        int rc = parse_task(j, &t, err) < 0 ? -1 : managed_make(s, j, &t, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
     }
     err->code = CODE_OK;
     own(str_fini) char *names = trigger_awaited(s->store, j, err);
@@ -109,15 +135,6 @@ static int abort_wished(struct step *s, struct job *j, struct err *err)
     return step_abort(s, j, why, err);
 }
 
-/* The task as it was accepted, for the numbers and paths in it. */
-static int parse_task(const struct job *j, struct task *t, struct err *err)
-{
-    own(json_fini) json_t *doc =
-        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
-                  json_object_get(j->doc, "resources"));
-    return task_init(t, doc, err);
-}
-
 static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     own(task_fini) struct task t = {0};
@@ -141,9 +158,10 @@ static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *e
     }
 }
 
-bool step_is_long(const struct job *j)
+bool step_is_long(const struct step *s, const struct job *j)
 {
-    return j->phase == PHASE_PREPARING || j->phase == PHASE_FINALIZING;
+    return j->phase == PHASE_PREPARING || j->phase == PHASE_FINALIZING ||
+           (j->phase == PHASE_PENDING && wants_places(s, j));
 }
 
 int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
@@ -157,7 +175,7 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
         return abort_wished(s, j, err) < 0 ? -1 : 1;
-    if (s->brief && step_is_long(j))
+    if (s->brief && step_is_long(s, j))
         return STEP_LONG;
     int rc = step_phase(s, j, due, err);
     if (rc < 0 && err->code == CODE_TEMP) { /* work was broken off because of a new wish? */

@@ -94,7 +94,8 @@ static void remember(struct wish *wish, const struct slot *s, const struct level
 
 static int add_offer(struct answering *w, const struct slot *s, const struct level *l)
 {
-    const struct offering o = {w->task, w->platform, &w->grant, l, s, w->answer->policy, w->quota};
+    const struct offering o = {w->task, w->platform,       &w->grant, l,
+                               s,       w->answer->policy, w->quota,  w->store->dir};
     own(offer_row_fini) struct offer_row row = {.platform = str_new(w->platform->name)};
     snprintf(row.answer, sizeof(row.answer), "%s", w->answer->id);
     clock_uuid(row.id);

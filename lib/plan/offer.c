@@ -18,7 +18,7 @@ static json_t *offered_compute(const struct offering *o, const json_t *item)
     return compute;
 }
 
-static json_t *offered_resources(const struct offering *o)
+static json_t *offered_resources(const struct offering *o, const char *id)
 {
     const json_t *asked = json_object_get(o->task->doc, "resources");
     json_t *resources = asked ? json_deep_copy(asked) : json_object();
@@ -27,7 +27,7 @@ static json_t *offered_resources(const struct offering *o)
                         json_pack("[o]", offered_compute(o, json_array_get(compute, 0))));
     for (size_t i = 0; i < o->task->nstorage; i++) {
         json_t *item = json_array_get(json_object_get(resources, "storage"), i);
-        json_t *spec = match_storage_spec(&o->task->storage[i], o->platform);
+        json_t *spec = match_storage_spec(&o->task->storage[i], o->platform, o->state, id, i);
         if (json_object_size(spec) || json_object_get(item, "spec"))
             json_object_set(item, "spec", spec);
         json_decref(spec);
@@ -69,7 +69,7 @@ static json_t *offer_shown(const struct offering *o, const struct offer_row *row
         "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:o*,s:o*,s:n,s:n}", "id",
         row->id, "name", json_sprintf("offer-%03zu", number), "task", o->task->name, "platform",
         o->platform->name, "expires", when_print(when_of_ms(row->expires), expires), "executable",
-        offered_executable(o), "resources", offered_resources(o), "datetime", "start",
+        offered_executable(o), "resources", offered_resources(o, row->id), "datetime", "start",
         window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
         "maxduration", duration_print(duration_of(s->length), max), "authentication",
         o->policy->who.method, "advisory", advisory, "load", present_load(o->platform), "triggers",

@@ -19,6 +19,8 @@
  * One tried later than now (?1) was so before the clock was set back. */
 #define CALLOUT_DUE                                                                                \
     "CASE WHEN tries=0 OR tried>?1 THEN 0 ELSE tried+min(3600000,500<<min(tries,13)) END"
+/* Jobs whose files are to be destroyed some day; the condition is that of an index. */
+#define DESTROYABLE "live=0 AND phase<>'ARCHIVED' AND destruction>0"
 
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
@@ -122,6 +124,21 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_CALLOUTS_DROP] = "DELETE FROM callouts WHERE job=?1 AND state<>'waiting'",
     [SQL_CALLOUTS_FAILED] = "SELECT name,number,said FROM callouts WHERE job=?1 AND "
                             "state='failed' ORDER BY seq",
+    [SQL_STORAGE_OF] = "SELECT name,url,single,made,keep,due,tries FROM storage WHERE job=?1",
+    /* a key ends in a slash, so that one that begins with another lies in it */
+    [SQL_STORAGE_OVERLAP] = "SELECT job FROM storage WHERE (job<>?1 OR name<>?3) AND "
+                            "(substr(?2,1,length(key))=key OR substr(key,1,length(?2))=?2) LIMIT 1",
+    [SQL_STORAGE_ADD] = "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [SQL_STORAGE_MADE] = "UPDATE storage SET made=1 WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_DUE] = "UPDATE storage SET due=?3,tries=?4 WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_FORGET] = "DELETE FROM storage WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_NEXT] = "SELECT min(due) FROM storage WHERE due>?1",
+    [SQL_DESTRUCTION_NEXT] = "SELECT min(destruction) FROM jobs WHERE " DESTROYABLE
+                             " AND destruction>?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_CHORES] = "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
+                   "SELECT id FROM jobs WHERE " DESTROYABLE
+                   " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
 };
 
 static const char schema[] =
@@ -154,8 +171,15 @@ static const char schema[] =
     " PRIMARY KEY(kind,day,name)) WITHOUT ROWID;"
     "PRAGMA user_version=1;";
 
-/* What came with version 2: triggers that were called, and callouts to be made (link.c). */
+/* What came with version 2. */
 static const char schema_2[] =
+    "CREATE INDEX jobs_destruction ON jobs(destruction) WHERE " DESTROYABLE ";"
+    /* places that were made for jobs (storage.c) */
+    "CREATE TABLE storage(job TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL,"
+    " key TEXT NOT NULL, single INTEGER NOT NULL, made INTEGER NOT NULL, keep TEXT NOT NULL,"
+    " due INTEGER NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY(job,name)) WITHOUT ROWID;"
+    "CREATE INDEX storage_due ON storage(due);"
+    /* triggers that were called, and callouts to be made (link.c) */
     "CREATE TABLE firings(job TEXT NOT NULL, trigger TEXT NOT NULL, action TEXT NOT NULL,"
     " time INTEGER NOT NULL, PRIMARY KEY(job,trigger,action)) WITHOUT ROWID;"
     "CREATE TABLE callouts(seq INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
