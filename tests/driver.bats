@@ -81,6 +81,8 @@ broken() {
         broken walls 'sed "s/\"mode\": *\"r\"/\"mode\":\"rw\"/" | LOCAL "$1"'
         grep 'an input cannot be written' wrong
     }
-    ! check --part=nosuch local
-    ! check nosuch
+    run check --part=nosuch local
+    same 1 "$status"
+    run check nosuch
+    same 1 "$status"
 }
