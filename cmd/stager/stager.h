@@ -9,6 +9,7 @@
 
 #include "text/buf.h"
 #include "text/err.h"
+#include "text/json.h"
 #include <signal.h>
 #include <sys/types.h>
 
@@ -66,10 +67,12 @@ struct item {
     enum kind type;
     bool write; /* check: would writing work? */
     bool unpack;
-    bool loose; /* the checksum only shows that there is nothing to move */
-    bool keep;  /* a part that came stays when it fails, and is continued the next time */
-    bool batch; /* the asker makes it last, by one syncfs for many items */
-    int jobs;   /* so many files of a directory at a time */
+    bool loose;     /* the checksum only shows that there is nothing to move */
+    bool keep;      /* a part that came stays when it fails, and is continued the next time */
+    bool batch;     /* the asker makes it last, by one syncfs for many items */
+    int jobs;       /* so many files of a directory at a time */
+    int credential; /* the descriptor that credentials came by; 0: none did */
+    bool foreign;   /* for somebody else: what this account has of them itself is not used */
 };
 
 /* One file that was moved. */
@@ -270,15 +273,28 @@ struct credential {
     char *key, *secret;   /* NULL: none, ask as anybody */
     char *token, *region; /* or NULL */
     char *bearer;         /* another kind of credential, without a key, or NULL */
+    char *login;          /* and another, "name:password", or NULL */
+    char *refused;        /* why there is none; its host is not asked, or NULL */
+    json_t *doc;          /* as it came */
     char *endpoint;       /* of a person, or NULL */
 };
 int credential_take(int fd); /* what a manifest names; -1 when it is none */
-const struct credential *credential_given(const char *host); /* the one for a host, or NULL */
+/* From now on those that came by the item's descriptor are given, and what the account has itself
+ * is used unless the item is foreign. */
+void credential_choose(const struct item *item);
+/* The one with keys for a host, *c NULL when there is none. -1: there should be, f says what is
+ * wrong. */
+int credential_given(const char *host, const struct credential **c, struct fault *f);
 const struct credential *credential_person(struct fault *f); /* NULL: wrong, f says how */
 bool credential_covers(const char *host, const char *asked);
 /* The bearer token for the host of a URL, NULL when there is none, or none that may be sent there.
  * -1: what a person wrote is wrong, f says how. */
 int credential_bearer(const char *url, const char **token, struct fault *f);
+/* The same for a request over http: or https:: a login or a token, or neither. */
+int credential_web(const char *url, const char **login, const char **token, struct fault *f);
+/* As JSON, for an executable that moves to and from `host`: the caller frees; NULL when there is
+ * none. -1: f says why it must not be asked. */
+int credential_text(const char *host, char **text, struct fault *f);
 
 /* xml.c, the one file that knows libxml2: reads piece by piece, in flat memory. Names come without
  * prefix; a document with a DTD is refused. */

@@ -555,6 +555,7 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
         [DIRECTION_REMOVE] = remove_item, [DIRECTION_COPY] = move_item,
     };
     struct transfer t = {.item = item, .watcher = watcher, .total = -1};
+    credential_choose(item);
     const char *source = item->source ? item->source : item->dest;
     const char *dest = item->dest ? item->dest : item->source;
     t.from = scheme_of(source, f);
