@@ -128,6 +128,7 @@ struct source {
     char *name;     /* the last name; NULL when there is none */
     char *shown;    /* for messages */
     char *promised; /* the checksum that who led us here says it has, or NULL */
+    char *scratch;  /* a directory that goes with it, or NULL */
     /* Goes to the first byte; may be called again. */
     int (*begin)(struct source *src, struct fault *f);
     /* Goes on at `offset` when the file is still the one that was begun; else fails with
@@ -197,8 +198,8 @@ struct scheme {
     int (*readable)(const char *url, struct found *found, struct fault *f);
     int (*writable)(const char *url, enum kind type, struct fault *f);
 };
-extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_job, scheme_s3,
-    scheme_vos;
+extern const struct scheme scheme_external, scheme_file, scheme_http, scheme_https, scheme_job,
+    scheme_s3, scheme_vos;
 
 /* transfer.c */
 extern volatile sig_atomic_t stager_signal; /* the signal that ends us, or 0 */
@@ -210,6 +211,8 @@ int transfer_file(struct transfer *t, struct source *src, const char *name, cons
                   struct fault *f);
 /* Opens what a URL of whatever scheme names. */
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f);
+/* After a fault: waits, if another try is worth it; `count` bytes have come so far. */
+bool transfer_again(struct transfer *t, int64_t count, struct fault *f);
 int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
     PRINTF(4, 5);
 
@@ -312,6 +315,9 @@ void xml_free(struct xml *x);
 int dav_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
 int dav_readable(const char *url, struct fault *f);
 int dav_parents(const char *url, struct fault *f); /* makes what holds url */
+
+/* external.c: the executable for a scheme of others, or NULL; the caller frees */
+char *external_program(const char *scheme);
 
 /* pool.c: items side by side, each in one of a few processes, so that a host that hangs, or the
  * resolver, or a network file system, takes nobody's time but its own. `work` is whatever the owner

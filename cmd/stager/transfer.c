@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include "cli/prog.h"
 #include "host/clock.h"
+#include "host/path.h"
 #include "text/uri.h"
 
 #define TRIES_MAX 5 /* without anything new */
@@ -137,6 +138,7 @@ void stager_die(void)
 
 void source_close(struct source **src)
 {
+    struct err ignored;
     if (!*src)
         return;
     if ((*src)->close)
@@ -147,6 +149,9 @@ void source_close(struct source **src)
     free((*src)->shown);
     free((*src)->validator);
     free((*src)->promised);
+    if ((*src)->scratch)
+        path_remove((*src)->scratch, &ignored);
+    free((*src)->scratch);
     free(*src);
     *src = NULL;
 }
@@ -178,7 +183,7 @@ static bool worth_it(struct transfer *t, int64_t count, struct fault *f)
 }
 
 /* Waits before another try; false when there shall be none. */
-static bool try_again(struct transfer *t, int64_t count, struct fault *f)
+bool transfer_again(struct transfer *t, int64_t count, struct fault *f)
 {
     if (!worth_it(t, count, f))
         return false;
@@ -288,7 +293,8 @@ static ssize_t stream_pull(struct stream *s, char *bytes, size_t n, struct fault
 {
     struct source *src = s->src;
     ssize_t got = src->read(src, bytes, n, f);
-    while (got < 0 && src->resume && src->validator && s->count > 0 && try_again(s->t, s->count, f))
+    while (got < 0 && src->resume && src->validator && s->count > 0 &&
+           transfer_again(s->t, s->count, f))
         if (src->resume(src, s->count, f) == 0)
             got = src->read(src, bytes, n, f);
         else if (f->restart)
@@ -410,7 +416,7 @@ int transfer_file(struct transfer *t, struct source *src, const char *name, cons
         *f = (struct fault){0};
         if (move_once(t, src, &s, url, f) == 0)
             return tell_moved(t, &s, name, url, f);
-        if (!try_again(t, s.count, f))
+        if (!transfer_again(t, s.count, f))
             return -1;
     }
 }
@@ -430,11 +436,13 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
                   schemes[i]->lacks, shown);
         return NULL;
     }
+    own(str_fini) char *program = name ? external_program(name) : NULL;
+    if (program)
+        return &scheme_external;
     fault_set(f, REASON_UNSUPPORTED, false,
-              "%s: expected a file:, http:, https:, s3:, vos: or job: URL; a file whose name has a "
-              "colon is "
-              "./NAME",
-              shown);
+              "%s: expected a file:, http:, https:, s3:, vos: or job: URL, and there is no "
+              "execdm-stage-%s for others; a file whose name has a colon is ./NAME",
+              shown, name ? name : "SCHEME");
     return NULL;
 }
 

@@ -95,6 +95,12 @@ char *spawn_find_program(const char *name)
     return path ? path : executable_in(PKGLIBEXECDIR, name);
 }
 
+char *spawn_find_stager(const char *name)
+{
+    char *path = executable_in(getenv("EXECDM_STAGE_PATH"), name);
+    return path ? path : spawn_find_program(name);
+}
+
 void spawn_default_signals(void)
 {
     sigset_t none;

@@ -59,6 +59,7 @@ char *const *spawn_environment(void);
  * there. The caller frees. */
 char *spawn_find_program(const char *name);
 char *spawn_find_driver(const char *name);
+char *spawn_find_stager(const char *name); /* "execdm-stage-x": also in $EXECDM_STAGE_PATH, first */
 /* A tool of the system, looked up in the fixed PATH; NULL when not installed. The caller frees. */
 char *spawn_find_tool(const char *name);
 
