@@ -1,5 +1,6 @@
 #include "job/act.h"
 #include "host/clock.h"
+#include "host/driver.h"
 #include "host/path.h"
 #include "job/layout.h"
 #include "job/turn.h"
@@ -88,6 +89,13 @@ void act_forget(struct job *j, const char *rule)
 const json_t *act_private(const struct job *j)
 {
     return json_object_get(j->doc, "private");
+}
+
+int act_driver(const struct job *j, const char *verb, json_t *lines, int deadline_s,
+               json_t **replies, struct err *err)
+{
+    const json_t *options = json_object_get(act_private(j), "driver_options");
+    return driver_call(j->driver, verb, options, lines, deadline_s, replies, err);
 }
 
 json_t *act_driver_line(const struct step *s, const struct job *j)

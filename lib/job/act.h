@@ -26,6 +26,9 @@ void act_message(struct job *j, const char *rule, const char *text);
 void act_forget(struct job *j, const char *rule);
 /* What the plan noted for the worker; j's. */
 const json_t *act_private(const struct job *j);
+/* Asks j's driver, with the platform's options (driver.h). */
+int act_driver(const struct job *j, const char *verb, json_t *lines, int deadline_s,
+               json_t **replies, struct err *err);
 /* The line of driver find, status and cancel: a list of one, a new reference. */
 json_t *act_driver_line(const struct step *s, const struct job *j);
 
