@@ -205,6 +205,20 @@ secrets_in() {
     fi
 }
 
+@test "who runs execdm-stage has those of execdm.yaml that are for their own tasks" {
+    serve pub
+    key login "$login"
+    run -77 execdm-stage --check "$web/auth/a"
+    row "${web#http://}" login
+    execdm-stage "$web/auth/a" out/
+    cmp pub/a out/a
+    echo "x: y" >>"$EXECDM_CONFIG/execdm.yaml"
+    run -78 execdm-stage "$web/auth/a" out/
+    execdm-stage pub/a out/b # which needs none
+    sed -i '/^x:/d; s/login}/login, identities: [ada]}/' "$EXECDM_CONFIG/execdm.yaml"
+    run -77 execdm-stage --check "$web/auth/a"
+}
+
 @test "while it runs no secret is in a command line or environment of anybody, and afterwards in no file, log or answer" {
     local pid
     serve_faults
@@ -226,8 +240,8 @@ secrets_in() {
     pid=$!
     echo "$pid" >run.pid
     all_shown() { # each host was shown its own
-        grep -q '^GET .* Basic bWU6cGFzcy13MHJkLTMzYWI=$' faults.log && grep -q '^GET .* Bearer t0ken-77cd$' faults.log &&
-            grep -q '^GET .* AWS4-HMAC-SHA256 Credential=AKTEST' faults.log
+        grep -s -q '^GET .* Basic bWU6cGFzcy13MHJkLTMzYWI=$' faults.log && grep -q '^GET .* Bearer t0ken-77cd$' faults.log &&
+            grep -s -q '^GET .* AWS4-HMAC-SHA256 Credential=AKTEST' faults.log
     }
     wait_until 20 all_shown
     mv faults.log shown # the servers' own
@@ -262,7 +276,7 @@ secrets_in() {
     printf '{"id":"a","direction":"pull","source":"%s","dest":"file://%s","credential":7}\n' "$faults/stuck/big" "$PWD/out/a" >line
     execdm-stage 7<one <line >said 2>&1 3>&- &
     pid=$!
-    wait_until 20 grep -q 'Bearer t0ken-77cd' faults.log
+    wait_until 20 grep -s -q 'Bearer t0ken-77cd' faults.log
     same 0 "$(awk '/Max core file size/ { print $5 }' "/proc/$pid/limits")"
     kill -ABRT "$pid"
     wait "$pid" || true

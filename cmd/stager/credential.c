@@ -5,13 +5,14 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include "host/credential.h"
 #include "host/path.h"
 #include "model/load.h"
 #include "text/json.h"
 
 #define FILE_MAX (256 * 1024)
 
-static struct credential *given; /* by descriptor */
+static struct credential *given; /* by descriptor; 0: by execdm.yaml, to who runs us */
 static size_t ngiven;
 static int chosen;   /* the descriptor of what is moved now */
 static bool foreign; /* it is not for who we are */
@@ -88,22 +89,38 @@ static int take_one(int fd, json_t *doc)
     return c.host && *c.host && is_whole(&c) ? 0 : -1;
 }
 
-int credential_take(int fd)
+static int take_text(int fd, const char *text)
 {
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no core file has it */
-    for (size_t i = 0; i < ngiven; i++)
-        if (given[i].fd == fd)
-            return 0;
-    own(str_fini) char *text = read_all(fd);
     own(json_fini) json_t *doc = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     size_t i;
     json_t *one;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no core file has it */
     if (!json_is_array(doc))
         return take_one(fd, doc);
     json_array_foreach (doc, i, one)
         if (take_one(fd, one) < 0)
             return -1;
     return 0;
+}
+
+int credential_take(int fd)
+{
+    for (size_t i = 0; i < ngiven; i++)
+        if (given[i].fd == fd)
+            return 0;
+    own(str_fini) char *text = read_all(fd);
+    return take_text(fd, text);
+}
+
+int credential_configured(struct err *err)
+{
+    own(str_fini) char *name = account_name();
+    own(str_fini) char *text = NULL;
+    if (credentials_of(name, &text, err) < 0)
+        return -1;
+    return !text || take_text(0, text) == 0
+               ? 0
+               : err_set(err, CODE_CONFIG, "a credential has a character that none can have");
 }
 
 /* --- of a person --- */

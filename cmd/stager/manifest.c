@@ -291,7 +291,7 @@ static int tell_done(struct manifest *m, const struct line *l, const struct outc
 {
     json_t *done = json_pack("{s:s}", "state", "done");
     if (out->kind)
-        json_object_set_new(done, "type", json_string(kind_name(out->kind)));
+        json_object_set_new(done, "type", json_string(kind_word(out->kind)));
     json_object_set_new(done, "bytes", count_json(out->bytes));
     json_object_set_new(done, "files", json_integer(out->files));
     if (out->checksum[0])

@@ -56,7 +56,7 @@ enum direction {
     DIRECTION_COPY,   /* SOURCE DEST of a person: as cp would */
 };
 enum kind { KIND_UNKNOWN, KIND_FILE, KIND_DIRECTORY };
-const char *kind_name(enum kind kind);
+const char *kind_word(enum kind kind);
 
 /* What is asked for: a line of a manifest or a command line. Strings are the asker's. */
 struct item {
@@ -219,10 +219,11 @@ int transfer_warn(struct transfer *t, const char *name, struct fault *f, const c
 /* url.c; the caller frees */
 char *url_below(const char *base, const char *name); /* keeps a query where it belongs */
 char *url_bare(const char *url);                     /* without user, password, query, fragment */
-char *url_name(const char *url);                     /* last name, decoded; NULL when none fits */
-bool url_is_folder(const char *url);                 /* ends in a slash */
-bool url_is_secret(const char *url);                 /* nobody on the way can read along */
-char *url_of_operand(const char *text);              /* a URL as it is, a path as file: URL */
+char *url_lasting(const char *url);     /* the same, but ?endpoint= stays: it still leads there */
+char *url_name(const char *url);        /* last name, decoded; NULL when none fits */
+bool url_is_folder(const char *url);    /* ends in a slash */
+bool url_is_secret(const char *url);    /* nobody on the way can read along */
+char *url_of_operand(const char *text); /* a URL as it is, a path as file: URL */
 
 /* file.c */
 char *file_path(const char *url, struct fault *f);
@@ -281,7 +282,8 @@ struct credential {
     json_t *doc;          /* as it came */
     char *endpoint;       /* of a person, or NULL */
 };
-int credential_take(int fd); /* what a manifest names; -1 when it is none */
+int credential_take(int fd);                /* what a manifest names; -1 when it is none */
+int credential_configured(struct err *err); /* a person's, of execdm.yaml */
 /* From now on those that came by the item's descriptor are given, and what the account has itself
  * is used unless the item is foreign. */
 void credential_choose(const struct item *item);

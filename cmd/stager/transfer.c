@@ -107,7 +107,7 @@ enum code fault_code(const struct fault *f)
     return f->transient ? CODE_TEMP : reasons[f->reason].code;
 }
 
-const char *kind_name(enum kind kind)
+const char *kind_word(enum kind kind)
 {
     return kind == KIND_FILE ? "file" : kind == KIND_DIRECTORY ? "directory" : NULL;
 }
@@ -376,7 +376,7 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
 static int tell_moved(struct transfer *t, const struct stream *s, const char *name, const char *url,
                       struct fault *f)
 {
-    own(str_fini) char *location = url_bare(url);
+    own(str_fini) char *location = url_lasting(url);
     struct moved m = {name, location, s->count, s->checksum};
     t->out.bytes += s->count;
     if (!t->item->unpack)
@@ -510,7 +510,7 @@ static int move_item(struct transfer *t, struct fault *f)
         item->direction == DIRECTION_PULL ? item->type && !item->unpack : item->type == KIND_FILE;
     if (told && item->type != src->kind)
         return fault_set(f, REASON_INVALID, false, "%s is a %s, expected a %s", src->shown,
-                         kind_name(src->kind), kind_name(item->type));
+                         kind_word(src->kind), kind_word(item->type));
     return src->kind == KIND_DIRECTORY ? move_tree(t, src, f) : move_single(t, src, f);
 }
 
@@ -530,7 +530,7 @@ static int check_item(struct transfer *t, struct fault *f)
         return -1;
     if (item->type && item->type != found.kind && !item->unpack)
         return fault_set(f, REASON_INVALID, false, "%s is a %s, expected a %s", shown,
-                         kind_name(found.kind), kind_name(item->type));
+                         kind_word(found.kind), kind_word(item->type));
     if (item->size >= 0 && found.size >= 0 && found.size != item->size)
         return fault_set(f, REASON_CORRUPT, false, "%s has %" PRId64 " bytes, expected %" PRId64,
                          shown, found.size, item->size);
