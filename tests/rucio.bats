@@ -265,7 +265,7 @@ END
     work "$id" || { cat run.err && false; }
     same COMPLETED "$(job "$id" .phase)"
     same 3 "$(cat lake/ada/results/count.txt)"
-    same "rucio://ada/results/all.txt 14 sha256:$(sha256sum <lake/ada/all.txt | cut -d' ' -f1)" \
+    same "rucio://ada/results/all.txt?endpoint=https%3A//rucio.example.org 14 sha256:$(sha256sum <lake/ada/all.txt | cut -d' ' -f1)" \
         "$(job "$id" '.results[] | select(.name == "all.txt") | "\(.url) \(.size) \(.checksum)"')"
     run -1 grep -r -e 's3c' lake/log state answer.json "$id.json"
     # without it: NO, with the client's words
