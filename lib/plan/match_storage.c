@@ -9,9 +9,10 @@ static const struct {
     const char *type;
     bool outside; /* its room is not ours to give: it must say where it is */
 } known_storage[] = {
-    {STORAGE_TYPES "ephemeral-storage", false}, {STORAGE_TYPES "file-storage", false},
-    {STORAGE_TYPES "http-storage", false},      {STORAGE_TYPES "amazon-s3", true},
-    {STORAGE_TYPES "vospace-storage", true},    {STORAGE_TYPES "persistent-storage", false},
+    {STORAGE_TYPES "ephemeral-storage", false},  {STORAGE_TYPES "file-storage", false},
+    {STORAGE_TYPES "http-storage", false},       {STORAGE_TYPES "amazon-s3", true},
+    {STORAGE_TYPES "vospace-storage", true},     {STORAGE_TYPES "rucio-storage", true},
+    {STORAGE_TYPES "persistent-storage", false},
 };
 
 #define KEPT                                                                                       \
