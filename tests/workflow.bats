@@ -140,7 +140,7 @@ ended_there() { # STEP ID PHASE
 @test "the two steps of 2.5.3: the place is made, handed over, and deleted a day after step-a completed" {
     services
     plan_both "echo 6 >/results/total"
-    of b execdm-run --watch 2>b.err 3>&- &
+    (EXECDM_STATE=$PWD/state-b EXECDM_CONFIG=$PWD/config-b exec execdm-run --watch) 2>b.err 3>&- &
     echo $! >b.pid
     sleep 0.5
     ended_there b "$b" PENDING
