@@ -345,7 +345,7 @@ holds_nodes() {
     same 2 "$(noted)" # their lifetime is a promise of its own
     later +61d
     same 0 "$(noted)"
-    same "" "$(ls "$EXECDM_STATE/storage" "$EXECDM_STATE/jobs" | grep -v :)"
+    same "" "$(find "$EXECDM_STATE/storage" "$EXECDM_STATE/jobs" -mindepth 1)"
 }
 
 @test "a destruction that is killed is done by the next worker; what lost its job is swept" {
