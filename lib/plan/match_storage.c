@@ -9,13 +9,14 @@ static const struct {
     const char *type;
     bool outside; /* its room is not ours to give: it must say where it is */
 } known_storage[] = {
-    {STORAGE_TYPES "ephemeral-storage", false}, {STORAGE_TYPES "file-storage", false},
-    {STORAGE_TYPES "http-storage", false},      {STORAGE_TYPES "amazon-s3", true},
-    {STORAGE_TYPES "vospace-storage", true},    {STORAGE_TYPES "persistent-storage", false},
+    {STORAGE_TYPES "ephemeral-storage", false},  {STORAGE_TYPES "file-storage", false},
+    {STORAGE_TYPES "http-storage", false},       {STORAGE_TYPES "amazon-s3", true},
+    {STORAGE_TYPES "vospace-storage", true},     {STORAGE_TYPES "rucio-storage", true},
+    {STORAGE_TYPES "persistent-storage", false},
 };
 
-#define KEPT                                                                                       \
-    "P30D" /* how long what is managed is kept when nobody says otherwise, as results are */
+/* How long what is managed is kept when nobody says otherwise; as results are. */
+#define KEPT "P30D"
 
 /* What the platform lists and this program can stage. */
 static bool storage_offered(const struct platform *p, const char *type)
