@@ -270,6 +270,24 @@ holds_nodes() {
     [ -e space/nodes/run/deep/total ]
 }
 
+@test "a place is made and deleted with the credential of the job's owner, also when the job itself is deleted" {
+    local id
+    space
+    modes protected
+    mkdir "$EXECDM_CONFIG/keys"
+    printf 'execdm: 1\ncredentials:\n  - {host: "127.0.0.1:%s", file: keys/space, identities: ["%s"]}\n' "$(cat port)" "$(id -un)" \
+        >"$EXECDM_CONFIG/execdm.yaml"
+    (umask 077 && echo '{bearer_token: t0ken}' >"$EXECDM_CONFIG/keys/space")
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, maxlifetime: 1D}"
+    id=$(accepted)
+    work "$id"
+    execdm-phase "$id" delete >/dev/null
+    [ -e space/nodes/run/deep/total ]
+    later +25h
+    holds_nodes
+    same 0 "$(noted)"
+}
+
 @test "ephemeral storage ends with the job; unmanaged storage is never deleted" {
     local id
     asks scratch "$ephemeral" '{size: 0.001}' out file-storage '{location: "out", lifecycle: unmanaged}' \
