@@ -230,6 +230,64 @@ holds_nodes() {
     same 0 "$(noted)"
 }
 
+@test "with a start trigger storage is made when the window opens; nobody calls, somebody cancels: all is released" {
+    local id one two
+    space
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, minlifetime: 1D, maxlifetime: 1D}" \
+        kept "$persistent" '{minlifetime: 1D, maxlifetime: 1D}'
+    cat >>t.yaml <<END
+datetime: [{start: "$(date -u -d +1hour +%Y-%m-%dT%H:%M:%SZ)/PT3H"}]
+triggers:
+  - name: go
+    type: https://www.purl.org/ivoa.net/webservice-types/value-update
+    spec:
+      method: POST
+      content-type: yaml
+      conditions:
+        - {name: status, value: COMPLETED, action: start}
+        - {name: status, value: "FAILED,CANCELLED", action: cancel}
+END
+    one=$(accepted)
+    execdm-run --once
+    later +30m
+    holds_nodes # the window is not open
+    same 0 "$(noted)"
+    later +70m
+    later +80m
+    same PENDING "$(job "$one" .phase)"
+    same 1 "$(grep -c 'PUT /vospace/nodes/run ' port.log)"
+    holds_nodes run
+    same "$one-kept" "$(ls "$EXECDM_STATE/storage")"
+    same 2 "$(noted)"
+    later +5h # it has closed, untriggered
+    same ABORTED "$(job "$one" .phase)"
+    later +5h
+    holds_nodes
+    same "" "$(ls "$EXECDM_STATE/storage")"
+    same 0 "$(noted)"
+    # cancelled in its window
+    two=$(accepted)
+    later +70m
+    holds_nodes run
+    faketime -f +75m execdm-trigger -q "$two" go status=FAILED >/dev/null
+    later +76m
+    later +76m
+    same ABORTED "$(job "$two" .phase)"
+    holds_nodes
+    same 0 "$(noted)"
+    # and started in it: its storage is there already, and kept as long as any
+    id=$(accepted)
+    later +70m
+    same 3 "$(grep -c 'PUT /vospace/nodes/run ' port.log)"
+    faketime -f +75m execdm-trigger -q "$id" go status=COMPLETED >/dev/null
+    wait_until 60 eval 'later +76m; is "$id" COMPLETED'
+    later +24h
+    same 6 "$(cat space/nodes/run/deep/total)"
+    later +27h
+    holds_nodes
+    same "" "$(ls "$EXECDM_STATE/storage")"
+}
+
 @test "a job that failed or was aborted on its way keeps its places as long as one that completed" {
     local id
     asks results "$persistent" '{maxlifetime: 1D}'

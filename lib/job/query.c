@@ -1,15 +1,25 @@
 #include "host/clock.h"
 #include "host/lock.h"
 #include "host/path.h"
+#include "job/act.h"
 #include "job/destroy.h"
 #include "job/follow.h"
 #include "job/layout.h"
 #include "job/lease.h"
 #include "job/query.h"
 #include "job/step.h"
+#include "job/trigger.h"
 #include "job/turn.h"
+#include "store/link.h"
 
 #define PATIENCE_MS 40000 /* for a worker that is just at the job */
+
+static bool is_awaited(struct store *store, const struct job *j, int64_t now)
+{
+    struct err ignored = {0};
+    own(str_fini) char *names = trigger_awaited(store, j, &ignored);
+    return names && !j->wish && now / 1000 <= json_int(json_object_get(j->doc, "private"), "to", 0);
+}
 
 /* What the next step needs, when it is not under way. */
 static const char *waiting_for(struct store *store, const struct job *j, int64_t now)
@@ -22,6 +32,8 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
         return NULL;
     if (j->phase == PHASE_PENDING && now < from)
         return "start window";
+    if (j->phase == PHASE_PENDING && is_awaited(store, j, now))
+        return "trigger";
     if (j->phase == PHASE_QUEUED && turn_start(store, j, now / 1000, &start, &ignored) == 0 &&
         start != now / 1000)
         return "room";
@@ -33,6 +45,22 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
     return path_exists(record) || !lock_is_held(alive) ? "worker" : NULL;
 }
 
+/* What became of callouts is told by the rows that were queued: nobody who steps the job waits for
+ * them. */
+static int add_failures(struct store *store, struct job *j, struct err *err)
+{
+    own(json_fini) json_t *texts = json_array();
+    size_t i;
+    json_t *text;
+    if (json_array_size(json_object_get(j->doc, "callouts")) == 0)
+        return 0;
+    if (link_failures(store, j->id, texts, err) < 0)
+        return -1;
+    json_array_foreach (texts, i, text)
+        act_message(j, "callout-failed", json_string_value(text));
+    return 0;
+}
+
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
 {
     own(job_fini) struct job j = {0};
@@ -41,6 +69,8 @@ json_t *query_job(struct store *store, const char *id, int64_t now, struct err *
     own(json_fini) json_t *history = store_events(store, j.id, err);
     if (history && job_remote(&j))
         return follow_document(&j, history);
+    if (add_failures(store, &j, err) < 0)
+        return NULL;
     return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "job/follow.h"
 #include "job/managed.h"
 #include "job/parts.h"
+#include "job/trigger.h"
 #include "job/turn.h"
 
 #define CANCEL_S 30
@@ -27,7 +28,27 @@ static bool wants_places(const struct step *s, const struct job *j)
            parse_task(j, &t, &ignored) == 0 && managed_wants(s->store, j, &t);
 }
 
-/* PENDING: until the window opens. */
+static int expire(struct step *s, struct job *j, struct err *err)
+{
+    act_error(j, "startwindow", "policy", false,
+              "the start window closed before the job was started");
+    return act_go(s, j, EVENT_EXPIRE, "the start window closed", err);
+}
+
+/* The window is open, and all its room held, but nobody has called (Planner 2.5.1). */
+static int await_trigger(struct step *s, struct job *j, const char *names, int64_t *due,
+                         struct err *err)
+{
+    *due = json_int(act_private(j), "to", 0) * 1000 + 1000;
+    if (clock_ms() < *due)
+        return 0;
+    own(str_fini) char *text =
+        str_print("the start window closed before the job was triggered: %s was not called", names);
+    act_error(j, "startwindow", "policy", false, text);
+    return act_go(s, j, EVENT_EXPIRE, "the start window closed untriggered", err);
+}
+
+/* PENDING: until the window opens, and whoever is to start it has called. */
 static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     int64_t now = clock_ms(), from = json_int(act_private(j), "from", 0) * 1000;
@@ -41,14 +62,11 @@ static int step_pending(struct step *s, struct job *j, int64_t *due, struct err 
         if (rc != 0)
             return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
     }
-    return act_go(s, j, EVENT_OPEN, NULL, err);
-}
-
-static int expire(struct step *s, struct job *j, struct err *err)
-{
-    act_error(j, "startwindow", "policy", false,
-              "the start window closed before the job was started");
-    return act_go(s, j, EVENT_EXPIRE, "the start window closed", err);
+    err->code = CODE_OK;
+    own(str_fini) char *names = trigger_awaited(s->store, j, err);
+    if (err->code)
+        return -1;
+    return names ? await_trigger(s, j, names, due, err) : act_go(s, j, EVENT_OPEN, NULL, err);
 }
 
 /* In the transaction that takes the room. 1, or 0 when it is gone again. */
@@ -111,6 +129,12 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
     return act_go(s, j, EVENT_ABORT, why, err) < 0 ? -1 : 0;
 }
 
+static int abort_wished(struct step *s, struct job *j, struct err *err)
+{
+    own(str_fini) char *why = trigger_reason(s->store, j);
+    return step_abort(s, j, why, err);
+}
+
 static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     own(task_fini) struct task t = {0};
@@ -150,7 +174,7 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
     if (job_remote(j))
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
-        return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
+        return abort_wished(s, j, err) < 0 ? -1 : 1;
     if (s->brief && step_is_long(s, j))
         return STEP_LONG;
     int rc = step_phase(s, j, due, err);

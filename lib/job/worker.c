@@ -189,6 +189,7 @@ static int64_t advance(struct working *w, struct entry *e)
             alarm_attempt(w, e, &j);
         if (rc == 0)
             return note(w, e, &j, due);
+        caller_care(&w->worker->caller, s->store);
         if (stopping(w))
             return clock_ms();
     }
@@ -379,7 +380,7 @@ static void sleep_until(const struct working *w, int64_t due)
     }
 }
 
-int worker_run(struct worker *worker, struct err *err)
+static int work(struct worker *worker, struct err *err)
 {
     own(working_fini) struct working w = {.worker = worker, .alarm = -1, .clock = -1};
     const bool named = worker->mode == WORKER_JOBS;
@@ -393,6 +394,7 @@ int worker_run(struct worker *worker, struct err *err)
         if (roster_refresh(&w.roster, worker->step.store, err) < 0)
             return -1;
         round_over(&w);
+        caller_care(&worker->caller, worker->step.store);
         if (tidy_up(&w, err) < 0)
             return -1;
         const int64_t next = next_due(&w);
@@ -402,4 +404,11 @@ int worker_run(struct worker *worker, struct err *err)
         sleep_until(&w, next);
     }
     return 1;
+}
+
+int worker_run(struct worker *worker, struct err *err)
+{
+    const int rc = work(worker, err);
+    caller_end(&worker->caller, worker->step.store, worker->step.stop, worker->step.context);
+    return rc;
 }

@@ -2,6 +2,7 @@
 #include "plan/answer.h"
 #include "plan/nearest.h"
 #include "plan/offer.h"
+#include "plan/signals.h"
 #include "store/usage.h"
 #include "text/pointer.h"
 
@@ -120,7 +121,7 @@ static int64_t most_free(struct answering *w, const struct slot *s, const struct
         const int64_t middle = low + (high - low + 1) / 2;
         const int64_t tried = least + middle * step;
         *amount = tried < most ? tried : most;
-        if (calendar_fit(w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
+        if (calendar_fit(w->calendar, *need, s->start, s->start, slot_span(s), NULL) < 0)
             high = middle - 1;
         else
             low = middle;
@@ -136,7 +137,7 @@ static struct level grown(struct answering *w, const struct slot *s, struct leve
     quota_cap(w->quota, need, &l.maxcores, &l.maxmemory);
     need.cores = l.maxcores;
     need.memory = l.maxmemory;
-    if (calendar_fit(w->calendar, need, s->start, s->start, s->length, NULL) == s->start)
+    if (calendar_fit(w->calendar, need, s->start, s->start, slot_span(s), NULL) == s->start)
         return l;
     const struct level whole = l;
     need = offer_need(&whole);
@@ -198,6 +199,7 @@ static int answer_wishes(struct answering *w)
         wishes[i].possible = slot_init(&wishes[i].slot, t->nrequests ? &t->requests[i] : &any,
                                        w->platform, w->grant.maxduration, w->now,
                                        w->answer->policy->grace, pointer, &w->findings);
+        wishes[i].slot.held = signals_wait(t);
     }
     const int rc = answer_levels(w, wishes, n);
     for (size_t i = 0; i < n; i++) {
@@ -252,7 +254,8 @@ int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
 static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
-    const bool may = policy_allows(policy, w->platform, &w->findings);
+    bool may = policy_allows(policy, w->platform, &w->findings);
+    may &= signals_allow(w->task, policy, &w->findings);
     if (!match_platform(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
                         &w->grant, &w->findings) ||
         !may ||
