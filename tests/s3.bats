@@ -528,6 +528,38 @@ place() {
     has '"reason":"notfound"'
 }
 
+@test "a managed bucket and a managed prefix are made for a job and deleted after it, with what lies beside left alone" {
+    local type=https://www.purl.org/ivoa.net/storage-types/amazon-s3
+    require bwrap umoci jq sqlite3
+    if [ "$(id -u)" -eq 0 ]; then getent passwd execdm-job >/dev/null || skip "root needs the account execdm-job"; fi
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    mkdir "$HOME/.aws"
+    printf '[default]\naws_access_key_id=AKEXECDMTEST\naws_secret_access_key=sEcret/+of/me\n' >"$HOME/.aws/credentials"
+    ask PUT "/$bucket/runs-of-others/a" -H "Content-Length: 0"
+    printf 'import os\nfor d in "/own", "/runs":\n    open(d + "/a", "w").write("1\\n")\n' >p.py
+    cat >t.yaml <<END
+executable: {type: https://www.purl.org/ivoa.net/executable-types/python-program, spec: {program: p.py}}
+resources:
+  compute: [{volumes: [{resource: own, path: /own, mode: rw}, {resource: runs, path: /runs, mode: rw}]}]
+  storage:
+    - {name: own, type: $type, spec: {endpoint: "$service", bucket: $bucket-job, lifecycle: managed, maxlifetime: 1D}}
+    - {name: runs, type: $type, spec: {endpoint: "$service", bucket: $bucket, object: runs/, lifecycle: managed, maxlifetime: 1D}}
+END
+    execdm-plan t.yaml >answer.json || { cat answer.json; false; }
+    run -22 ask GET "/$bucket-job"
+    execdm-accept <answer.json | execdm-run >ran.json || { cat ran.json; false; }
+    [ "$(ask GET "/$bucket-job/a")$(ask GET "/$bucket/runs/a")" = 11 ]
+    execdm-run --once
+    ask GET "/$bucket-job/a"
+    # a signature of another day is refused, so it is not the clock that is moved here
+    sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE storage SET due=due-90000000"
+    execdm-run --once
+    run -22 ask GET "/$bucket-job"
+    ask GET "/$bucket?list-type=2" >keys
+    [ "$(grep -o '<Key>[^<]*' keys | xargs)" = '<Key>runs-of-others/a' ]
+    [ "$(sqlite3 "$EXECDM_STATE/execdm.db" 'SELECT count(*) FROM storage')" = 0 ]
+}
+
 @test "without an endpoint it is Amazon's, by region, the bucket in the host's name where it fits" {
     unset AWS_ENDPOINT_URL
     export https_proxy=http://127.0.0.1:1 # nothing leaves this machine

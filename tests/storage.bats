@@ -230,6 +230,64 @@ holds_nodes() {
     same 0 "$(noted)"
 }
 
+@test "with a start trigger storage is made when the window opens; nobody calls, somebody cancels: all is released" {
+    local id one two
+    space
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, minlifetime: 1D, maxlifetime: 1D}" \
+        kept "$persistent" '{minlifetime: 1D, maxlifetime: 1D}'
+    cat >>t.yaml <<END
+datetime: [{start: "$(date -u -d +1hour +%Y-%m-%dT%H:%M:%SZ)/PT3H"}]
+triggers:
+  - name: go
+    type: https://www.purl.org/ivoa.net/webservice-types/value-update
+    spec:
+      method: POST
+      content-type: yaml
+      conditions:
+        - {name: status, value: COMPLETED, action: start}
+        - {name: status, value: "FAILED,CANCELLED", action: cancel}
+END
+    one=$(accepted)
+    execdm-run --once
+    later +30m
+    holds_nodes # the window is not open
+    same 0 "$(noted)"
+    later +70m
+    later +80m
+    same PENDING "$(job "$one" .phase)"
+    same 1 "$(grep -c 'PUT /vospace/nodes/run ' port.log)"
+    holds_nodes run
+    same "$one-kept" "$(ls "$EXECDM_STATE/storage")"
+    same 2 "$(noted)"
+    later +5h # it has closed, untriggered
+    same ABORTED "$(job "$one" .phase)"
+    later +5h
+    holds_nodes
+    same "" "$(ls "$EXECDM_STATE/storage")"
+    same 0 "$(noted)"
+    # cancelled in its window
+    two=$(accepted)
+    later +70m
+    holds_nodes run
+    faketime -f +75m execdm-trigger -q "$two" go status=FAILED >/dev/null
+    later +76m
+    later +76m
+    same ABORTED "$(job "$two" .phase)"
+    holds_nodes
+    same 0 "$(noted)"
+    # and started in it: its storage is there already, and kept as long as any
+    id=$(accepted)
+    later +70m
+    same 3 "$(grep -c 'PUT /vospace/nodes/run ' port.log)"
+    faketime -f +75m execdm-trigger -q "$id" go status=COMPLETED >/dev/null
+    wait_until 60 eval 'later +76m; is "$id" COMPLETED'
+    later +24h
+    same 6 "$(cat space/nodes/run/deep/total)"
+    later +27h
+    holds_nodes
+    same "" "$(ls "$EXECDM_STATE/storage")"
+}
+
 @test "a job that failed or was aborted on its way keeps its places as long as one that completed" {
     local id
     asks results "$persistent" '{maxlifetime: 1D}'
@@ -268,6 +326,24 @@ holds_nodes() {
     has "$(job "$id" '.messages[0] | "\(.rule) \(.text)"')" 'storage-left results: its place could not be deleted'
     same 0 "$(noted)"
     [ -e space/nodes/run/deep/total ]
+}
+
+@test "a place is made and deleted with the credential of the job's owner, also when the job itself is deleted" {
+    local id
+    space
+    modes protected
+    mkdir "$EXECDM_CONFIG/keys"
+    printf 'execdm: 1\ncredentials:\n  - {host: "127.0.0.1:%s", file: keys/space, identities: ["%s"]}\n' "$(cat port)" "$(id -un)" \
+        >"$EXECDM_CONFIG/execdm.yaml"
+    (umask 077 && echo '{bearer_token: t0ken}' >"$EXECDM_CONFIG/keys/space")
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, maxlifetime: 1D}"
+    id=$(accepted)
+    work "$id"
+    execdm-phase "$id" delete >/dev/null
+    [ -e space/nodes/run/deep/total ]
+    later +25h
+    holds_nodes
+    same 0 "$(noted)"
 }
 
 @test "ephemeral storage ends with the job; unmanaged storage is never deleted" {
@@ -345,7 +421,7 @@ holds_nodes() {
     same 2 "$(noted)" # their lifetime is a promise of its own
     later +61d
     same 0 "$(noted)"
-    same "" "$(ls "$EXECDM_STATE/storage" "$EXECDM_STATE/jobs" | grep -v :)"
+    same "" "$(find "$EXECDM_STATE/storage" "$EXECDM_STATE/jobs" -mindepth 1)"
 }
 
 @test "a destruction that is killed is done by the next worker; what lost its job is swept" {

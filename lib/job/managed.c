@@ -47,6 +47,7 @@ static void list_new(const struct job *j, const struct task *t, const struct sto
         struct storage_row *row = &rows->list[rows->n++];
         *row = (struct storage_row){.name = str_new(st->name),
                                     .url = str_new(st->location),
+                                    .owner = str_new(j->owner),
                                     .single = layout_single(st),
                                     .keep = str_new(keep ? keep : "PT0S")};
         snprintf(row->job, sizeof(row->job), "%s", j->id);
@@ -262,5 +263,6 @@ int managed_clear(struct step *s, const char *id, struct err *err)
             json_array_append_new(lines, line_of(&rows.list[i], "remove"));
     if (json_array_size(lines) == 0)
         return 0;
+    stager.identity = rows.list[0].owner; /* the job itself may be gone */
     return stager_run(&stager, lines, err) < 0 ? -1 : settle_all(s, &rows, now, &stager, err);
 }

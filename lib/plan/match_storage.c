@@ -15,8 +15,8 @@ static const struct {
     {STORAGE_TYPES "persistent-storage", false},
 };
 
-#define KEPT                                                                                       \
-    "P30D" /* how long what is managed is kept when nobody says otherwise, as results are */
+/* How long what is managed is kept when nobody says otherwise; as results are. */
+#define KEPT "P30D"
 
 /* What the platform lists and this program can stage. */
 static bool storage_offered(const struct platform *p, const char *type)

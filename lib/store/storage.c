@@ -7,6 +7,7 @@ void storage_rows_fini(struct storage_rows *rows)
         free(rows->list[i].name);
         free(rows->list[i].url);
         free(rows->list[i].keep);
+        free(rows->list[i].owner);
     }
     free(rows->list);
     *rows = (struct storage_rows){0};
@@ -28,7 +29,8 @@ int storage_of(struct store *s, const char *job, struct storage_rows *rows, stru
                                     .made = db_int(stmt, 3) != 0,
                                     .keep = str_new(db_text(stmt, 4)),
                                     .due = db_int(stmt, 5),
-                                    .tries = db_int(stmt, 6)};
+                                    .tries = db_int(stmt, 6),
+                                    .owner = str_new(db_text(stmt, 7))};
         snprintf(row->job, sizeof(row->job), "%s", job);
     }
     return rc;
@@ -49,9 +51,9 @@ int storage_note(struct store *s, const struct storage_row *row, struct err *err
     own(db_done) struct sqlite3_stmt *stmt = NULL;
     own(str_fini) char *key = key_of(row->url);
     const struct bind place[] = {TEXT(row->job), TEXT(key), TEXT(row->name)};
-    const struct bind values[] = {TEXT(row->job),  TEXT(row->name),     TEXT(row->url),
-                                  TEXT(key),       NUMBER(row->single), NUMBER(0),
-                                  TEXT(row->keep), NUMBER(0),           NUMBER(0)};
+    const struct bind values[] = {TEXT(row->job),      TEXT(row->name), TEXT(row->url),  TEXT(key),
+                                  NUMBER(row->single), NUMBER(0),       TEXT(row->keep), NUMBER(0),
+                                  NUMBER(0),           TEXT(row->owner)};
     int rc = db_ask(s, SQL_STORAGE_OVERLAP, place, COUNT(place), &stmt, err);
     if (rc == 0)
         rc = db_next(s, stmt, err);

@@ -8,6 +8,7 @@
 struct storage_row {
     char job[UUID_TEXT];
     char *name, *url;
+    char *owner;   /* of the job, whose credentials open it */
     bool single;   /* one file, which comes to be when it is stored; else a directory */
     bool made;     /* false: it may have been, and nobody lived to say so */
     char *keep;    /* how long after the job's end, a duration */
