@@ -5,6 +5,8 @@
 #include "host/path.h"
 #include "text/uri.h"
 
+#define BEGIN_BYTES (8 * 1024 * 1024)
+
 char *file_path(const char *url, struct fault *f)
 {
     char *path = uri_file_path(url);
@@ -257,33 +259,26 @@ static int write_all(int fd, const char *bytes, size_t n, bool holes)
     return 0;
 }
 
-/* Two buffers: while one is written, and digested beside that, the other is read into. */
-static int pour(struct stream *s, char *bytes, size_t half, int fd, const char *shown,
-                struct fault *f)
+/* The disk begins to write while more comes. */
+static int fill(struct stream *s, int fd, const char *shown, struct fault *f)
 {
-    for (char *now = bytes;; now = now == bytes ? bytes + half : bytes) {
-        ssize_t got = stream_read(s, now, half, f);
+    int64_t begun = s->count;
+    for (;;) {
+        char *bytes = digest_block(s->digest);
+        ssize_t got = stream_read(s, bytes, DIGEST_BLOCK, f);
         if (got < 0)
             return -1;
         if (got == 0 && s->src->sparse && ftruncate(fd, s->count) < 0) /* a hole may be its end */
             return fault_sys(f, "cannot write %s", shown);
         if (got == 0)
             return 0;
-        if (write_all(fd, now, (size_t)got, s->src->sparse) < 0)
+        if (write_all(fd, bytes, (size_t)got, s->src->sparse) < 0)
             return fault_sys(f, "cannot write %s", shown);
+        if (s->count - begun >= BEGIN_BYTES) { /* only a hint: the fsync at the end says all */
+            sync_file_range(fd, begun, s->count - begun, SYNC_FILE_RANGE_WRITE);
+            begun = s->count;
+        }
     }
-}
-
-static int fill(struct stream *s, int fd, const char *shown, struct fault *f)
-{
-    int64_t size = s->src->size;
-    size_t half = size >= 0 && size < STAGER_BUFFER / 2 ? 65536 : STAGER_BUFFER / 2;
-    own(str_fini) char *bytes = mem_grow(NULL, 2 * half, 1);
-    s->steady = true;
-    int rc = pour(s, bytes, half, fd, shown, f);
-    digest_wait(s->digest); /* it may still look at the bytes */
-    s->steady = false;
-    return rc;
 }
 
 static bool same_file(const struct source *src, const char *path)

@@ -144,9 +144,8 @@ struct stream {
     const char *want; /* expected checksum, or NULL */
     int64_t count;
     struct digest *digest;
-    bool steady; /* the bytes of a read stay as they are until the next one has returned */
-    bool ended;  /* everything came and compared well */
-    bool failed; /* the fault was set by this side */
+    bool ended;                   /* everything came and compared well */
+    bool failed;                  /* the fault was set by this side */
     char checksum[CHECKSUM_TEXT]; /* sha256, once ended */
 };
 int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f);
@@ -335,9 +334,11 @@ struct digest;
 #define CHECKSUM_EXPECTED "sha256: and 64 hex digits, md5: and 32, or adler32: or crc32c: and 8"
 /* sha256, and beside it the algorithm of `want`, which may be NULL. NULL with f set. */
 struct digest *digest_new(const char *want, struct fault *f);
-/* With `beside` the bytes must stay as they are until the next digest_* call returns. */
-void digest_add(struct digest *d, const void *bytes, size_t n, bool beside);
-void digest_wait(struct digest *d); /* d may be NULL */
+/* Room for what comes next, the digest's. What was read into it may be added beside all else, so it
+ * is only looked at once it has been. */
+#define DIGEST_BLOCK (512 * 1024)
+char *digest_block(struct digest *d);
+void digest_add(struct digest *d, const void *bytes, size_t n);
 /* The sha256, and whether it is what `want` says. */
 char *digest_other(struct digest *d); /* ends only what was beside it; the caller frees */
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT]);

@@ -256,7 +256,7 @@ static int stream_watch(struct stream *s, struct fault *f)
 static int stream_take(struct stream *s, const char *bytes, size_t n, struct fault *f)
 {
     struct patience *p = &s->t->patience;
-    digest_add(s->digest, bytes, n, s->steady);
+    digest_add(s->digest, bytes, n);
     s->count += (int64_t)n;
     if (s->count > p->best)
         p->moved = clock_boot();
@@ -265,10 +265,10 @@ static int stream_take(struct stream *s, const char *bytes, size_t n, struct fau
 
 int stream_skip(struct stream *s, int fd, struct fault *f)
 {
-    own(str_fini) char *bytes = mem_grow(NULL, STAGER_BUFFER, 1);
     int64_t size = s->src->size;
+    char *bytes;
     ssize_t got;
-    while ((got = read(fd, bytes, STAGER_BUFFER)) > 0) {
+    while ((got = read(fd, bytes = digest_block(s->digest), DIGEST_BLOCK)) > 0) {
         if (size >= 0 && s->count + got > size) {
             fault_set(f, REASON_CORRUPT, true, "%s is shorter now", s->src->shown);
             f->restart = true;
@@ -357,10 +357,9 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
     local.item = &strict;
     if (!there || stream_open(s, &local, there, &ignored) < 0)
         return false;
-    own(str_fini) char *bytes = mem_new(STAGER_BUFFER);
     ssize_t n;
     do
-        n = stream_read(s, bytes, STAGER_BUFFER, &ignored);
+        n = stream_read(s, digest_block(s->digest), DIGEST_BLOCK, &ignored);
     while (n > 0);
     s->src = NULL; /* it ends here */
     s->t = t;

@@ -10,6 +10,9 @@
 #define SLOW_BYTES 16L
 #define SAID_MAX (64 * 1024)
 #define HEAD_MAX (64 * 1024)
+#define RECEIVE_BYTES                                                                              \
+    (256L * 1024) /* with one call; half of what a reader of much has room for                     \
+                   */
 
 static const struct {
     CURLcode code;
@@ -227,7 +230,7 @@ static int request_init(struct web *w, struct fault *f)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, w);
@@ -390,9 +393,12 @@ struct web_file {
     struct access access; /* ours, all of it */
     struct strs headers;
     struct web web;
-    struct buf body;
-    size_t at;   /* what was read of body */
-    bool paused; /* body is full */
+    char *into;      /* what is read goes there, */
+    size_t room;     /* so much of it, */
+    struct buf rest; /* and then here */
+    size_t at;       /* what was read of the rest */
+    size_t came;     /* since we looked for it */
+    bool paused;     /* enough came */
     bool over, added;
     CURLcode result;
 };
@@ -405,12 +411,17 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *self)
             buf_add(&h->web.said, bytes, size * n);
         return size * n;
     }
-    if (h->body.len >= STAGER_BUFFER) {
-        h->paused = true;
-        return CURL_WRITEFUNC_PAUSE;
-    }
-    buf_add(&h->body, bytes, size * n);
-    return size * n;
+    size_t len = size * n, fits = len < h->room ? len : h->room;
+    if (fits > 0)
+        memcpy(h->into, bytes, fits);
+    h->into += fits;
+    h->room -= fits;
+    buf_add(&h->rest, bytes + fits, len - fits);
+    h->came += len;
+    /* what was received with it is given to us still, so it pauses without keeping a copy */
+    if (h->came >= RECEIVE_BYTES && h->room < RECEIVE_BYTES && !h->paused)
+        h->paused = curl_easy_pause(h->web.request->easy, CURLPAUSE_RECV) == CURLE_OK;
+    return len;
 }
 
 static void web_drop(struct web_file *h)
@@ -418,7 +429,7 @@ static void web_drop(struct web_file *h)
     if (h->added)
         curl_multi_remove_handle(pulling, h->web.request->easy);
     web_fini(&h->web);
-    h->body.len = h->at = 0;
+    h->rest.len = h->at = 0;
     h->added = h->paused = h->over = false;
     h->result = CURLE_OK;
 }
@@ -427,18 +438,20 @@ static void web_close(struct source *src)
 {
     struct web_file *h = (struct web_file *)src;
     web_drop(h);
-    buf_fini(&h->body);
+    buf_fini(&h->rest);
     strs_fini(&h->headers);
     free((char *)h->access.user);
     free((char *)h->access.sign);
     free(h->url);
 }
 
-/* Until there are bytes or an end. */
-static int web_pump(struct web_file *h, struct fault *f)
+/* Until there are bytes, which go to `into` first, or an end. */
+static int web_pump(struct web_file *h, char *into, size_t room, struct fault *f)
 {
-    while (h->at == h->body.len && !h->over) {
-        h->at = h->body.len = 0;
+    h->into = into;
+    h->room = room;
+    h->came = h->rest.len = h->at = 0;
+    while (h->came == 0 && !h->over) {
         if (h->paused) {
             h->paused = false;
             curl_easy_pause(h->web.request->easy, CURLPAUSE_CONT);
@@ -449,7 +462,7 @@ static int web_pump(struct web_file *h, struct fault *f)
         if (rc < 0)
             return -1;
         h->over = rc > 0;
-        if (h->body.len == 0 && !h->over)
+        if (h->came == 0 && !h->over)
             curl_multi_poll(pulling, NULL, 0, 250, NULL);
     }
     return 0;
@@ -496,10 +509,10 @@ static int web_start(struct web_file *h, int64_t offset, struct fault *f)
     if (!h->added)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
                          h->base.shown);
-    if (web_pump(h, f) < 0)
+    if (web_pump(h, NULL, 0, f) < 0)
         return -1;
     /* what went wrong later is told by web_read, after the bytes that came */
-    CURLcode now = h->over && h->body.len == 0 ? h->result : CURLE_OK;
+    CURLcode now = h->over && h->came == 0 ? h->result : CURLE_OK;
     return request_fault(&h->web, now, f);
 }
 
@@ -554,20 +567,21 @@ static int web_resume(struct source *src, int64_t offset, struct fault *f)
 static ssize_t web_read(struct source *src, char *bytes, size_t n, struct fault *f)
 {
     struct web_file *h = (struct web_file *)src;
-    if (web_pump(h, f) < 0)
-        return -1;
-    size_t ready = h->body.len - h->at;
-    if (ready == 0) {
-        if (request_fault(&h->web, h->result, f) == 0)
-            return 0;
-        f->again = f->again || f->reason == REASON_UNREACHABLE;
-        return -1;
+    size_t ready = h->rest.len - h->at;
+    if (ready > 0) {
+        n = n < ready ? n : ready;
+        memcpy(bytes, h->rest.bytes + h->at, n);
+        h->at += n;
+        return (ssize_t)n;
     }
-    if (n > ready)
-        n = ready;
-    memcpy(bytes, h->body.bytes + h->at, n);
-    h->at += n;
-    return (ssize_t)n;
+    if (web_pump(h, bytes, n, f) < 0)
+        return -1;
+    if (h->came > 0)
+        return (ssize_t)(n - h->room);
+    if (request_fault(&h->web, h->result, f) == 0)
+        return 0;
+    f->again = f->again || f->reason == REASON_UNREACHABLE;
+    return -1;
 }
 
 const struct web *web_answer(const struct source *src)
