@@ -60,11 +60,21 @@ struct digest {
     pthread_cond_t more, less;
 };
 
-static EVP_MD_CTX *begin(const char *name)
+/* To look an algorithm up takes longer than to digest a small file, so it is done once. */
+static EVP_MD_CTX *begin(enum algorithm a)
 {
-    const EVP_MD *md = EVP_get_digestbyname(name);
+    static EVP_MD_CTX *fresh[COUNT(algorithms)];
+    if (!fresh[a]) {
+        const EVP_MD *md = EVP_get_digestbyname(algorithms[a].name);
+        EVP_MD_CTX *first = EVP_MD_CTX_new();
+        if (!md || !first || EVP_DigestInit_ex(first, md, NULL) != 1) {
+            EVP_MD_CTX_free(first);
+            return NULL;
+        }
+        fresh[a] = first;
+    }
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (md && ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1)
+    if (ctx && EVP_MD_CTX_copy_ex(ctx, fresh[a]) == 1)
         return ctx;
     EVP_MD_CTX_free(ctx);
     return NULL;
@@ -76,9 +86,9 @@ struct digest *digest_new(const char *want, struct fault *f)
     int other = algorithm_of(want);
     d->other = other < 0 ? SHA256 : (enum algorithm)other;
     d->sum = d->other == ADLER32 ? SUM_ADLER32_START : 0;
-    d->sha = begin("sha256");
+    d->sha = begin(SHA256);
     if (d->other == MD5)
-        d->md5 = begin("md5");
+        d->md5 = begin(MD5);
     if (d->sha && (d->other != MD5 || d->md5))
         return d;
     /* a system in FIPS mode has no md5 */
@@ -177,9 +187,12 @@ static void print(EVP_MD_CTX *ctx, enum algorithm a, char checksum[CHECKSUM_TEXT
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned n = 0;
     EVP_DigestFinal_ex(ctx, bytes, &n);
-    int at = snprintf(checksum, CHECKSUM_TEXT, "%s:", algorithms[a].name);
-    for (unsigned i = 0; i < n; i++)
-        at += snprintf(checksum + at, CHECKSUM_TEXT - (size_t)at, "%02x", bytes[i]);
+    char *at = checksum + snprintf(checksum, CHECKSUM_TEXT, "%s:", algorithms[a].name);
+    for (unsigned i = 0; i < n; i++) {
+        *at++ = "0123456789abcdef"[bytes[i] >> 4];
+        *at++ = "0123456789abcdef"[bytes[i] & 15];
+    }
+    *at = '\0';
 }
 
 static void print_other(struct digest *d, char other[CHECKSUM_TEXT])

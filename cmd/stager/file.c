@@ -6,6 +6,7 @@
 #include "text/uri.h"
 
 #define BEGIN_BYTES (8 * 1024 * 1024)
+#define TEMP_MODE 0600
 
 char *file_path(const char *url, struct fault *f)
 {
@@ -281,12 +282,6 @@ static int fill(struct stream *s, int fd, const char *shown, struct fault *f)
     }
 }
 
-static bool same_file(const struct source *src, const char *path)
-{
-    struct stat st;
-    return src->ino && stat(path, &st) == 0 && st.st_ino == src->ino && st.st_dev == src->dev;
-}
-
 /* --- a part that is kept for the next time --- */
 
 /* Beside the part stands what it is a part of. The caller frees both. */
@@ -321,7 +316,7 @@ static int part_open(struct stream *s, const char *part, const char *mark, const
                      int *fd, struct fault *f)
 {
     struct err err = {0};
-    *fd = open(part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    *fd = open(part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, TEMP_MODE);
     if (*fd < 0)
         return fault_sys(f, "cannot write %s", shown);
     if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
@@ -350,18 +345,21 @@ static bool part_stays(const struct stream *s, const struct fault *f)
 /* In a batch the asker makes it last, but what is replaced must not be lost to a power cut. */
 static int settle(const struct stream *s, int fd, const char *temp, const char *path, mode_t mode)
 {
-    bool now = !s->t->item->batch || access(path, F_OK) == 0;
-    return fchmod(fd, mode) < 0 || (now && fsync(fd) < 0) || rename(temp, path) < 0 ? -1 : 0;
+    if (mode != TEMP_MODE && fchmod(fd, mode) < 0)
+        return -1;
+    if (s->t->item->batch && renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    return fsync(fd) < 0 || rename(temp, path) < 0 ? -1 : 0;
 }
 
 /* Its directory is made when it is missed. */
 static int open_new(struct transfer *t, const char *path, struct fault *f)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = open(path, flags, 0600);
+    int fd = open(path, flags, TEMP_MODE);
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    return file_parents(t, path, f) < 0 ? -1 : open(path, flags, 0600);
+    return file_parents(t, path, f) < 0 ? -1 : open(path, flags, TEMP_MODE);
 }
 
 static int file_store(struct stream *s, const char *path, const char *url, mode_t mode,
@@ -393,10 +391,12 @@ static int file_put(struct stream *s, const char *url, mode_t mode, struct fault
     own(str_fini) char *path = file_path(url, f);
     if (!path)
         return -1;
-    if (same_file(s->src, path))
+    struct stat st = {0};
+    bool there = stat(path, &st) == 0;
+    if (there && st.st_ino == s->src->ino && st.st_dev == s->src->dev)
         return fault_set(f, REASON_INVALID, false, "%s and %s are the same file", s->src->shown,
                          url);
-    if (file_kind(url) == KIND_DIRECTORY)
+    if (there && S_ISDIR(st.st_mode))
         return fault_set(f, REASON_INVALID, false, "%s is a directory, expected a file's name",
                          url);
     if (file_store(s, path, url, mode, f) < 0)

@@ -12,9 +12,10 @@
 
 #define PROGRESS_MS 200 /* at most five words a second about a line */
 #define CHECKS_AT_ONCE 16
-#define CHECK_MS 10000 /* a place that says nothing for so long is as good as none */
-#define MANY 100       /* lines a process: so many are small, and an uneven end is short */
-#define BATCH_MS 2000  /* what is done waits no longer to be made lasting and told */
+#define CHECK_MS 10000  /* a place that says nothing for so long is as good as none */
+#define MANY 100        /* lines a process: so many are small, and an uneven end is short */
+#define OUT_BYTES 32768 /* of what is done in batches, told at once */
+#define BATCH_MS 2000   /* what is done waits no longer to be made lasting and told */
 
 struct line {
     json_t *doc;
@@ -32,6 +33,7 @@ struct held {
 struct manifest {
     struct line *lines;
     size_t n;
+    struct buf out;  /* what was told and is not yet written */
     struct err *err; /* why nobody could be told */
     bool lost;       /* nobody listens */
     int code;        /* the worst so far */
@@ -48,6 +50,7 @@ static void manifest_fini(struct manifest *m)
     }
     free(m->lines);
     free(m->held);
+    buf_fini(&m->out);
 }
 
 /* --- in --- */
@@ -225,18 +228,28 @@ static json_t *name_json(const char *name)
     return json_string(b.bytes);
 }
 
+static int flush(struct manifest *m)
+{
+    if (!m->lost && m->out.len > 0 && prog_flush(&m->out, m->err) < 0)
+        m->lost = true;
+    m->out.len = 0;
+    return m->lost ? -1 : 0;
+}
+
 /* Takes the object, puts the id first. */
-static int tell(struct manifest *m, const struct line *l, json_t *rest)
+static int tell_later(struct manifest *m, const struct line *l, json_t *rest)
 {
     own(json_fini) json_t *object = json_pack("{s:s}", "id", json_text(l->doc, "id"));
-    own(buf_fini) struct buf out = {0};
     json_object_update(object, rest);
     json_decref(rest);
-    write_json(&out, object, 0);
-    buf_char(&out, '\n');
-    if (!m->lost && prog_flush(&out, m->err) < 0)
-        m->lost = true;
-    return m->lost ? -1 : 0;
+    write_json(&m->out, object, 0);
+    buf_char(&m->out, '\n');
+    return m->out.len < OUT_BYTES ? 0 : flush(m);
+}
+
+static int tell(struct manifest *m, const struct line *l, json_t *rest)
+{
+    return tell_later(m, l, rest) < 0 ? -1 : flush(m);
 }
 
 static json_t *count_json(int64_t n)
@@ -267,10 +280,11 @@ static int on_progress(void *self, const char *work, int64_t bytes, int64_t tota
 
 static int on_file(void *self, const char *work, const struct moved *moved)
 {
-    return tell(self, line_of(self, work),
-                json_pack("{s:s,s:o,s:o,s:I,s:s}", "event", "file", "name", name_json(moved->name),
-                          "location", name_json(moved->location), "size", (json_int_t)moved->size,
-                          "checksum", moved->checksum));
+    const struct line *l = line_of(self, work);
+    json_t *file = json_pack("{s:s,s:o,s:o,s:I,s:s}", "event", "file", "name",
+                             name_json(moved->name), "location", name_json(moved->location), "size",
+                             (json_int_t)moved->size, "checksum", moved->checksum);
+    return l->item.batch ? tell_later(self, l, file) : tell(self, l, file);
 }
 
 static int on_warning(void *self, const char *work, const char *name, const char *text)
@@ -289,7 +303,7 @@ static int tell_done(struct manifest *m, const struct line *l, const struct outc
     json_object_set_new(done, "files", json_integer(out->files));
     if (out->checksum[0])
         json_object_set_new(done, "checksum", json_string(out->checksum));
-    return tell(m, l, done);
+    return l->item.batch ? tell_later(m, l, done) : tell(m, l, done);
 }
 
 /* One that is worse hides one that is better: what time can mend, what it cannot, this build. */
@@ -360,7 +374,7 @@ static int settle(struct manifest *m)
             rc = tell_done(m, l, &m->held[i].out);
     }
     m->nheld = 0;
-    return rc;
+    return flush(m) < 0 ? -1 : rc;
 }
 
 static int hold(struct manifest *m, const struct line *l, const struct outcome *out)
@@ -420,6 +434,7 @@ static void run_lines(struct manifest *m, bool checks, int jobs)
     pool_free(p);
     if (rc == 0 && !m->lost)
         settle(m);
+    flush(m); /* what was told of those that are not done */
 }
 
 /* Lines share the processes; what is left of them a directory may have for its files. */

@@ -447,12 +447,11 @@ int transfer_open(struct transfer *t, const char *url, struct source **src, stru
 static char *file_dest(const struct transfer *t, const struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
-    enum kind there = t->to->kind ? t->to->kind(item->dest) : KIND_UNKNOWN;
     bool below = url_is_folder(item->dest);
-    if (item->direction == DIRECTION_COPY)
-        below = below || there == KIND_DIRECTORY;
-    if (item->direction == DIRECTION_PUSH && t->to->kind)
-        below = below || (item->type != KIND_FILE && there != KIND_FILE);
+    if (!below && t->to->kind && item->direction == DIRECTION_COPY)
+        below = t->to->kind(item->dest) == KIND_DIRECTORY;
+    if (!below && t->to->kind && item->direction == DIRECTION_PUSH)
+        below = item->type != KIND_FILE && t->to->kind(item->dest) != KIND_FILE;
     if (!below || item->unpack)
         return str_new(item->dest);
     if (src->name)

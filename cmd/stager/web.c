@@ -69,16 +69,35 @@ struct request {
 /* Connections are kept in these, one for what is pulled and one for what is run to its end: the
  * second may pull from the first. */
 static CURLM *pulling, *running;
+static CURL *spare; /* of the last request: to make one takes longer than to get a small file */
 
 void web_forget(void)
 {
     pulling = running = NULL;
+    spare = NULL;
+}
+
+static CURL *easy_new(void)
+{
+    CURL *easy = spare ? spare : curl_easy_init();
+    spare = NULL;
+    return easy;
+}
+
+static void easy_free(CURL *easy)
+{
+    if (spare || !easy) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    spare = easy;
+    curl_easy_reset(spare);
 }
 
 void web_fini(struct web *w)
 {
     if (w->request) {
-        curl_easy_cleanup(w->request->easy);
+        easy_free(w->request->easy);
         curl_slist_free_all(w->request->headers);
         free(w->request->shown);
         free(w->request);
@@ -196,7 +215,7 @@ static int request_init(struct web *w, struct fault *f)
         running = curl_multi_init();
     }
     struct request *r = w->request = mem_new(sizeof(*r));
-    CURL *easy = r->easy = curl_easy_init();
+    CURL *easy = r->easy = easy_new();
     r->shown = uri_shown(w->url);
     r->f = f;
     if (!easy || !pulling || !running)
