@@ -60,6 +60,8 @@ struct digest {
     pthread_cond_t more, less;
 };
 
+static char *spare; /* a block: the next may need no other */
+
 /* To look an algorithm up takes longer than to digest a small file, so it is done once. */
 static EVP_MD_CTX *begin(enum algorithm a)
 {
@@ -162,7 +164,9 @@ char *digest_block(struct digest *d)
     char **block = &d->blocks[d->given % BLOCKS];
     wait_for(d, BLOCKS - 1);
     if (!*block)
-        *block = mem_grow(NULL, DIGEST_BLOCK, 1);
+        *block = spare ? spare : mem_grow(NULL, DIGEST_BLOCK, 1);
+    if (*block == spare)
+        spare = NULL;
     return *block;
 }
 
@@ -238,6 +242,8 @@ void digest_free(struct digest *d)
         pthread_cond_destroy(&d->more);
         pthread_cond_destroy(&d->less);
     }
+    if (!spare)
+        spare = move(d->blocks[0]);
     for (int i = 0; i < BLOCKS; i++)
         free(d->blocks[i]);
     EVP_MD_CTX_free(d->sha);

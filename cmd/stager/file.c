@@ -362,6 +362,11 @@ static int open_new(struct transfer *t, const char *path, struct fault *f)
     return file_parents(t, path, f) < 0 ? -1 : open(path, flags, TEMP_MODE);
 }
 
+static int is_directory(const char *url, struct fault *f)
+{
+    return fault_set(f, REASON_INVALID, false, "%s is a directory, expected a file's name", url);
+}
+
 static int file_store(struct stream *s, const char *path, const char *url, mode_t mode,
                       struct fault *f)
 {
@@ -375,7 +380,7 @@ static int file_store(struct stream *s, const char *path, const char *url, mode_
         return f->reason ? -1 : fault_sys(f, "cannot write %s", url);
     int rc = fill(s, fd, url, f);
     if (rc == 0 && settle(s, fd, temp, path, mode) < 0)
-        rc = fault_sys(f, "cannot write %s", url);
+        rc = errno == EISDIR ? is_directory(url, f) : fault_sys(f, "cannot write %s", url);
     if (rc < 0 && part_stays(s, f))
         return -1;
     if (rc < 0)
@@ -391,14 +396,14 @@ static int file_put(struct stream *s, const char *url, mode_t mode, struct fault
     own(str_fini) char *path = file_path(url, f);
     if (!path)
         return -1;
-    struct stat st = {0};
-    bool there = stat(path, &st) == 0;
+    /* of many small files a look costs as much as all else, and rename says it too */
+    struct stat st;
+    bool look = s->src->ino || !s->t->item->batch, there = look && stat(path, &st) == 0;
     if (there && st.st_ino == s->src->ino && st.st_dev == s->src->dev)
         return fault_set(f, REASON_INVALID, false, "%s and %s are the same file", s->src->shown,
                          url);
     if (there && S_ISDIR(st.st_mode))
-        return fault_set(f, REASON_INVALID, false, "%s is a directory, expected a file's name",
-                         url);
+        return is_directory(url, f);
     if (file_store(s, path, url, mode, f) < 0)
         return -1;
     if (!s->t->item->batch && path_sync_parent(path, &err) < 0)

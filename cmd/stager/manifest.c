@@ -169,13 +169,13 @@ static int read_line(struct line *l, char at[64], struct err *err)
         int i = 0;
         while (i < FIELDS && !str_same(fields[i].name, key))
             i++;
+        if (i < FIELDS && take_field(l, (enum field)i, value))
+            continue;
         snprintf(at, 64, "/%.60s", key);
-        if (i == FIELDS)
-            return err_set(err, CODE_DATA, "unknown key \"%.60s\" in a manifest line", key);
-        if (!take_field(l, (enum field)i, value))
-            return err_set(err, CODE_DATA, "%s: expected %s", key, fields[i].expected);
+        return i < FIELDS
+                   ? err_set(err, CODE_DATA, "%s: expected %s", key, fields[i].expected)
+                   : err_set(err, CODE_DATA, "unknown key \"%.60s\" in a manifest line", key);
     }
-    at[0] = '\0';
     return check_whole(l, err);
 }
 
@@ -236,20 +236,23 @@ static int flush(struct manifest *m)
     return m->lost ? -1 : 0;
 }
 
-/* Takes the object, puts the id first. */
-static int tell_later(struct manifest *m, const struct line *l, json_t *rest)
+/* Takes the object. */
+static int tell_later(struct manifest *m, json_t *object)
 {
-    own(json_fini) json_t *object = json_pack("{s:s}", "id", json_text(l->doc, "id"));
-    json_object_update(object, rest);
-    json_decref(rest);
     write_json(&m->out, object, 0);
+    json_decref(object);
     buf_char(&m->out, '\n');
     return m->out.len < OUT_BYTES ? 0 : flush(m);
 }
 
-static int tell(struct manifest *m, const struct line *l, json_t *rest)
+static int tell(struct manifest *m, json_t *object)
 {
-    return tell_later(m, l, rest) < 0 ? -1 : flush(m);
+    return tell_later(m, object) < 0 ? -1 : flush(m);
+}
+
+static const char *id_of(const struct line *l)
+{
+    return json_text(l->doc, "id");
 }
 
 static json_t *count_json(int64_t n)
@@ -273,37 +276,32 @@ static int on_progress(void *self, const char *work, int64_t bytes, int64_t tota
     if (now - l->told < PROGRESS_MS)
         return 0;
     l->told = now;
-    return tell(m, l,
-                json_pack("{s:s,s:I,s:o}", "event", "progress", "bytes", (json_int_t)bytes, "total",
-                          count_json(total)));
+    return tell(m, json_pack("{s:s,s:s,s:I,s:o}", "id", id_of(l), "event", "progress", "bytes",
+                             (json_int_t)bytes, "total", count_json(total)));
 }
 
 static int on_file(void *self, const char *work, const struct moved *moved)
 {
     const struct line *l = line_of(self, work);
-    json_t *file = json_pack("{s:s,s:o,s:o,s:I,s:s}", "event", "file", "name",
+    json_t *file = json_pack("{s:s,s:s,s:o,s:o,s:I,s:s}", "id", id_of(l), "event", "file", "name",
                              name_json(moved->name), "location", name_json(moved->location), "size",
                              (json_int_t)moved->size, "checksum", moved->checksum);
-    return l->item.batch ? tell_later(self, l, file) : tell(self, l, file);
+    return l->item.batch ? tell_later(self, file) : tell(self, file);
 }
 
 static int on_warning(void *self, const char *work, const char *name, const char *text)
 {
-    return tell(self, line_of(self, work),
-                json_pack("{s:s,s:o,s:o}", "event", "warning", "name", name_json(name), "text",
-                          name_json(text)));
+    return tell(self, json_pack("{s:s,s:s,s:o,s:o}", "id", id_of(line_of(self, work)), "event",
+                                "warning", "name", name_json(name), "text", name_json(text)));
 }
 
 static int tell_done(struct manifest *m, const struct line *l, const struct outcome *out)
 {
-    json_t *done = json_pack("{s:s}", "state", "done");
-    if (out->kind)
-        json_object_set_new(done, "type", json_string(kind_name(out->kind)));
-    json_object_set_new(done, "bytes", count_json(out->bytes));
-    json_object_set_new(done, "files", json_integer(out->files));
-    if (out->checksum[0])
-        json_object_set_new(done, "checksum", json_string(out->checksum));
-    return l->item.batch ? tell_later(m, l, done) : tell(m, l, done);
+    const char *type = kind_name(out->kind), *checksum = out->checksum[0] ? out->checksum : NULL;
+    json_t *done = json_pack("{s:s,s:s,s:s*,s:o,s:I,s:s*}", "id", id_of(l), "state", "done", "type",
+                             type, "bytes", count_json(out->bytes), "files", (json_int_t)out->files,
+                             "checksum", checksum);
+    return l->item.batch ? tell_later(m, done) : tell(m, done);
 }
 
 /* One that is worse hides one that is better: what time can mend, what it cannot, this build. */
@@ -322,9 +320,9 @@ static int tell_failed(struct manifest *m, const struct line *l, const struct fa
     m->code = worse_code(m->code, code);
     if (f->reason == REASON_STOPPED)
         return -1;
-    return tell(m, l,
-                json_pack("{s:s,s:{s:s,s:b,s:o}}", "state", "failed", "error", "reason",
-                          fault_name(f), "transient", f->transient, "text", name_json(f->text)));
+    return tell(m, json_pack("{s:s,s:s,s:{s:s,s:b,s:o}}", "id", id_of(l), "state", "failed",
+                             "error", "reason", fault_name(f), "transient", f->transient, "text",
+                             name_json(f->text)));
 }
 
 /* --- what is done is made to last, many at a time --- */
@@ -410,12 +408,18 @@ static int on_run(void *self, const char *work, size_t n, const struct watcher *
     return transfer_run(&line_of(self, work)->item, watcher, out, f);
 }
 
+static void on_ahead(void *self, const char *work)
+{
+    transfer_ahead(&line_of(self, work)->item);
+}
+
 /* All checks, or all that is not one. */
 static void run_lines(struct manifest *m, bool checks, int jobs)
 {
     const struct pool_owner owner = {
         .self = m,
         .run = on_run,
+        .ahead = on_ahead,
         .progress = on_progress,
         .file = on_file,
         .warning = on_warning,
@@ -431,10 +435,10 @@ static void run_lines(struct manifest *m, bool checks, int jobs)
             rc = pool_give(p, (const char *)&i, sizeof(i), light);
     if (rc == 0)
         rc = pool_wait(p);
-    pool_free(p);
     if (rc == 0 && !m->lost)
         settle(m);
     flush(m); /* what was told of those that are not done */
+    pool_free(p);
 }
 
 /* Lines share the processes; what is left of them a directory may have for its files. */

@@ -135,31 +135,48 @@ static int tell_done(struct teller *t, struct record *r)
     return ++t->done < QUEUE_MAX / 2 && clock_boot() - t->told < TOLD_MS ? rc : say(t);
 }
 
-/* The first of what was given, where all of it has come; NULL. */
-static const char *next(const struct buf *heard, size_t *n)
+/* What was given at a place of what was heard, where all of it has come; NULL. */
+static const char *given(const struct buf *heard, size_t at, size_t *n)
 {
-    if (heard->len < sizeof(*n))
+    if (heard->len < at + sizeof(*n))
         return NULL;
-    memcpy(n, heard->bytes, sizeof(*n));
-    return heard->len - sizeof(*n) < *n ? NULL : heard->bytes + sizeof(*n);
+    memcpy(n, heard->bytes + at, sizeof(*n));
+    return heard->len - at - sizeof(*n) < *n ? NULL : heard->bytes + at + sizeof(*n);
+}
+
+/* Tells the next few that it will be their turn, and how many there are beyond the first. */
+static int announce(const struct pool_owner *o, const struct buf *heard)
+{
+    const char *work;
+    size_t n, at = 0;
+    int count = 0;
+    for (; count < AHEAD_MAX && (work = given(heard, at, &n)); count++) {
+        o->ahead(o->self, work);
+        at += sizeof(n) + n;
+    }
+    return count - 1;
 }
 
 /* Does not come back. */
 static void serve(const struct pool *p, int in, int out)
 {
+    const struct pool_owner *o = &p->owner;
     struct teller t = {.fd = out, .told = clock_boot()};
     const struct watcher watcher = {&t, on_progress, on_file, on_warning};
     struct buf heard = {0};
     size_t n;
+    int ahead = 0; /* so many know that it will soon be their turn */
     web_forget();
     while (!stager_signal) {
-        const char *work = next(&heard, &n);
         struct record r = {.word = WORD_DONE};
+        const char *work = given(&heard, 0, &n);
         if (!work && (say(&t) < 0 || read_more(in, &heard) <= 0))
             break;
         if (!work)
             continue;
-        r.rc = p->owner.run(p->owner.self, work, n, &watcher, &r.out, &r.f);
+        if (o->ahead && ahead-- == 0)
+            ahead = announce(o, &heard);
+        r.rc = o->run(o->self, work, n, &watcher, &r.out, &r.f);
         if (tell_done(&t, &r) < 0)
             break;
         drop(&heard, sizeof(n) + n);

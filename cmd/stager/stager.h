@@ -133,6 +133,8 @@ struct source {
     char *validator; /* after begin: what tells this version of the file from others, or NULL */
     /* Up to n bytes, 0 at the end, -1. */
     ssize_t (*read)(struct source *src, char *bytes, size_t n, struct fault *f);
+    /* Asks for its bytes before it is its turn to begin, without waiting; NULL: it cannot. */
+    void (*ahead)(struct source *src);
     void (*close)(struct source *src); /* frees what is its own, but not src */
 };
 void source_close(struct source **src); /* for own() */
@@ -178,6 +180,7 @@ typedef int entry_fn(void *self, const struct entry *entry, struct fault *f);
 struct scheme {
     const char *name;
     const char *lacks; /* the library this build was made without; then all else is NULL */
+    bool ahead;        /* `open` asks nobody, so it may be called long before `begin` */
     int (*open)(struct transfer *t, const char *url, struct source **src, struct fault *f);
     /* Tells all below a directory that `open` has found, in any order, as deep as it goes. It
      * keeps nothing in memory that grows with their number. */
@@ -202,6 +205,8 @@ void stager_catch(void);                    /* from now on signals are only note
 void stager_die(void);                      /* if one was: ends by it */
 int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,
                  struct fault *f);
+#define AHEAD_MAX 8
+void transfer_ahead(const struct item *item); /* that will soon be its turn; in order */
 int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
                   struct fault *f);
 /* Opens what a URL of whatever scheme names. */
@@ -305,6 +310,7 @@ struct pool_owner {
     /* In the process: does it. */
     int (*run)(void *self, const char *work, size_t n, const struct watcher *watcher,
                struct outcome *out, struct fault *f);
+    void (*ahead)(void *self, const char *work); /* will soon be its turn; may be NULL */
     /* In ours. Each returns 0, or -1 to end all. f is NULL when it went well. */
     int (*progress)(void *self, const char *work, int64_t bytes, int64_t total);
     int (*file)(void *self, const char *work, const struct moved *moved);

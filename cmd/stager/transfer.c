@@ -437,10 +437,61 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
     return NULL;
 }
 
+/* Sources that were asked for ahead, oldest first. */
+static struct {
+    char *url;
+    struct source *src;
+} early[AHEAD_MAX];
+
+static struct source *take_early(const char *url)
+{
+    for (size_t i = 0; i < AHEAD_MAX && early[i].url; i++) {
+        if (!str_same(early[i].url, url))
+            continue;
+        struct source *src = early[i].src;
+        free(early[i].url);
+        memmove(&early[i], &early[i + 1], (AHEAD_MAX - 1 - i) * sizeof(*early));
+        memset(&early[AHEAD_MAX - 1], 0, sizeof(*early));
+        return src;
+    }
+    return NULL;
+}
+
+void transfer_ahead(const struct item *item)
+{
+    struct fault ignored = {0};
+    struct transfer t = {.item = item, .total = -1};
+    bool pull = item->direction == DIRECTION_PULL || item->direction == DIRECTION_COPY;
+    t.from = pull ? scheme_of(item->source, &ignored) : NULL;
+    t.to = pull ? scheme_of(item->dest, &ignored) : NULL;
+    if (!t.from || !t.to || !t.from->ahead)
+        return;
+    if (item->checksum && (!t.to->kind || t.to->kind(item->dest) != KIND_UNKNOWN))
+        return; /* it may be there */
+    own(source_close) struct source *src = NULL;
+    if (t.from->open(&t, item->source, &src, &ignored) < 0 || !src->ahead || src->kind != KIND_FILE)
+        return;
+    if (early[AHEAD_MAX - 1].url) { /* one whose turn never came */
+        own(source_close) struct source *oldest = take_early(early[0].url);
+    }
+    size_t i = 0;
+    while (early[i].url)
+        i++;
+    src->ahead(src);
+    early[i].url = str_new(item->source);
+    early[i].src = move(src);
+}
+
+static int open_with(const struct scheme *scheme, struct transfer *t, const char *url,
+                     struct source **src, struct fault *f)
+{
+    return (*src = take_early(url)) ? 0 : scheme->open(t, url, src, f);
+}
+
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
 {
     const struct scheme *scheme = scheme_of(url, f);
-    return scheme ? scheme->open(t, url, src, f) : -1;
+    return scheme ? open_with(scheme, t, url, src, f) : -1;
 }
 
 /* Where a single file goes: to dest itself, or below it under the source's last name. */
@@ -493,7 +544,7 @@ static int move_item(struct transfer *t, struct fault *f)
     if (!t->to->put)
         return fault_set(f, REASON_UNSUPPORTED, false, "nothing can be stored at a %s: URL",
                          t->to->name);
-    if (t->from->open(t, item->source, &src, f) < 0)
+    if (open_with(t->from, t, item->source, &src, f) < 0)
         return -1;
     /* the type of a pull is its source's, unless that is unpacked; of a push its destination's */
     bool told =

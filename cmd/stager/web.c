@@ -2,12 +2,14 @@
 #include "stager.h"
 #include <curl/curl.h>
 #include <limits.h>
+#include "host/clock.h"
 #include "text/uri.h"
 
 #define REDIRECTS_MAX 10L
 #define CONNECT_SECONDS 10L
 #define SLOW_SECONDS 20L /* with less than SLOW_BYTES a second */
 #define SLOW_BYTES 16L
+#define STALE_MS 5000 /* half got, and not gone on with */
 #define SAID_MAX (64 * 1024)
 #define HEAD_MAX (64 * 1024)
 #define RECEIVE_BYTES                                                                              \
@@ -63,6 +65,8 @@ struct request {
     struct fault *f; /* of the call that drives it */
     bool enough;     /* the body was cut off by us */
     bool failed;     /* f was set by our side */
+    bool over;       /* and `result` says how it ended */
+    CURLcode result;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -233,6 +237,7 @@ static int request_init(struct web *w, struct fault *f)
     if (authorities && *authorities)
         curl_easy_setopt(easy, CURLOPT_CAINFO, authorities);
     set_protocols(easy, w->url);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, r);
     curl_easy_setopt(easy, CURLOPT_URL, w->url);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, w->method);
     if (str_same(w->method, "GET") || str_same(w->method, "HEAD"))
@@ -289,9 +294,10 @@ static int status_fault(struct web *w, struct fault *f)
 }
 
 /* What became of a request; 0 when the answer is 2xx. */
-static int request_fault(struct web *w, CURLcode code, struct fault *f)
+static int request_fault(struct web *w, struct fault *f)
 {
     struct request *r = w->request;
+    CURLcode code = r->result;
     curl_off_t connected = 0;
     w->status = status_of(r);
     curl_easy_getinfo(r->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
@@ -333,18 +339,19 @@ static size_t on_answer(char *bytes, size_t size, size_t n, void *self)
     return rc ? 0 : len;
 }
 
-/* Until a request of the multi is over. */
-static int drive(CURLM *multi, CURL *easy, CURLcode *result, struct fault *f)
+/* As far as all requests of the multi get now. */
+static int drive(CURLM *multi, struct fault *f)
 {
     int busy = 0, left = 0;
     CURLMcode code = curl_multi_perform(multi, &busy);
     if (code != CURLM_OK)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl: %s", curl_multi_strerror(code));
-    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
-        if (m->msg == CURLMSG_DONE && m->easy_handle == easy) {
-            *result = m->data.result;
-            return 1;
-        }
+    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));) {
+        struct request *r = NULL;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
+        r->over = m->msg == CURLMSG_DONE;
+        r->result = m->data.result;
+    }
     return 0;
 }
 
@@ -385,7 +392,6 @@ static void set_body(struct web *w)
 
 int web_run(struct web *w, struct fault *f)
 {
-    CURLcode result = CURLE_OK;
     web_fini(w);
     w->status = 0;
     if (request_init(w, f) < 0)
@@ -398,10 +404,10 @@ int web_run(struct web *w, struct fault *f)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
                          w->request->shown);
     int rc;
-    while ((rc = drive(running, easy, &result, f)) == 0)
+    while ((rc = drive(running, f)) == 0 && !w->request->over)
         curl_multi_poll(running, NULL, 0, 250, NULL);
     curl_multi_remove_handle(running, easy);
-    return rc < 0 ? -1 : request_fault(w, result, f);
+    return rc < 0 ? -1 : request_fault(w, f);
 }
 
 /* --- a file: a GET that is pulled --- */
@@ -418,8 +424,8 @@ struct web_file {
     size_t at;       /* what was read of the rest */
     size_t came;     /* since we looked for it */
     bool paused;     /* enough came */
-    bool over, added;
-    CURLcode result;
+    bool added;
+    int64_t ahead; /* ms since boot when it was asked for ahead, or 0 */
 };
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *self)
@@ -449,8 +455,8 @@ static void web_drop(struct web_file *h)
         curl_multi_remove_handle(pulling, h->web.request->easy);
     web_fini(&h->web);
     h->rest.len = h->at = 0;
-    h->added = h->paused = h->over = false;
-    h->result = CURLE_OK;
+    h->came = h->room = 0;
+    h->added = h->paused = false;
 }
 
 static void web_close(struct source *src)
@@ -464,24 +470,20 @@ static void web_close(struct source *src)
     free(h->url);
 }
 
-/* Until there are bytes, which go to `into` first, or an end. */
-static int web_pump(struct web_file *h, char *into, size_t room, struct fault *f)
+/* Until there are bytes, or an end. */
+static int web_pump(struct web_file *h, struct fault *f)
 {
-    h->into = into;
-    h->room = room;
-    h->came = h->rest.len = h->at = 0;
-    while (h->came == 0 && !h->over) {
+    const struct request *r = h->web.request;
+    while (h->came == 0 && !r->over) {
         if (h->paused) {
             h->paused = false;
-            curl_easy_pause(h->web.request->easy, CURLPAUSE_CONT);
+            curl_easy_pause(r->easy, CURLPAUSE_CONT);
         }
         if (stager_signal)
             return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
-        int rc = drive(pulling, h->web.request->easy, &h->result, f);
-        if (rc < 0)
+        if (drive(pulling, f) < 0)
             return -1;
-        h->over = rc > 0;
-        if (h->came == 0 && !h->over)
+        if (h->came == 0 && !r->over)
             curl_multi_poll(pulling, NULL, 0, 250, NULL);
     }
     return 0;
@@ -503,7 +505,7 @@ static char *validator_of(const struct web *w)
     return NULL;
 }
 
-static int web_start(struct web_file *h, int64_t offset, struct fault *f)
+static int web_ask(struct web_file *h, int64_t offset, struct fault *f)
 {
     own(str_fini) char *condition =
         h->base.validator ? str_print("If-Range: %s", h->base.validator) : NULL;
@@ -528,11 +530,30 @@ static int web_start(struct web_file *h, int64_t offset, struct fault *f)
     if (!h->added)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
                          h->base.shown);
-    if (web_pump(h, NULL, 0, f) < 0)
+    return 0;
+}
+
+/* To the first bytes. */
+static int web_start(struct web_file *h, int64_t offset, struct fault *f)
+{
+    /* a server does not wait for ever until we take the rest */
+    bool asked = h->ahead && !(h->paused && clock_boot() - h->ahead > STALE_MS);
+    h->ahead = 0;
+    if ((!asked && web_ask(h, offset, f) < 0) || web_pump(h, f) < 0)
         return -1;
-    /* what went wrong later is told by web_read, after the bytes that came */
-    CURLcode now = h->over && h->came == 0 ? h->result : CURLE_OK;
-    return request_fault(&h->web, now, f);
+    /* what goes wrong after bytes came is told by web_read, after them */
+    if (h->came == 0)
+        return request_fault(&h->web, f);
+    h->web.status = status_of(h->web.request);
+    return 0;
+}
+
+static void web_ahead(struct source *src)
+{
+    struct fault ignored = {0};
+    struct web_file *h = (struct web_file *)src;
+    if (web_ask(h, 0, &ignored) == 0 && drive(pulling, &ignored) == 0)
+        h->ahead = clock_boot();
 }
 
 static int web_begin(struct source *src, struct fault *f)
@@ -593,11 +614,14 @@ static ssize_t web_read(struct source *src, char *bytes, size_t n, struct fault 
         h->at += n;
         return (ssize_t)n;
     }
-    if (web_pump(h, bytes, n, f) < 0)
+    h->into = bytes;
+    h->room = n;
+    h->came = h->rest.len = h->at = 0;
+    if (web_pump(h, f) < 0)
         return -1;
     if (h->came > 0)
         return (ssize_t)(n - h->room);
-    if (request_fault(&h->web, h->result, f) == 0)
+    if (request_fault(&h->web, f) == 0)
         return 0;
     f->again = f->again || f->reason == REASON_UNREACHABLE;
     return -1;
@@ -620,6 +644,7 @@ struct source *web_source(const char *url, const struct access *access)
         .begin = web_begin,
         .resume = web_resume,
         .read = web_read,
+        .ahead = web_ahead,
         .close = web_close,
     };
     h->url = str_new(url);
