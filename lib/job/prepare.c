@@ -1,0 +1,107 @@
+#include "host/clock.h"
+#include "host/driver.h"
+#include "host/image.h"
+#include "host/path.h"
+#include "job/layout.h"
+#include "job/parts.h"
+
+#define SUBMIT_S 60
+
+static int executing(struct step *s, struct job *j, json_t *native, struct err *err)
+{
+    json_object_set_new(j->doc, "backend",
+                        json_pack("{s:s,s:O}", "driver", j->driver, "native", native));
+    if (!j->started)
+        j->started = clock_ms();
+    return act_go(s, j, EVENT_EXECUTE, NULL, err);
+}
+
+static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
+{
+    own(json_fini) json_t *lines = json_pack("[O]", line);
+    own(json_fini) json_t *replies = NULL;
+    const json_t *config = json_object_get(act_private(j), "driver_options");
+    if (driver_call(j->driver, "submit", config, lines, SUBMIT_S, &replies, err) < 0) {
+        /* outcome unknown: ask before doing anything again; submit is idempotent by its stamp */
+        if (err->code != CODE_PROTO ||
+            driver_call(j->driver, "submit", config, lines, SUBMIT_S, &replies, err) < 0)
+            return -1;
+    }
+    const json_t *reply = json_array_get(replies, 0);
+    const json_t *error = json_object_get(reply, "error");
+    if (error)
+        return act_fail(s, j, "internal", "platform", false, json_text(error, "text"), err);
+    return executing(s, j, json_object_get(reply, "native"), err);
+}
+
+/* The image's files. 0 with them, 1 when the job has failed over it, -1. */
+static int prepare_image(struct step *s, struct job *j, const struct task *t, char **rootfs,
+                         json_t **config, struct err *err)
+{
+    own(image_fini) struct image image = {0};
+    struct moving m = {.step = s, .job = j};
+    const struct image_place place = {
+        s->store->dir, json_text(json_object_get(act_private(j), "driver_options"), "job-user"),
+        moving_stop, &m};
+    struct err why = {0};
+    if (!str_same(t->type, EXEC_TYPES "oci-container"))
+        return 0;
+    if (s->progress)
+        s->progress(s->context, j, "image", -1, -1);
+    if (image_find(json_text(t->spec, "image"), json_text(t->spec, "digest"), &image, &why) == 0 &&
+        image_unpack(&image, &place, rootfs, config, &why) == 0)
+        return 0;
+    if (moving_stop(&m)) { /* by a signal, or because the owner wants the job ended */
+        *err = why;
+        return -1;
+    }
+    bool ours = why.code == CODE_DATA || why.code == CODE_NOINPUT;
+    return act_fail(s, j, "imagepull", ours ? "task" : "platform", !ours, why.text, err);
+}
+
+/* A worker may have died between handing the attempt to the driver and saying so. The driver knows:
+ * 1 it has it, and the job is executing; 0 it has not; -1. */
+static int adopt(struct step *s, struct job *j, struct err *err)
+{
+    own(str_fini) char *dir = layout_attempt(s->store, j, NULL);
+    own(json_fini) json_t *lines = act_driver_line(s, j);
+    own(json_fini) json_t *replies = NULL;
+    if (!path_exists(dir))
+        return 0;
+    if (driver_call(j->driver, "find", NULL, lines, SUBMIT_S, &replies, err) < 0)
+        return -1;
+    json_t *native = json_array_get(json_object_get(json_array_get(replies, 0), "natives"), 0);
+    return native ? executing(s, j, native, err) : 0;
+}
+
+int part_prepare(struct step *s, struct job *j, const struct task *t, struct err *err)
+{
+    own(stager_fini) struct stager stager = {0};
+    own(json_fini) json_t *config = NULL;
+    own(json_fini) json_t *lines = layout_inputs(s->store, j, t);
+    own(str_fini) char *rootfs = NULL;
+    own(str_fini) char *in = store_job_path(s->store, j->id, "in");
+    struct err why = {0};
+    int rc = adopt(s, j, err);
+    if (rc != 0)
+        return rc;
+    path_remove(in, &why); /* what a worker that died here left behind */
+    rc = act_move(s, j, "inputs", lines, &stager, "stagein", err);
+    if (rc < 0)
+        return -1;
+    if (rc > 0) {
+        path_remove(in, &why);
+        return act_go(s, j, EVENT_FAIL, json_text(json_object_get(j->doc, "error"), "message"),
+                      err);
+    }
+    if (layout_make(s->store, j, t, &why) < 0)
+        return act_fail(s, j, "stagein", "platform", true, why.text, err);
+    rc = prepare_image(s, j, t, &rootfs, &config, err);
+    if (rc != 0)
+        return rc;
+    own(json_fini) json_t *line = layout_submit(s->store, j, t, rootfs, config);
+    if (json_array_size(json_object_get(json_object_get(line, "exec"), "args")) == 0)
+        return act_fail(s, j, "policy", "task", false,
+                        "neither the image nor the task says what to run (command)", err);
+    return submit(s, j, line, err);
+}
