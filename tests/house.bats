@@ -246,7 +246,7 @@ wrong_options() { # PROGRAM PAGE COMPLETION
     diff <(complete_words "$completion" execdm-validate --as = '') \
         <(sed -n 's/^ *\[KIND_[A-Z_]*\] = {"\([a-z-]*\)".*/\1/p' "$TOP_SRCDIR/lib/model/check.c" | sort)
     diff <(complete_words "$completion" execdm-phase x '') \
-        <(sed -n '/query_verbs\[\] = {/,/}/p' "$TOP_SRCDIR/lib/job/query.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
+        <(sed -n '/verbs\[VERBS\] = {/,/};/p' "$TOP_SRCDIR/lib/job/query.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
     diff <(complete_words "$completion" execdm-store '') \
         <(awk '/} verbs\[\] = /, /;/' "$TOP_SRCDIR/cmd/store.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
     diff <(bash -c '. "$1"; complete -p' complete "$completion" | sed 's/.* //' | sort) <(programs | sort)

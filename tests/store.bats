@@ -2,6 +2,7 @@
 # execdm-store usage: core hours available, offered, accepted and used, who had jobs, and what was asked for in vain (PRD-26).
 # And check and backup: what a sound store is, what is said of one that is not, and a copy while workers run.
 
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own, and `run` sets output in it
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -268,12 +269,13 @@ by_schema() {
         same 600 "$(stat -c %a "copy$i.db")"
         mkdir -p "state$i"
         cp "copy$i.db" "state$i/execdm.db"
-        same '[true,[]]' "$(EXECDM_STATE=$PWD/state$i execdm-store check | jq -c '[.sound, [.messages[] | select(.rule != "wrong-directory")]]' | sed 's/^.false,/[true,/')"
+        # sound, but for the directories, which are not in it
+        same '[]' "$(EXECDM_STATE=$PWD/state$i execdm-store check | jq -c '[.messages[] | select(.rule != "wrong-directory")]')"
         EXECDM_STATE=$PWD/state$i execdm-status "$first" >/dev/null
     done
     touch stop
     wait "$writer"
-    [ -z "$(ls | grep part)" ]
+    run ! compgen -G "*part*"
     run -79 execdm-store backup copy1.db
     has "$output" 'copy1.db is there already'
     ln -s nowhere link.db
@@ -282,7 +284,7 @@ by_schema() {
     # back to the state of a copy: it goes on from there, and is in the same mode
     rm "$EXECDM_STATE"/execdm.db*
     cp copy6.db "$EXECDM_STATE/execdm.db"
-    execdm-run "$first"
+    work "$(submit sh='exit 0')"
     same wal "$(sql 'PRAGMA journal_mode')"
 }
 

@@ -119,6 +119,11 @@ int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
     }
     if (str_same(state, "lost") || str_same(state, "unknown"))
         return lost(s, j, "the supervisor is gone and left no record", err);
+    /* by the backend itself, or by an owner whose program died before it said so */
+    if (str_same(state, "suspended") && j->phase == PHASE_EXECUTING)
+        return act_go(s, j, EVENT_SUSPEND, "the backend has suspended it", err);
+    if (str_same(state, "running") && j->phase == PHASE_SUSPENDED)
+        return act_go(s, j, EVENT_RESUME, "the backend has resumed it", err);
     *due = clock_ms() + POLL_MS;
     return 0;
 }

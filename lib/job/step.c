@@ -93,11 +93,12 @@ static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *e
     case PHASE_PREPARING:
         return parse_task(j, &t, err) < 0 ? -1 : part_prepare(s, j, &t, err);
     case PHASE_EXECUTING:
+    case PHASE_SUSPENDED:
         return part_execute(s, j, due, err);
     case PHASE_FINALIZING:
         return parse_task(j, &t, err) < 0 ? -1 : part_finalize(s, j, &t, err);
-    case PHASE_HELD:
-        *due = json_int(act_private(j), "to", 0) * 1000 + 1000;
+    case PHASE_HELD: /* a later attempt has started in time */
+        *due = j->attempt ? INT64_MAX : json_int(act_private(j), "to", 0) * 1000 + 1000;
         return clock_ms() < *due ? 0 : expire(s, j, err);
     default:
         *due = clock_ms() + POLL_MS;

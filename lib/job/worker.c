@@ -133,7 +133,8 @@ static int watch_running(struct worker *w, struct alarm *alarm, struct err *err)
         return -1;
     for (size_t i = 0; i < ids.n; i++) {
         own(job_fini) struct job j = {0};
-        if (store_job_get(w->step.store, ids.list[i], &j, err) == 0 && j.phase == PHASE_EXECUTING)
+        if (store_job_get(w->step.store, ids.list[i], &j, err) == 0 &&
+            (j.phase == PHASE_EXECUTING || j.phase == PHASE_SUSPENDED))
             alarm_attempt(alarm, w->step.store, &j);
     }
     return 0;

@@ -69,6 +69,7 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_END] = "COMMIT",
     [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
     [SQL_FOREIGN_KEYS] = "PRAGMA foreign_key_check",
+    [SQL_JOBS_BROKEN] = "SELECT id FROM jobs WHERE NOT json_valid(doc)",
     [SQL_JOBS_UP] = "SELECT id,phase,driver,attempt,live FROM jobs ORDER BY id",
     [SQL_JOBS_DOWN] = "SELECT id,phase FROM jobs ORDER BY id DESC",
     [SQL_EVENTS_ALL] = "SELECT job,event,phase FROM events ORDER BY job,seq",
@@ -145,7 +146,9 @@ static const char *const steps[] = {first_tables};
 static int err_db(struct err *err, struct store *s, const char *doing)
 {
     int rc = sqlite3_errcode(s->db) & 0xff;
-    const bool damaged = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
+    /* SQLITE_ERROR: our statements do not change, so it is what they found: no JSON, no such table
+     */
+    const bool damaged = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_ERROR;
     enum code code = damaged || rc == SQLITE_FULL || rc == SQLITE_IOERR ? CODE_IO
                      : rc == SQLITE_BUSY                                ? CODE_TEMP
                      : rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN || rc == SQLITE_PERM

@@ -41,6 +41,7 @@ enum sql {
     SQL_END,
     SQL_INTEGRITY,
     SQL_FOREIGN_KEYS,
+    SQL_JOBS_BROKEN,
     SQL_JOBS_UP,
     SQL_JOBS_DOWN,
     SQL_EVENTS_ALL,

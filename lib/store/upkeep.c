@@ -41,8 +41,8 @@ static int tell_rows(struct check *c, enum sql which, const char *what)
         const char *text = db_text(rows, 0);
         if (str_same(text, "ok") || !tells(c))
             continue;
-        finding_hint(finding_add(&c->found, FINDING_ERROR, "damaged-store", "", "%s: %s", what,
-                                 text ? text : "a row without a name"),
+        finding_hint(finding_add(&c->found, FINDING_ERROR, "damaged-store", "", "%s %s", what,
+                                 text ? text : "without a name"),
                      RECOVER);
     }
     if (rc < 0)
@@ -264,8 +264,9 @@ static int check_all(struct check *c, struct err *err)
 {
     if (db_run(c->store, SQL_BEGIN, NULL, 0, err) < 0)
         return -1;
-    if (tell_rows(c, SQL_INTEGRITY, "integrity") < 0 ||
-        tell_rows(c, SQL_FOREIGN_KEYS, "foreign key") < 0)
+    if (tell_rows(c, SQL_INTEGRITY, "integrity:") < 0 ||
+        tell_rows(c, SQL_FOREIGN_KEYS, "a foreign key that leads nowhere, of the table") < 0 ||
+        tell_rows(c, SQL_JOBS_BROKEN, "the document is no JSON of the job") < 0)
         return 0;
     int rc = read_jobs(c, err) < 0 || check_events(c, err) < 0 || check_bookings(c, err) < 0;
     if (db_run(c->store, SQL_END, NULL, 0, err) < 0 || rc)
@@ -328,7 +329,7 @@ static int check_copy(const char *path, struct err *err)
 static int check_source(struct store *s, struct err *err)
 {
     own(check_fini) struct check c = {.store = s, .jobs = json_object()};
-    if (tell_rows(&c, SQL_INTEGRITY, "integrity") == 0)
+    if (tell_rows(&c, SQL_INTEGRITY, "integrity:") == 0)
         return 0;
     return err_set(err, CODE_IO,
                    "nothing was written, as the job store is damaged: %s; execdm-store check tells "
