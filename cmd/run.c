@@ -1,4 +1,5 @@
 /* execdm-run: the worker. Drives jobs to their end, or does what is due. */
+#include <fcntl.h>
 #include <signal.h>
 #include "cli/prog.h"
 #include "cli/table.h"
@@ -16,11 +17,15 @@ static const struct opt options[] = {
 };
 
 static volatile sig_atomic_t told_to_stop;
+static int told[2] = {-1, -1}; /* a pipe: whoever sleeps is woken by the signal */
 static struct bar bar;
 
 static void on_signal(int sig)
 {
+    const int before = errno;
     told_to_stop = sig;
+    if (write(told[1], "", 1) < 0)
+        errno = before; /* it is full of earlier ones */
 }
 
 static bool stop(void *context)
@@ -147,11 +152,13 @@ static int check_jobs(struct store *store, const struct strs *ids, struct err *e
     return 0;
 }
 
-static void catch_signals(void)
+static int catch_signals(struct err *err)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal}, before;
     sigset_t ours;
+    if (pipe2(told, O_CLOEXEC | O_NONBLOCK) < 0)
+        return err_sys(err, "cannot make a pipe");
     sigemptyset(&ours);
     for (size_t i = 0; i < COUNT(signals); i++) {
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
@@ -160,6 +167,7 @@ static void catch_signals(void)
         sigaddset(&ours, signals[i]);
     }
     sigprocmask(SIG_UNBLOCK, &ours, NULL);
+    return 0;
 }
 
 static int run(char **operands, struct buf *out, struct err *err)
@@ -171,9 +179,8 @@ static int run(char **operands, struct buf *out, struct err *err)
         return err_set(err, CODE_USAGE, "--once, --watch and jobs exclude each other");
     if (!all && jobs_named(operands, &ids, err) < 0)
         return -1;
-    if (store_open(&store, err) < 0 || check_jobs(&store, &ids, err) < 0)
+    if (store_open(&store, err) < 0 || check_jobs(&store, &ids, err) < 0 || catch_signals(err) < 0)
         return -1;
-    catch_signals();
     own(seen_fini) struct seen seen = {.troubles = json_object()};
     struct worker worker = {
         .step =
@@ -182,8 +189,9 @@ static int run(char **operands, struct buf *out, struct err *err)
                 : watch ? WORKER_WATCH
                         : WORKER_JOBS,
         .ids = &ids,
+        .told = told[0],
         .trouble = trouble,
-        .tick = tick,
+        .tick = ids.n > 0 ? tick : NULL,
     };
     int rc = worker_run(&worker, err);
     bar_clear(&bar);

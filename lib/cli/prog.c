@@ -241,7 +241,7 @@ int prog_main(int argc, char **argv, const struct prog *prog)
     open_standard();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);            /* we wait for ours, whoever started us */
-    json_set_alloc_funcs(mem_new, free); /* without memory the program ends, here too */
+    json_set_alloc_funcs(mem_raw, free); /* without memory the program ends, here too */
     program_name = prog->name;
     return prog_end(run(argc, argv, prog, &out, &err), &out, &err);
 }

@@ -1,4 +1,5 @@
 #include <sys/random.h>
+#include <sys/timerfd.h>
 #include "host/clock.h"
 
 static int64_t read_ms(clockid_t id)
@@ -31,4 +32,16 @@ char *clock_uuid(char text[UUID_TEXT])
     while (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         ;
     return uuid_print(clock_ms(), random, text);
+}
+
+int clock_watch(void)
+{
+    const struct itimerspec never = {.it_value.tv_sec = (time_t)1 << 40};
+    const int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd >= 0 &&
+        timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }

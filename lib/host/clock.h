@@ -11,4 +11,8 @@ struct when clock_when(void);
 /* A new UUIDv7. Returns text. */
 char *clock_uuid(char text[UUID_TEXT]);
 
+/* A descriptor that becomes readable when somebody sets the clock (read it, and it is not any more);
+ * -1 where there is none. */
+int clock_watch(void);
+
 #endif

@@ -1,5 +1,4 @@
 #include "host/driver.h"
-#include "host/spawn.h"
 #include "text/write.h"
 
 static char *request(const char *verb, const json_t *config, json_t *lines, int deadline_s)
@@ -46,35 +45,70 @@ static int read_replies(const struct buf *out, json_t *lines, const char *driver
     return 0;
 }
 
-int driver_call(const char *driver, const char *verb, const json_t *config, json_t *lines,
-                int deadline_s, json_t **replies, struct err *err)
+void driver_begin(struct driver_call *call, const char *driver, const char *verb,
+                  const json_t *config, json_t *lines, int deadline_s)
 {
-    own(str_fini) char *path = spawn_find_driver(driver);
-    if (!path)
-        return err_set(err, CODE_UNAVAIL,
-                       "there is no driver execdm-driver-%s in " PKGLIBEXECDIR
-                       " or $EXECDM_DRIVER_PATH",
-                       driver);
-    own(str_fini) char *input = request(verb, config, lines, deadline_s);
-    char *argv[] = {path, (char *)verb, NULL};
-    own(spawn_fini) struct spawn s = {
-        .argv = argv, .input = input, .deadline_ms = (int64_t)deadline_s * 1000};
-    int rc = spawn_run(&s, err);
+    *call = (struct driver_call){.driver = str_new(driver),
+                                 .verb = str_new(verb),
+                                 .path = spawn_find_driver(driver),
+                                 .input = request(verb, config, lines, deadline_s),
+                                 .lines = json_incref(lines)};
+    call->argv[0] = call->path;
+    call->argv[1] = call->verb;
+    call->run = (struct spawn){
+        .argv = call->argv, .input = call->input, .deadline_ms = (int64_t)deadline_s * 1000};
+    if (!call->path)
+        call->failed = err_set(&call->err, CODE_UNAVAIL,
+                               "there is no driver execdm-driver-%s in " PKGLIBEXECDIR
+                               " or $EXECDM_DRIVER_PATH",
+                               driver) < 0;
+    else
+        call->failed = spawn_start(&call->run, &call->err) < 0;
+}
+
+int driver_end(struct driver_call *call, json_t **replies, struct err *err)
+{
+    if (call->failed) {
+        *err = call->err;
+        return -1;
+    }
+    int rc = spawn_result(&call->run, err);
     if (rc < 0) {
-        if (err->code != CODE_UNAVAIL)
-            err->code = CODE_PROTO;
+        err->code = CODE_PROTO;
         return -1;
     }
     switch (rc) {
     case CODE_OK:
-        return read_replies(&s.out, lines, driver, replies, err);
+        return read_replies(&call->run.out, call->lines, call->driver, replies, err);
     case CODE_USAGE:
     case CODE_UNAVAIL:
     case CODE_TEMP:
     case CODE_CONFIG:
-        return err_set(err, (enum code)rc, "driver %s: %s: %s", driver, verb, spawn_last_error(&s));
+        return err_set(err, (enum code)rc, "driver %s: %s: %s", call->driver, call->verb,
+                       spawn_last_error(&call->run));
     default:
-        return err_set(err, CODE_PROTO, "driver %s: %s ended with %d: %s", driver, verb, rc,
-                       spawn_last_error(&s));
+        return err_set(err, CODE_PROTO, "driver %s: %s ended with %d: %s", call->driver, call->verb,
+                       rc, spawn_last_error(&call->run));
     }
+}
+
+void driver_call_fini(struct driver_call *call)
+{
+    spawn_fini(&call->run);
+    free(call->driver);
+    free(call->verb);
+    free(call->path);
+    free(call->input);
+    json_decref(call->lines);
+    *call = (struct driver_call){0};
+}
+
+int driver_call(const char *driver, const char *verb, const json_t *config, json_t *lines,
+                int deadline_s, json_t **replies, struct err *err)
+{
+    own(driver_call_fini) struct driver_call call = {0};
+    struct spawn *const run = &call.run;
+    driver_begin(&call, driver, verb, config, lines, deadline_s);
+    spawn_serve(&run, 1);
+    return driver_end(&call, replies, err);
 }

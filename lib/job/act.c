@@ -1,5 +1,6 @@
 #include "job/act.h"
 #include "host/clock.h"
+#include "host/driver.h"
 #include "host/path.h"
 #include "job/layout.h"
 #include "job/turn.h"
@@ -102,6 +103,13 @@ json_t *act_reveal(const struct step *s, const struct job *j, json_t *part, stru
     json_t *copy = secrets ? json_deep_copy(part) : NULL;
     secret_put(copy, secrets);
     return copy;
+}
+
+int act_driver(const struct job *j, const char *verb, json_t *lines, int deadline_s,
+               json_t **replies, struct err *err)
+{
+    const json_t *options = json_object_get(act_private(j), "driver_options");
+    return driver_call(j->driver, verb, options, lines, deadline_s, replies, err);
 }
 
 json_t *act_driver_line(const struct step *s, const struct job *j)

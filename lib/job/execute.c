@@ -99,31 +99,71 @@ static int lost(struct step *s, struct job *j, const char *why, struct err *err)
     return act_go(s, j, EVENT_RETRY, why, err);
 }
 
-int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
+/* A new reference: what is known of the attempt, from who asked for many at once, or asked now. */
+static json_t *attempt_status(struct step *s, struct job *j, struct err *err)
 {
     own(json_fini) json_t *lines = act_driver_line(s, j);
     own(json_fini) json_t *replies = NULL;
+    if (s->told && s->told_attempt == j->attempt)
+        return json_incref((json_t *)s->told);
+    if (act_driver(j, "status", lines, STATUS_S, &replies, err) < 0)
+        return NULL;
+    return json_incref(json_array_get(replies, 0));
+}
+
+static bool is_at_end(const json_t *reply)
+{
+    static const char *const states[] = {"done", "failed", "cancelled", "lost", "unknown"};
+    const char *state = json_text(reply, "state");
+    for (size_t i = 0; i < COUNT(states); i++)
+        if (str_same(states[i], state))
+            return true;
+    return false;
+}
+
+/* What the backend has done by itself, or an owner whose program died before it said so; -1
+ * nothing.
+ */
+static int pause_event(const json_t *reply, enum phase phase)
+{
+    const char *state = json_text(reply, "state");
+    return phase == PHASE_EXECUTING && str_same(state, "suspended") ? (int)EVENT_SUSPEND
+           : phase == PHASE_SUSPENDED && str_same(state, "running") ? (int)EVENT_RESUME
+                                                                    : -1;
+}
+
+bool part_is_news(const json_t *reply, enum phase phase)
+{
+    return is_at_end(reply) || json_object_get(reply, "error") || pause_event(reply, phase) >= 0;
+}
+
+int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
     if (s->progress)
         s->progress(s->context, j, "running", -1, -1);
-    if (driver_call(j->driver, "status", NULL, lines, STATUS_S, &replies, err) < 0)
+    own(json_fini) json_t *reply = attempt_status(s, j, err);
+    if (!reply)
         return -1;
-    const json_t *reply = json_array_get(replies, 0);
+    const json_t *error = json_object_get(reply, "error");
     const char *state = json_text(reply, "state");
+    if (error)
+        return err_set(err, CODE_TEMP, "driver %s: %s", j->driver, json_text(error, "text"));
     if (str_same(json_text(reply, "reason"), "internal") && j->attempt < ATTEMPTS_MAX) {
         const char *message = json_text(reply, "message");
         return lost(s, j, message ? message : "the sandbox broke down", err);
     }
-    if (str_same(state, "done") || str_same(state, "failed") || str_same(state, "cancelled")) {
+    if (str_same(state, "lost") || str_same(state, "unknown"))
+        return lost(s, j, "the supervisor is gone and left no record", err);
+    if (is_at_end(reply)) {
         part_record(j, reply);
         return act_go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
     }
-    if (str_same(state, "lost") || str_same(state, "unknown"))
-        return lost(s, j, "the supervisor is gone and left no record", err);
-    /* by the backend itself, or by an owner whose program died before it said so */
-    if (str_same(state, "suspended") && j->phase == PHASE_EXECUTING)
-        return act_go(s, j, EVENT_SUSPEND, "the backend has suspended it", err);
-    if (str_same(state, "running") && j->phase == PHASE_SUSPENDED)
-        return act_go(s, j, EVENT_RESUME, "the backend has resumed it", err);
+    const int event = pause_event(reply, j->phase);
+    if (event >= 0)
+        return act_go(s, j, (enum phase_event)event,
+                      event == EVENT_SUSPEND ? "the backend has suspended it"
+                                             : "the backend has resumed it",
+                      err);
     *due = clock_ms() + POLL_MS;
     return 0;
 }

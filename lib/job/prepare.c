@@ -1,5 +1,4 @@
 #include "host/clock.h"
-#include "host/driver.h"
 #include "host/image.h"
 #include "host/path.h"
 #include "job/layout.h"
@@ -20,11 +19,9 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
 {
     own(json_fini) json_t *lines = json_pack("[O]", line);
     own(json_fini) json_t *replies = NULL;
-    const json_t *config = json_object_get(act_private(j), "driver_options");
-    if (driver_call(j->driver, "submit", config, lines, SUBMIT_S, &replies, err) < 0) {
+    if (act_driver(j, "submit", lines, SUBMIT_S, &replies, err) < 0) {
         /* outcome unknown: ask before doing anything again; submit is idempotent by its stamp */
-        if (err->code != CODE_PROTO ||
-            driver_call(j->driver, "submit", config, lines, SUBMIT_S, &replies, err) < 0)
+        if (err->code != CODE_PROTO || act_driver(j, "submit", lines, SUBMIT_S, &replies, err) < 0)
             return -1;
     }
     const json_t *reply = json_array_get(replies, 0);
@@ -68,7 +65,7 @@ static int adopt(struct step *s, struct job *j, struct err *err)
     own(json_fini) json_t *replies = NULL;
     if (!path_exists(dir))
         return 0;
-    if (driver_call(j->driver, "find", NULL, lines, SUBMIT_S, &replies, err) < 0)
+    if (act_driver(j, "find", lines, SUBMIT_S, &replies, err) < 0)
         return -1;
     json_t *native = json_array_get(json_object_get(json_array_get(replies, 0), "natives"), 0);
     return native ? executing(s, j, native, err) : 0;

@@ -1,5 +1,4 @@
 #include "host/clock.h"
-#include "host/driver.h"
 #include "host/lock.h"
 #include "host/path.h"
 #include "job/follow.h"
@@ -128,7 +127,7 @@ static int ask_driver(struct store *store, const struct job *j, const char *verb
     const struct step step = {.store = store};
     own(json_fini) json_t *lines = act_driver_line(&step, j);
     own(json_fini) json_t *replies = NULL;
-    int rc = driver_call(j->driver, verb, NULL, lines, PAUSE_S, &replies, err);
+    int rc = act_driver(j, verb, lines, PAUSE_S, &replies, err);
     const json_t *error = json_object_get(json_array_get(replies, 0), "error");
     const char *kind = json_text(error, "kind");
     if ((rc < 0 && err->code == CODE_USAGE) || str_same(kind, "unsupported"))

@@ -1,11 +1,11 @@
 #include "job/step.h"
 #include "host/clock.h"
-#include "host/driver.h"
 #include "job/follow.h"
 #include "job/parts.h"
 #include "job/turn.h"
 
 #define CANCEL_S 30
+#define RETRY_S 5 /* between two looks for room by a job that must not wait for its window */
 
 /* PENDING: until the window opens. */
 static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
@@ -25,27 +25,39 @@ static int expire(struct step *s, struct job *j, struct err *err)
     return act_go(s, j, EVENT_EXPIRE, "the start window closed", err);
 }
 
-/* QUEUED: until it is its turn. Room is looked at in the transaction that takes it. */
+/* In the transaction that takes the room. 1, or 0 when it is gone again. */
+static int take_turn(struct step *s, struct job *j, int64_t now, int64_t *start, struct err *err)
+{
+    if (turn_start(s->store, j, now / 1000, start, err) < 0)
+        return -1;
+    if (*start != now / 1000)
+        return 0;
+    j->attempt++;
+    return act_go_locked(s, j, EVENT_PREPARE, now, NULL, err);
+}
+
+/* QUEUED: until it is its turn, which comes sooner when others give room back: the event log says
+ * so (roster.h). */
 static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
-    int64_t now = clock_ms(), start = -1;
-    if (j->attempt == 0 && now / 1000 > json_int(act_private(j), "to", 0)) /* a retry was in time */
+    const int64_t now = clock_ms(), to = json_int(act_private(j), "to", 0);
+    int64_t start = -1;
+    if (j->attempt == 0 && now / 1000 > to) /* a retry was in time */
         return expire(s, j, err);
-    if (store_begin(s->store, true, err) < 0)
-        return -1;
     int rc = turn_start(s->store, j, now / 1000, &start, err);
     if (rc == 0 && start == now / 1000) {
-        j->attempt++;
-        rc = act_go_locked(s, j, EVENT_PREPARE, now, NULL, err);
-    }
-    if (rc <= 0) {
+        if (store_begin(s->store, true, err) < 0)
+            return -1;
+        rc = take_turn(s, j, now, &start, err);
+        if (rc > 0)
+            return store_commit(s->store, err) < 0 ? -1 : 1;
         store_rollback(s->store);
-        *due = start < 0 || start * 1000 > now + POLL_MS ? now + POLL_MS : start * 1000;
-        if (rc == 0 && s->progress)
-            s->progress(s->context, j, STEP_ROOM, -1, -1);
-        return rc;
     }
-    return store_commit(s->store, err) < 0 ? -1 : 1;
+    /* without a turn in its window it is looked at when that closes; a retry waits for room */
+    *due = (start >= 0 ? start : j->attempt ? now / 1000 + RETRY_S : to + 1) * 1000;
+    if (rc == 0 && s->progress)
+        s->progress(s->context, j, STEP_ROOM, -1, -1);
+    return rc;
 }
 
 int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
@@ -55,7 +67,7 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
     if (j->attempt > 0 && j->phase != PHASE_QUEUED) {
         own(json_fini) json_t *lines = act_driver_line(s, j);
         own(json_fini) json_t *replies = NULL;
-        if (driver_call(j->driver, "cancel", NULL, lines, CANCEL_S, &replies, err) < 0)
+        if (act_driver(j, "cancel", lines, CANCEL_S, &replies, err) < 0)
             return -1;
         const json_t *reply = json_array_get(replies, 0);
         const json_t *error = json_object_get(reply, "error");
@@ -121,6 +133,11 @@ static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *e
     }
 }
 
+bool step_is_long(const struct job *j)
+{
+    return j->phase == PHASE_PREPARING || j->phase == PHASE_FINALIZING;
+}
+
 int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
 {
     *due = 0;
@@ -132,6 +149,8 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
         return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
+    if (s->brief && step_is_long(j))
+        return STEP_LONG;
     int rc = step_phase(s, j, due, err);
     if (rc < 0 && err->code == CODE_TEMP) { /* work was broken off because of a new wish? */
         own(str_fini) char *wish = store_job_wished(s->store, id);

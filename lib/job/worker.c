@@ -1,162 +1,371 @@
+#include "job/worker.h"
 #include <poll.h>
 #include <sys/inotify.h>
 #include "host/clock.h"
+#include "host/driver.h"
 #include "host/path.h"
+#include "job/crew.h"
 #include "job/layout.h"
 #include "job/lease.h"
-#include "job/worker.h"
+#include "job/parts.h"
+#include "job/roster.h"
 
-#define IDLE_MS 60000 /* the longest sleep: a job accepted on another host wakes nobody */
+#define IDLE_MS 60000 /* the longest sleep where other hosts may write to the store unheard */
+#define REST_MS 3600000
 #define TICK_MS 1000
 #define TROUBLE_MS 2000 /* before a step that failed is tried again */
+#define STATUS_S 60
 
-/* Who waits is woken by any write to the store, and by the exit record of a running job. */
-struct alarm {
-    int fd;
-    char *wake;
+/* A need that found no room in this round. Who needs as much finds none either. */
+struct refusal {
+    const char *platform; /* of an entry */
+    struct room need;
+    int64_t length;
 };
 
-static void alarm_open(struct alarm *a, const struct store *store)
+struct working {
+    struct worker *worker;
+    struct roster roster;
+    struct crew crew;
+    struct refusal *refusals; /* of this round */
+    size_t nrefusals;
+    int alarm; /* inotify: any write to the store, and the exit record of a running job */
+    int clock; /* somebody set it */
+};
+
+static void working_fini(struct working *w)
 {
+    crew_dismiss(&w->crew);
+    roster_fini(&w->roster);
+    free(w->refusals);
+    fd_fini(&w->alarm);
+    fd_fini(&w->clock);
+}
+
+static bool stopping(const struct working *w)
+{
+    const struct step *s = &w->worker->step;
+    return s->stop && s->stop(s->context);
+}
+
+static int64_t trouble(struct working *w, const char *id, const struct err *err)
+{
+    if (w->worker->trouble)
+        w->worker->trouble(w->worker->step.context, id, err);
+    return clock_ms() + TROUBLE_MS;
+}
+
+/* --- what wakes us --- */
+
+static void alarm_open(struct working *w)
+{
+    const struct store *store = w->worker->step.store;
+    own(str_fini) char *wake = str_print("%s/%s", store->dir, store_wake_name());
     struct err ignored;
-    a->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    a->wake = str_print("%s/%s", store->dir, store_wake_name());
-    if (!path_exists(a->wake))
-        path_write(a->wake, "", 0, 0600, &ignored);
-    inotify_add_watch(a->fd, a->wake, IN_CLOSE_WRITE | IN_ATTRIB);
+    w->alarm = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (!path_exists(wake))
+        path_write(wake, "", 0, 0600, &ignored);
+    inotify_add_watch(w->alarm, wake, IN_CLOSE_WRITE | IN_ATTRIB);
+    w->clock = clock_watch();
 }
 
-static void alarm_close(struct alarm *a)
+/* Before its status is asked. Adding it again changes nothing. */
+static void alarm_attempt(struct working *w, struct entry *e, const struct job *j)
 {
-    fd_fini(&a->fd);
-    free(a->wake);
+    own(str_fini) char *dir = layout_attempt(w->worker->step.store, j, NULL);
+    e->watch = inotify_add_watch(w->alarm, dir, IN_MOVED_TO);
 }
 
-static void alarm_attempt(struct alarm *a, const struct store *store, const struct job *j)
+/* What runs and has left a record is due; a write to the store is looked up in its event log. */
+static void alarm_read(struct working *w)
 {
-    own(str_fini) char *dir = layout_attempt(store, j, NULL);
-    inotify_add_watch(a->fd, dir, IN_MOVED_TO); /* adding it again changes nothing */
+    char bytes[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t n = read(w->clock, bytes, sizeof(bytes));
+    while ((n = read(w->alarm, bytes, sizeof(bytes))) > 0)
+        for (const char *at = bytes; at < bytes + n;) {
+            const struct inotify_event *event = (const void *)at;
+            for (size_t i = 0; i < w->roster.n; i++)
+                if (w->roster.list[i].watch == event->wd)
+                    w->roster.list[i].due = 0;
+            at += sizeof(*event) + event->len;
+        }
 }
 
-static void alarm_forget(struct alarm *a)
+static void forget(struct working *w, struct entry *e)
 {
-    char events[4096];
-    while (read(a->fd, events, sizeof(events)) > 0)
-        ;
+    if (e->watch >= 0)
+        inotify_rm_watch(w->alarm, e->watch);
+    roster_remove(&w->roster, e);
 }
 
-static bool stopping(const struct worker *w)
+/* --- one job --- */
+
+static bool is_refused(const struct working *w, const struct entry *e)
 {
-    return w->step.stop && w->step.stop(w->step.context);
+    for (size_t i = 0; i < w->nrefusals; i++) {
+        const struct refusal *r = &w->refusals[i];
+        if (str_same(r->platform, e->platform) && e->need.cores >= r->need.cores &&
+            e->need.memory >= r->need.memory && e->length >= r->length)
+            return true;
+    }
+    return false;
 }
 
-/* Steps one job as far as it goes. Returns when it is due next; 0 when it is at its end. */
-static int64_t advance(struct worker *w, const char *id, struct alarm *alarm)
+static void refuse(struct working *w, const struct entry *e)
 {
+    if (e->need.parts && json_object_size(e->need.parts))
+        return; /* it may have been those */
+    w->refusals = mem_grow(w->refusals, w->nrefusals + 1, sizeof(*w->refusals));
+    w->refusals[w->nrefusals++] = (struct refusal){e->platform, e->need, e->length};
+}
+
+/* Is there an attempt of it, which a driver here is asked about? */
+static bool runs_here(const struct job *j)
+{
+    return (j->phase == PHASE_EXECUTING || j->phase == PHASE_SUSPENDED) && !job_remote(j);
+}
+
+/* When the job is due next; 0 when it is at its end, and the entry is done with. */
+static int64_t note(struct working *w, struct entry *e, const struct job *j, int64_t due)
+{
+    if (phase_terminal(j->phase))
+        return 0;
+    entry_note(e, j, runs_here(j) ? act_driver_line(&w->worker->step, j) : NULL);
+    if (j->phase != PHASE_QUEUED)
+        return due;
+    e->turn = due;
+    if (due > clock_ms())
+        refuse(w, e);
+    return due;
+}
+
+/* It goes on in a process of its own; when there is none to be had it waits for one. */
+static int64_t send_away(struct working *w, struct entry *e, const struct job *j)
+{
+    const struct step *s = &w->worker->step;
     struct err err = {0};
-    own(fd_fini) int lease = lease_take(w->step.store, id, 0, &err);
+    entry_note(e, j, NULL);
+    if (crew_full(&w->crew))
+        return clock_ms();
+    if (crew_start(&w->crew, s, e->id, &err) < 0)
+        return trouble(w, e->id, &err);
+    if (s->progress)
+        s->progress(s->context, j, "staging", -1, -1);
+    e->away = true;
+    return clock_ms();
+}
+
+/* Steps a job as far as it goes. When it is due next, 0 when never again. */
+static int64_t advance(struct working *w, struct entry *e)
+{
+    struct step *s = &w->worker->step;
+    struct err err = {0};
+    own(fd_fini) int lease = lease_take(s->store, e->id, 0, &err);
     if (lease < 0) /* another worker has it, or its directory cannot be made */
         return clock_ms() + TROUBLE_MS;
     for (;;) {
         own(job_fini) struct job j = {0};
         int64_t due = 0;
-        int rc = step_job(&w->step, id, &j, &due, &err);
+        const int rc = step_job(s, e->id, &j, &due, &err);
         if (rc < 0 && stopping(w))
             return clock_ms();
         if (rc < 0 && err.code == CODE_NOINPUT) { /* deleted meanwhile */
-            own(str_fini) char *dir = store_job_path(w->step.store, id, NULL);
+            own(str_fini) char *dir = store_job_path(s->store, e->id, NULL);
             path_remove(dir, &err); /* the lease has made it again */
             return 0;
         }
-        if (rc < 0) {
-            if (w->trouble)
-                w->trouble(w->step.context, id, &err);
-            return clock_ms() + TROUBLE_MS;
+        if (rc < 0)
+            return trouble(w, e->id, &err);
+        if (rc == STEP_LONG) {
+            fd_fini(&lease); /* else the process would have a part in it */
+            return send_away(w, e, &j);
         }
+        if (runs_here(&j))
+            alarm_attempt(w, e, &j);
         if (rc == 0)
-            return due;
-        if (j.phase == PHASE_EXECUTING)
-            alarm_attempt(alarm, w->step.store, &j); /* before its status is asked */
+            return note(w, e, &j, due);
         if (stopping(w))
             return clock_ms();
     }
 }
 
-/* Sleeps until the next moment of the jobs, in slices: a signal that came just before is not slept
- * through, and who looks on sees that time passes. Not for longer than that was away when it began,
- * by a clock that nobody sets. */
-static void sleep_until(const struct worker *w, const struct alarm *alarm, int64_t due)
+/* --- jobs that run: a backend is asked once for all of its own --- */
+
+/* One that is looked at anew: it may have begun to run, or be asked to end. */
+static bool runs(struct working *w, struct entry *e)
 {
-    struct pollfd fd = {alarm->fd, POLLIN, 0};
-    int64_t now = clock_ms(), end = now + IDLE_MS < due ? now + IDLE_MS : due;
-    int64_t limit = clock_boot() + end - now;
+    own(job_fini) struct job j = {0};
+    struct err ignored;
+    if (e->due != 0 && e->phase != PHASE_COUNT)
+        return e->line != NULL;
+    if (store_job_get(w->worker->step.store, e->id, &j, &ignored) < 0)
+        return false;
+    if (!runs_here(&j) || j.wish)
+        return false;
+    alarm_attempt(w, e, &j);
+    entry_note(e, &j, act_driver_line(&w->worker->step, &j));
+    return true;
+}
+
+static bool same_backend(const struct entry *a, const struct entry *b)
+{
+    return str_same(a->driver, b->driver) &&
+           (a->options == b->options || json_equal(a->options, b->options));
+}
+
+/* One more word about a job that was asked about; its entry may be gone after it. */
+static void hear(struct working *w, const char *id, int attempt, const json_t *reply)
+{
+    struct step *s = &w->worker->step;
+    struct entry *e = roster_find(&w->roster, id);
+    e->due = clock_ms() + POLL_MS;
+    if (!part_is_news(reply, e->phase))
+        return;
+    s->told = reply;
+    s->told_attempt = attempt;
+    e->due = advance(w, e);
+    s->told = NULL;
+    if (e->due == 0)
+        forget(w, e);
+}
+
+/* All of those given that are of the first one's backend. They are taken off the list. */
+static void ask_backend(struct working *w, struct strs *ids)
+{
+    own(json_fini) json_t *lines = json_array();
+    own(json_fini) json_t *replies = NULL;
+    own(strs_fini) struct strs others = {0};
+    own(strs_fini) struct strs asked = {0};
+    struct err err = {0};
+    const struct entry *first = roster_find(&w->roster, ids->list[0]);
+    for (size_t i = 0; i < ids->n; i++) {
+        const struct entry *e = roster_find(&w->roster, ids->list[i]);
+        const bool same = same_backend(first, e);
+        strs_add(same ? &asked : &others, e->id);
+        if (same)
+            json_array_append(lines, json_array_get(e->line, 0));
+    }
+    const int rc =
+        driver_call(first->driver, "status", first->options, lines, STATUS_S, &replies, &err);
+    for (size_t i = 0; i < asked.n; i++) {
+        struct entry *e = roster_find(&w->roster, asked.list[i]);
+        if (rc == 0)
+            hear(w, asked.list[i], e->attempt, json_array_get(replies, i));
+        else
+            e->due = i == 0 ? trouble(w, e->id, &err) : clock_ms() + TROUBLE_MS;
+    }
+    const struct strs taken = *ids;
+    *ids = others;
+    others = taken;
+}
+
+/* --- the loop --- */
+
+/* What takes long waits for one of the crew to come back. */
+static bool waits_for_crew(const struct working *w, const struct entry *e)
+{
+    return (e->phase == PHASE_PREPARING || e->phase == PHASE_FINALIZING) && e->due != 0 &&
+           crew_full(&w->crew);
+}
+
+/* Is it time to ask about jobs that run? Then about all of them, so that a backend is asked once in
+ * an interval. One that left its record is asked about at once, and alone. */
+static bool time_to_ask(const struct working *w, int64_t now)
+{
+    for (size_t i = 0; i < w->roster.n; i++) {
+        const struct entry *e = &w->roster.list[i];
+        if (e->line && !e->away && e->due != 0 && e->due <= now)
+            return true;
+    }
+    return false;
+}
+
+/* In pieces, the roster changes on the way: those that run, then the others. */
+static void round_over(struct working *w)
+{
+    own(strs_fini) struct strs due = {0};
+    own(strs_fini) struct strs running = {0};
+    const int64_t now = clock_ms();
+    const bool ask = time_to_ask(w, now);
+    w->nrefusals = 0;
+    for (size_t i = 0; i < w->roster.n; i++) { /* oldest first */
+        struct entry *e = &w->roster.list[i];
+        if ((e->due <= now || (ask && e->line)) && !e->away && !waits_for_crew(w, e))
+            strs_add(runs(w, e) ? &running : &due, e->id);
+    }
+    while (running.n > 0 && !stopping(w))
+        ask_backend(w, &running);
+    for (size_t i = 0; i < due.n && !stopping(w); i++) {
+        struct entry *e = roster_find(&w->roster, due.list[i]);
+        const bool waits = e->phase == PHASE_QUEUED && e->turn > now && is_refused(w, e);
+        e->due = waits ? e->turn : advance(w, e);
+        if (e->due == 0)
+            forget(w, e);
+    }
+}
+
+/* Processes that came to their end: their jobs are looked at anew. */
+static void gather(struct working *w)
+{
+    char id[UUID_TEXT];
+    struct err err;
+    while (crew_reap(&w->crew, id, &err)) {
+        struct entry *e = roster_find(&w->roster, id);
+        e->away = false;
+        e->due = err.text[0] ? trouble(w, id, &err) : 0;
+    }
+}
+
+/* The next moment at which something is due, INT64_MAX when nothing is. */
+static int64_t next_due(const struct working *w)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < w->roster.n; i++) {
+        const struct entry *e = &w->roster.list[i];
+        if (!e->away && !waits_for_crew(w, e) && e->due < next)
+            next = e->due;
+    }
+    return next;
+}
+
+/* Sleeps until the next moment of the jobs, in slices where somebody looks on. */
+static void sleep_until(const struct working *w, int64_t due)
+{
+    struct pollfd fds[3 + CREW_MAX] = {
+        {w->alarm, POLLIN, 0}, {w->worker->told, POLLIN, 0}, {w->clock, POLLIN, 0}};
+    const size_t n = 3 + crew_fds(&w->crew, fds + 3);
+    const bool deaf = w->alarm < 0 || w->worker->step.store->network;
+    const int64_t slice = w->worker->tick ? TICK_MS : REST_MS;
+    const int64_t most = deaf ? IDLE_MS : REST_MS, left = due - clock_ms();
+    const int64_t until = clock_boot() + (left < most ? left : most);
     for (;;) {
-        int64_t left = limit - clock_boot(), ms = end - clock_ms();
-        if (left < ms)
-            ms = left;
-        if (ms <= 0 || stopping(w) || poll(&fd, 1, ms < TICK_MS ? (int)ms : TICK_MS) != 0)
+        const int64_t ms = until - clock_boot();
+        if (ms <= 0 || poll(fds, n, (int)(ms < slice ? ms : slice)) != 0)
             return;
-        if (w->tick)
-            w->tick(w->step.context);
+        if (w->worker->tick)
+            w->worker->tick(w->worker->step.context);
     }
 }
 
-/* One round over the jobs: when the next is due, INT64_MAX when none is. */
-static int round_over(struct worker *w, struct alarm *alarm, int64_t *next, size_t *live,
-                      struct err *err)
+int worker_run(struct worker *worker, struct err *err)
 {
-    own(strs_fini) struct strs found = {0};
-    const struct strs *ids = w->ids;
-    *next = INT64_MAX;
-    *live = 0;
-    if (w->mode != WORKER_JOBS) {
-        if (store_jobs(w->step.store, true, &found, err) < 0)
-            return -1;
-        ids = &found;
-    }
-    for (size_t i = ids->n; i-- > 0 && !stopping(w);) { /* oldest first */
-        int64_t due = advance(w, ids->list[i], alarm);
-        if (due == 0)
-            continue;
-        (*live)++;
-        if (due < *next)
-            *next = due;
-    }
-    return 0;
-}
-
-/* Jobs that run already are watched for before they are asked about. */
-static int watch_running(struct worker *w, struct alarm *alarm, struct err *err)
-{
-    own(strs_fini) struct strs ids = {0};
-    if (store_jobs(w->step.store, true, &ids, err) < 0)
+    own(working_fini) struct working w = {.worker = worker, .alarm = -1, .clock = -1};
+    const bool named = worker->mode == WORKER_JOBS;
+    worker->step.brief = !named || worker->ids->n > 1; /* one job is followed closely */
+    alarm_open(&w);
+    if (roster_begin(&w.roster, worker->step.store, named ? worker->ids : NULL, err) < 0)
         return -1;
-    for (size_t i = 0; i < ids.n; i++) {
-        own(job_fini) struct job j = {0};
-        if (store_job_get(w->step.store, ids.list[i], &j, err) == 0 &&
-            (j.phase == PHASE_EXECUTING || j.phase == PHASE_SUSPENDED))
-            alarm_attempt(alarm, w->step.store, &j);
-    }
-    return 0;
-}
-
-int worker_run(struct worker *w, struct err *err)
-{
-    own(alarm_close) struct alarm alarm = {-1, NULL};
-    int64_t next;
-    size_t live;
-    alarm_open(&alarm, w->step.store);
-    if (w->mode != WORKER_ONCE && watch_running(w, &alarm, err) < 0)
-        return -1;
-    while (!stopping(w)) {
-        alarm_forget(&alarm);
-        if (round_over(w, &alarm, &next, &live, err) < 0)
+    while (!stopping(&w)) {
+        alarm_read(&w);
+        gather(&w);
+        if (roster_refresh(&w.roster, worker->step.store, err) < 0)
             return -1;
-        if (stopping(w))
-            break;
-        if (w->mode == WORKER_ONCE || (w->mode == WORKER_JOBS && live == 0))
+        round_over(&w);
+        const int64_t next = next_due(&w);
+        const bool rest = crew_idle(&w.crew) && next > clock_ms();
+        if (!stopping(&w) && ((worker->mode == WORKER_ONCE && rest) || (named && w.roster.n == 0)))
             return 0;
-        sleep_until(w, &alarm, next);
+        sleep_until(&w, next);
     }
     return 1;
 }

@@ -14,9 +14,10 @@ struct worker {
     struct step step;
     enum worker_mode mode;
     const struct strs *ids; /* WORKER_JOBS */
+    int told;               /* readable as soon as step.stop says yes, so that nobody need poll */
     /* a step that could not be done now; the worker goes on */
     void (*trouble)(void *context, const char *id, const struct err *err);
-    /* called about once a second while there is nothing to do; may be NULL */
+    /* called about once a second while there is nothing to do; NULL: nobody looks on */
     void (*tick)(void *context);
 };
 

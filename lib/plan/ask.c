@@ -9,14 +9,25 @@
 #include "plan/ask.h"
 #include "text/doc.h"
 #include "text/uri.h"
-#include "text/write.h"
 
 #define PROBE_S 20
+
+/* What a driver with its options says of now. All are asked side by side, and while platforms and
+ * tasks are still being read. */
+struct probe {
+    char *driver;
+    json_t *options;
+    struct driver_call call;
+    json_t *reply;  /* NULL before it is needed, and when there is none */
+    struct err why; /* there is none */
+    bool ended;
+};
 
 /* A platform here, or a planner elsewhere. */
 struct source {
     char *name;               /* of a platform that cannot be used: its file */
     json_t *doc;              /* the platform, or NULL */
+    struct probe *probe;      /* of its driver */
     struct platform platform; /* made ready of it */
     const char *rule;         /* of why it cannot be used, or NULL */
     char *trouble;            /* why, in words */
@@ -48,20 +59,72 @@ static struct source *add_source(struct ask *k, const char *name)
     return &k->list[k->n++];
 }
 
+static bool same_options(const json_t *a, const json_t *b)
+{
+    return a == b || json_equal(a, b);
+}
+
+static struct probe *begin_probe(struct ask *k, const json_t *doc)
+{
+    const char *driver = json_text(doc, "driver");
+    json_t *options = json_object_get(doc, "driver-options");
+    for (size_t i = 0; i < k->nprobes; i++)
+        if (str_same(k->probes[i]->driver, driver) && same_options(k->probes[i]->options, options))
+            return k->probes[i];
+    own(json_fini) json_t *lines = json_pack("[{s:s}]", "id", "probe");
+    struct probe *p = mem_new(sizeof(*p));
+    p->driver = str_new(driver);
+    p->options = json_incref(options);
+    driver_begin(&p->call, driver, "probe", options, lines, PROBE_S);
+    k->probes = mem_grow(k->probes, k->nprobes + 1, sizeof(struct probe *));
+    return k->probes[k->nprobes++] = p;
+}
+
+static void probe_free(struct probe *p)
+{
+    driver_call_fini(&p->call);
+    free(p->driver);
+    json_decref(p->options);
+    json_decref(p->reply);
+    free(p);
+}
+
+/* Waits for those that are still at it. */
+static void end_probes(struct ask *k)
+{
+    struct spawn **runs = mem_new((k->nprobes + 1) * sizeof(*runs));
+    size_t n = 0;
+    for (size_t i = 0; i < k->nprobes; i++)
+        if (!k->probes[i]->ended)
+            runs[n++] = &k->probes[i]->call.run;
+    spawn_serve(runs, n);
+    free(runs);
+    for (size_t i = 0; i < k->nprobes; i++) {
+        struct probe *p = k->probes[i];
+        own(json_fini) json_t *replies = NULL;
+        if (!p->ended && driver_end(&p->call, &replies, &p->why) == 0)
+            p->reply = json_incref(json_array_get(replies, 0));
+        p->ended = true;
+    }
+}
+
 static void add_platform(struct ask *k, const char *path)
 {
     struct err why = {0};
     struct source *s = add_source(k, path);
-    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) == 0)
+    if (site_document(k->model, KIND_PLATFORM, path, &s->doc, &why) == 0) {
+        s->probe = begin_probe(k, s->doc);
         return;
+    }
     s->rule = "platform-file";
     s->trouble = str_print("%s%s%s", why.where, why.where[0] ? ": " : "", why.text);
 }
 
 static void add_localhost(struct ask *k)
 {
-    add_source(k, "localhost")->doc =
-        json_pack("{s:s,s:s}", "name", "localhost", "driver", "local");
+    struct source *s = add_source(k, "localhost");
+    s->doc = json_pack("{s:s,s:s}", "name", "localhost", "driver", "local");
+    s->probe = begin_probe(k, s->doc);
 }
 
 static int64_t duration_ms(const char *text)
@@ -176,7 +239,7 @@ int ask_open(struct ask *k, struct model *model, struct store *store, const stru
              struct err *err)
 {
     own(json_fini) json_t *site = NULL;
-    *k = (struct ask){.model = model, .store = store, .probes = json_object()};
+    *k = (struct ask){.model = model, .store = store};
     if (asked->remote && site_configuration(model, &site, err) < 0)
         return -1;
     const json_t *planners = json_object_get(site, "planners");
@@ -196,54 +259,33 @@ void ask_close(struct ask *k)
         planner_fini(&k->list[i].planner);
     }
     free(k->list);
-    json_decref(k->probes);
+    for (size_t i = 0; i < k->nprobes; i++)
+        probe_free(k->probes[i]);
+    free(k->probes);
     *k = (struct ask){0};
 }
 
 /* --- a platform here --- */
 
-/* A new reference, or NULL with err. */
-static json_t *probe_driver(struct ask *k, const json_t *doc, struct err *err)
-{
-    const json_t *options = json_object_get(doc, "driver-options");
-    const char *driver = json_text(doc, "driver");
-    own(str_fini) char *with = options ? write_string(options) : NULL;
-    own(str_fini) char *key = str_print("%s %s", driver, with ? with : "");
-    if (!json_object_get(k->probes, key)) {
-        own(json_fini) json_t *lines = json_pack("[{s:s}]", "id", "probe");
-        own(json_fini) json_t *replies = NULL;
-        struct err why = {0};
-        json_t *reply = driver_call(driver, "probe", options, lines, PROBE_S, &replies, &why) < 0
-                            ? json_string(why.text)
-                            : json_incref(json_array_get(replies, 0));
-        json_object_set_new(k->probes, key, reply);
-    }
-    json_t *reply = json_object_get(k->probes, key);
-    if (json_is_object(reply))
-        return json_incref(reply);
-    err_set(err, CODE_UNAVAIL, "%s", json_string_value(reply));
-    return NULL;
-}
-
 /* Once, with what its driver says just now. */
-static void make_ready(struct ask *k, struct source *s)
+static void make_ready(struct source *s)
 {
     struct err why = {0};
     if (s->planner.url || s->rule || s->platform.name)
         return;
-    own(json_fini) json_t *probe = probe_driver(k, s->doc, &why);
-    if (probe && platform_init(&s->platform, s->doc, probe, &why) == 0)
+    if (s->probe->reply && platform_init(&s->platform, s->doc, s->probe->reply, &why) == 0)
         return;
     s->rule = "platform-down";
-    s->trouble = str_new(why.text);
+    s->trouble = str_new(s->probe->reply ? why.text : s->probe->why.text);
 }
 
 /* No driver is waited for while offers are being kept. */
 static int ask_here(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
     int rc = 0;
+    end_probes(k);
     for (size_t i = 0; i < k->n; i++)
-        make_ready(k, &k->list[i]);
+        make_ready(&k->list[i]);
     for (size_t i = 0; i < k->n && rc == 0; i++) {
         const struct source *s = &k->list[i];
         if (s->rule)

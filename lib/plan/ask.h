@@ -12,7 +12,9 @@ struct ask {
     struct store *store;
     struct source *list;
     size_t n;
-    json_t *probes; /* of drivers with their options: a reply, or why there is none */
+    struct probe *
+        *probes; /* of drivers with their options; begun when the first platform is read */
+    size_t nprobes;
 };
 
 struct asked {

@@ -61,8 +61,11 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
     [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' "
                       "ORDER BY id DESC",
+    [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
+    [SQL_EVENTS_AFTER] = "SELECT seq,job,phase FROM events WHERE seq>?1 ORDER BY seq",
+    [SQL_EVENTS_LAST] = "SELECT coalesce(max(seq),0) FROM events",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
     /* what execdm-store check reads (check.c) */
     [SQL_BEGIN] = "BEGIN",
@@ -122,6 +125,7 @@ static const char first_tables[] =
     " created INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
     " destruction INTEGER NOT NULL, live INTEGER NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX jobs_live ON jobs(id) WHERE live=1;"
+    "CREATE INDEX jobs_wished ON jobs(id) WHERE live=1 AND wish NOT NULL;"
     "CREATE TABLE events(seq INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
     " time INTEGER NOT NULL, phase TEXT NOT NULL, event TEXT NOT NULL, by TEXT NOT NULL, why TEXT);"
     "CREATE INDEX events_job ON events(job);"

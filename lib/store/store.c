@@ -294,15 +294,52 @@ int store_job_delete(struct store *s, const char *id, struct err *err)
     return 0;
 }
 
-int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err)
+static int list_ids(struct store *s, enum sql which, struct strs *ids, struct err *err)
 {
     own(db_done) struct sqlite3_stmt *stmt = NULL;
-    if (db_ask(s, live ? SQL_JOBS_LIVE : SQL_JOBS, NULL, 0, &stmt, err) < 0)
+    if (db_ask(s, which, NULL, 0, &stmt, err) < 0)
         return -1;
     int rc;
     while ((rc = db_next(s, stmt, err)) > 0)
         strs_add(ids, db_text(stmt, 0));
     return rc;
+}
+
+int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err)
+{
+    return list_ids(s, live ? SQL_JOBS_LIVE : SQL_JOBS, ids, err);
+}
+
+int store_jobs_wished(struct store *s, struct strs *ids, struct err *err)
+{
+    return list_ids(s, SQL_JOBS_WISHED, ids, err);
+}
+
+int store_jobs_changed(struct store *s, int64_t *seen,
+                       void (*each)(void *context, const char *job, enum phase now), void *context,
+                       struct err *err)
+{
+    own(db_done) struct sqlite3_stmt *stmt = NULL;
+    const struct bind values[] = {NUMBER(*seen)};
+    if (db_ask(s, SQL_EVENTS_AFTER, values, COUNT(values), &stmt, err) < 0)
+        return -1;
+    int rc;
+    while ((rc = db_next(s, stmt, err)) > 0) {
+        enum phase phase;
+        *seen = db_int(stmt, 0);
+        if (phase_parse(db_text(stmt, 2), &phase) == 0)
+            each(context, db_text(stmt, 1), phase);
+    }
+    return rc;
+}
+
+int store_events_last(struct store *s, int64_t *last, struct err *err)
+{
+    own(db_done) struct sqlite3_stmt *stmt = NULL;
+    if (db_ask(s, SQL_EVENTS_LAST, NULL, 0, &stmt, err) < 0 || db_next(s, stmt, err) < 0)
+        return -1;
+    *last = db_int(stmt, 0);
+    return 0;
 }
 
 json_t *store_events(struct store *s, const char *id, struct err *err)

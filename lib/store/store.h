@@ -115,6 +115,14 @@ char *store_job_wished(struct store *s, const char *id);
 int store_job_delete(struct store *s, const char *id, struct err *err);
 /* The ids of jobs, newest first; live: only those not at an end, and not elsewhere. */
 int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err);
+/* Live jobs here that their owner wants something of. */
+int store_jobs_wished(struct store *s, struct strs *ids, struct err *err);
+/* What the event log says happened to jobs after the event *seen, in its order, and moves *seen on.
+ * store_events_last: the last event there is. */
+int store_jobs_changed(struct store *s, int64_t *seen,
+                       void (*each)(void *context, const char *job, enum phase now), void *context,
+                       struct err *err);
+int store_events_last(struct store *s, int64_t *last, struct err *err);
 /* The event log of one job as a list of {phase, time, by, why}: a new reference, NULL with err. */
 json_t *store_events(struct store *s, const char *id, struct err *err);
 

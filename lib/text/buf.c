@@ -16,6 +16,14 @@ void *mem_new(size_t n)
     return p;
 }
 
+void *mem_raw(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p)
+        out_of_memory();
+    return p;
+}
+
 void *mem_grow(void *p, size_t count, size_t size)
 {
     void *q = reallocarray(p, count ? count : 1, size);
@@ -29,7 +37,7 @@ char *str_new(const char *s)
     if (!s)
         return NULL;
     size_t n = strlen(s) + 1;
-    return memcpy(mem_new(n), s, n);
+    return memcpy(mem_raw(n), s, n);
 }
 
 char *str_vprint(const char *fmt, va_list ap)
