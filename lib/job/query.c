@@ -169,12 +169,18 @@ static int change_archive(struct store *store, struct job *j, const struct verb 
     return remove_files(store, j, err);
 }
 
+/* Through ARCHIVED, so that a deletion that was broken off leaves a job that is known not to have
+ * files. */
 static int change_delete(struct store *store, struct job *j, const struct verb *verb,
                          struct err *err)
 {
+    const struct verb archive = {.name = verb->name, .event = EVENT_ARCHIVE};
+    own(job_fini) struct job now = {0};
     if (!phase_terminal(j->phase) && change_abort(store, j, verb, err) < 0)
         return -1;
-    if (remove_files(store, j, err) < 0 || store_begin(store, true, err) < 0)
+    if (store_job_get(store, j->id, &now, err) < 0 ||
+        (now.phase != PHASE_ARCHIVED && change_archive(store, &now, &archive, err) < 0) ||
+        remove_files(store, j, err) < 0 || store_begin(store, true, err) < 0)
         return -1;
     if (store_job_delete(store, j->id, err) < 0) {
         store_rollback(store);
