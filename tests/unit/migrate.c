@@ -6,19 +6,17 @@
 #include "store/db.h"
 #include "tap.h"
 
-static const char *const two[] = {NULL, "ALTER TABLE jobs ADD COLUMN extra TEXT DEFAULT 'x';"
-                                        "CREATE INDEX jobs_extra ON jobs(extra);"};
-/* the second half of a step fails: the first must not stay */
-static const char *const broken[] = {NULL, two[1],
-                                     "ALTER TABLE jobs ADD COLUMN more TEXT;"
-                                     "UPDATE no_such_table SET a=1"};
+#define TO_2                                                                                       \
+    "ALTER TABLE jobs ADD COLUMN extra TEXT DEFAULT 'x'; CREATE INDEX jobs_extra ON jobs(extra)"
 /* holds only if extra is there, and more is not */
-static const char *const three[] = {NULL, two[1],
-                                    "UPDATE jobs SET extra='y';"
-                                    "ALTER TABLE jobs ADD COLUMN more TEXT"};
+#define TO_3 "UPDATE jobs SET extra='y'; ALTER TABLE jobs ADD COLUMN more TEXT"
+static const char *const two[] = {NULL, TO_2};
+static const char *const three[] = {NULL, TO_2, TO_3};
+/* the second half of a step fails: the first must not stay */
+static const char *const broken[] = {NULL, TO_2, TO_3 "; UPDATE no_such_table SET a=1"};
 /* two steps in one go, of which the last fails */
-static const char *const four[] = {NULL, two[1], three[2], "CREATE TABLE a(b)",
-                                   "CREATE TABLE a(b); CREATE TABLE a(b)"};
+static const char *const four[] = {NULL, TO_2, TO_3, "CREATE TABLE a(b)",
+                                   "CREATE TABLE c(d); CREATE TABLE c(d)"};
 
 static char dir[] = "/tmp/execdm-migrate.XXXXXX";
 
