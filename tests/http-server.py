@@ -13,6 +13,7 @@ path asks for a fault:
     /forever          302 to itself                      /auth/N       for user "me", password "s3cret"
     /lossy/N          PUT keeps one byte less            /blind/N      PUT only: 403 to GET and HEAD
     /readonly/N       OPTIONS allows GET only            /hang/N       never a word
+    /bearer/N         with the token "t0ken-of-me"
 
 Appends "METHOD PATH" of each request to PORTFILE.log.
 """
@@ -63,6 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "blind" and self.command != "PUT":
             return self.short_answer(403)
         login = "Basic " + base64.b64encode(b"me:s3cret").decode()
+        if fault == "bearer" and self.headers.get("Authorization") != "Bearer t0ken-of-me":
+            return self.short_answer(401, {"WWW-Authenticate": "Bearer"})
         if fault == "auth" and self.headers.get("Authorization") != login:
             return self.short_answer(401, {"WWW-Authenticate": 'Basic realm="x"'})
         path = os.fsencode(ROOT) + b"/" + urllib.parse.unquote_to_bytes("/".join(parts))
@@ -147,7 +150,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 FAULTS = ("short", "slow", "chunked", "headless", "flaky", "status", "redirect", "to-file",
-          "forever", "auth", "lossy", "blind", "readonly", "hang")
+          "forever", "auth", "lossy", "blind", "readonly", "hang", "bearer")
 
 
 class Server(http.server.ThreadingHTTPServer):

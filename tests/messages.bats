@@ -196,6 +196,14 @@ END
     goes_by stage-report.json summary
     refused_by manifest.json '{"id": "a", "direction": "pull", "sorce": "file:///x"}'
     refused_by manifest.json '{"id": "a", "direction": "sideways"}'
+    printf '%s\n' '{"host": "h:1", "access_key_id": "a", "secret_access_key": "b", "region": "c"}' \
+        '{"host": "h", "username": "u", "password": "p"}' '{"host": "h", "refused": "no"}' >key
+    jq -s . key >keys
+    printf '{"id": "c", "direction": "check", "source": "file://%s", "credential": 7, "own": false}\n' "$PWD" >manifest
+    goes_by manifest.json manifest
+    execdm-stage 7<keys <manifest
+    goes_by stage-credential.json key
+    refused_by stage-credential.json '{"host": "h", "user": "u"}'
     while read -r line; do refused_by stage-report.json "$line"; done <<'END'
 {"id": "a", "event": "file", "name": "x"}
 {"id": "a", "event": "odd", "source": "a"}

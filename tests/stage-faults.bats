@@ -268,12 +268,12 @@ certificate() {
 
 @test "many files of a directory, with odd names, side by side; --jobs is a number" {
     mkdir in/d
-    (cd in/d && seq -f 'file %g' 1 "${EXECDM_TEST_MANY:-1000}" | xargs -d '\n' touch)
+    (cd in/d && seq -f 'file %g' 1 "${EXECDM_TEST_MANY:-10000}" | xargs -d '\n' touch)
     printf 1 >in/d/$'new\nline\t\x01\x7f'
     printf 2 >in/d/$'\xff\xfe'
     run -0 execdm-stage --jobs=3 in/d out/d
     diff -r in/d out/d
-    has "\"files\":$((${EXECDM_TEST_MANY:-1000} + 2))"
+    has "\"files\":$((${EXECDM_TEST_MANY:-10000} + 2))"
     [[ $output != *$'\x01'* ]]
     run -64 execdm-stage --jobs=0 in/d out/e
     run -64 execdm-stage --jobs=many in/d out/e
@@ -312,6 +312,96 @@ certificate() {
     [ $code = 75 ]
     grep -q '"id":"h","state":"failed","error":{"reason":"unreachable","transient":true' said
     grep -q '"id":"a","state":' said
+}
+
+@test "what a server answers becomes the reason, in both directions, as the manual has it; some of it is tried again" {
+    with_http
+    echo x >in/a
+    serve
+    local status reason transient rows
+    rows='401 denied false
+403 denied false
+404 notfound false
+405 unsupported false
+407 denied false
+408 unreachable true
+409 invalid false
+410 notfound false
+413 noroom false
+418 invalid false
+423 denied true
+429 unreachable true
+500 unreachable true
+501 unsupported false
+502 unreachable true
+503 unreachable true
+504 unreachable true
+507 noroom false
+599 unreachable true'
+    while read -r status reason transient; do
+        printf '{"id":"get%s","direction":"pull","source":"%s","dest":"%s"}\n' "$status" "$web/status/$status" "$(url "out/$status")"
+        printf '{"id":"put%s","direction":"push","source":"%s","dest":"%s","type":"file"}\n' "$status" "$(url in/a)" "$web/status/$status"
+    done <<<"$rows" >manifest
+    run -1 timeout 100 execdm-stage --jobs=40 <manifest
+    while read -r status reason transient; do
+        has '"id":"get'"$status"'","state":"failed","error":{"reason":"'"$reason"'","transient":'"$transient"
+        has '"id":"put'"$status"'","state":"failed","error":{"reason":"'"$reason"'","transient":'"$transient"
+        if [ "$reason" = unreachable ]; then
+            [ "$(grep -c "^GET /status/$status$" port.log)" = 5 ]
+        else
+            grep -c "^GET /status/$status$" port.log | grep -qx 1
+        fi
+        if [ "$status" -lt 500 ] && [ "$reason" != invalid ]; then # and each stands in the manual
+            sed -n '/^.Sh FAULTS/,/^.El/p' "$TOP_SRCDIR/man/execdm-stage.1" | grep -q "^\.It .*$status.*$reason"
+        fi
+    done <<<"$rows"
+    holds out
+    # no other is told apart
+    diff <(sed -n 's/^    {\([0-9][0-9][0-9]\), REASON_.*/\1/p' "$TOP_SRCDIR/cmd/stager/web.c") \
+        <(awk '$1 < 500 && $2 != "invalid" || $1 == 501 || $1 == 507 { print $1 }' <<<"$rows")
+}
+
+@test "archives that unpack without end are refused, and leave nothing" {
+    with_archive
+    require /usr/bin/python3
+    /usr/bin/python3 - <<'END'
+import gzip, io, tarfile
+def header(name, size=0):
+    t = tarfile.TarInfo(name)
+    t.size = size
+    return t.tobuf(tarfile.GNU_FORMAT)
+with gzip.open("entries.tgz", "wb", 1) as f: # a million and one
+    block = b"".join(header("d/%d" % n) for n in range(7)) * 143
+    for _ in range(1000):
+        f.write(block)
+END
+    run -1 timeout 100 execdm-stage <<<'{"id":"i","direction":"pull","unpack":true,"source":"'"$(url entries.tgz)"'","dest":"'"$(url out/t)"'"}'
+    has '"reason":"invalid","transient":false'
+    has '1000000'
+    holds out
+    truncate -s 2T huge # all hole
+    echo x >first
+    tar --sparse -czf bytes.tgz first huge
+    rm huge
+    run -1 timeout 100 execdm-stage <<<'{"id":"i","direction":"pull","unpack":true,"source":"'"$(url bytes.tgz)"'","dest":"'"$(url out/t)"'"}'
+    has 'unpacks to more than 1 TiB; nothing was unpacked'
+    holds out
+}
+
+@test "names with control characters are kept, and reach no terminal as they are" {
+    with_http
+    mkdir in/d
+    printf 1 >in/d/$'bell\a esc\e[31m'
+    mkfifo in/d/$'pipe\e]0;x\a'
+    run -0 execdm-stage in/d out/d
+    [ "$(cat out/d/$'bell\a esc\e[31m')" = 1 ]
+    has 'skipped'
+    [[ $output != *$'\e'* && $output != *$'\a'* ]]
+    run -1 ask pull "$(url 'in/none%1B%5B31m%07')" "$(url out/x)"
+    [[ $output != *$'\e'* && $output != *$'\a'* ]]
+    serve
+    run -66 execdm-stage "$web/none%1B%5B31m%07" out/x
+    [[ $output != *$'\e'* && $output != *$'\a'* ]]
 }
 
 # bats test_tags=user

@@ -3,15 +3,19 @@
  * they name none. Nobody else is shown them. */
 #include "stager.h"
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include "host/credential.h"
 #include "host/path.h"
 #include "model/load.h"
 #include "text/json.h"
 
 #define FILE_MAX (256 * 1024)
 
-static struct credential *given; /* by descriptor */
+static struct credential *given; /* by descriptor; 0: by execdm.yaml, to who runs us */
 static size_t ngiven;
+static int chosen;   /* the descriptor of what is moved now */
+static bool foreign; /* it is not for who we are */
 
 static const char *env(const char *name)
 {
@@ -38,8 +42,19 @@ static bool is_word(const char *text)
                                            "0123456789+/=_.-~!@#$%^&*(),;") == strlen(text));
 }
 
+/* In a login anything goes that is no control character. */
+static bool is_plain(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127)
+            return false;
+    return true;
+}
+
 static bool is_whole(const struct credential *c)
 {
+    if (c->refused || c->login)
+        return !c->key && !c->secret && !c->bearer && (c->refused || is_plain(c->login));
     if (c->bearer)
         return !c->key && !c->secret && is_word(c->bearer);
     return c->key && c->secret && is_word(c->key) && is_word(c->secret) && is_word(c->token) &&
@@ -48,13 +63,15 @@ static bool is_whole(const struct credential *c)
 
 /* --- by descriptor --- */
 
-int credential_take(int fd)
+/* "name:password"; the name ends at the colon. NULL when it is none. */
+static char *login_of(const json_t *doc)
 {
-    for (size_t i = 0; i < ngiven; i++)
-        if (given[i].fd == fd)
-            return 0;
-    own(str_fini) char *text = read_all(fd);
-    own(json_fini) json_t *doc = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *user = json_text(doc, "username"), *password = json_text(doc, "password");
+    return user && password && !strchr(user, ':') ? str_print("%s:%s", user, password) : NULL;
+}
+
+static int take_one(int fd, json_t *doc)
+{
     struct credential c = {
         .fd = fd,
         .host = str_new(json_text(doc, "host")),
@@ -63,10 +80,47 @@ int credential_take(int fd)
         .token = str_new(json_text(doc, "session_token")),
         .region = str_new(json_text(doc, "region")),
         .bearer = str_new(json_text(doc, "bearer_token")),
+        .login = login_of(doc),
+        .refused = str_new(json_text(doc, "refused")),
+        .doc = json_incref(doc),
     };
     given = mem_grow(given, ngiven + 1, sizeof(*given));
     given[ngiven++] = c;
     return c.host && *c.host && is_whole(&c) ? 0 : -1;
+}
+
+static int take_text(int fd, const char *text)
+{
+    own(json_fini) json_t *doc = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    size_t i;
+    json_t *one;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no core file has it */
+    if (!json_is_array(doc))
+        return take_one(fd, doc);
+    json_array_foreach (doc, i, one)
+        if (take_one(fd, one) < 0)
+            return -1;
+    return 0;
+}
+
+int credential_take(int fd)
+{
+    for (size_t i = 0; i < ngiven; i++)
+        if (given[i].fd == fd)
+            return 0;
+    own(str_fini) char *text = read_all(fd);
+    return take_text(fd, text);
+}
+
+int credential_configured(struct err *err)
+{
+    own(str_fini) char *name = account_name();
+    own(str_fini) char *text = NULL;
+    if (credentials_of(name, &text, err) < 0)
+        return -1;
+    return !text || take_text(0, text) == 0
+               ? 0
+               : err_set(err, CODE_CONFIG, "a credential has a character that none can have");
 }
 
 /* --- of a person --- */
@@ -167,14 +221,16 @@ static int read_person(struct credential *c, struct fault *f)
     return 0;
 }
 
+/* Where services are is for everybody, the keys are not. */
 const struct credential *credential_person(struct fault *f)
 {
-    static struct credential person;
+    static struct credential person, keyless;
     static bool known;
     if (!known && read_person(&person, f) < 0)
         return NULL;
     known = true;
-    return &person;
+    keyless = (struct credential){.region = person.region, .endpoint = person.endpoint};
+    return foreign ? &keyless : &person;
 }
 
 /* --- for whom --- */
@@ -186,12 +242,69 @@ bool credential_covers(const char *host, const char *asked)
     return m >= n && strcasecmp(asked + m - n, host) == 0 && (m == n || asked[m - n - 1] == '.');
 }
 
-const struct credential *credential_given(const char *host)
+void credential_choose(const struct item *item)
 {
-    for (size_t i = 0; i < ngiven; i++)
-        if (given[i].key && credential_covers(given[i].host, host))
-            return &given[i];
-    return NULL;
+    chosen = item->credential;
+    foreign = item->foreign;
+}
+
+/* The first for a host that is wanted. One that is refused is never passed over: who asks as
+ * nobody, where somebody was meant, gets another's answer. */
+static int find(const char *host, bool (*wanted)(const struct credential *c),
+                const struct credential **found, struct fault *f)
+{
+    *found = NULL;
+    for (size_t i = 0; i < ngiven; i++) {
+        const struct credential *c = &given[i];
+        if (c->fd != chosen || !credential_covers(c->host, host))
+            continue;
+        if (c->refused)
+            return fault_set(f, REASON_DENIED, false, "%s", c->refused);
+        if (!*found && wanted(c))
+            *found = c;
+    }
+    return 0;
+}
+
+static bool has_key(const struct credential *c)
+{
+    return c->key != NULL;
+}
+
+static bool has_bearer(const struct credential *c)
+{
+    return c->bearer != NULL;
+}
+
+static bool has_login(const struct credential *c)
+{
+    return c->login != NULL;
+}
+
+static bool has_any(const struct credential *c)
+{
+    (void)c;
+    return true;
+}
+
+int credential_given(const char *host, const struct credential **c, struct fault *f)
+{
+    return find(host, has_key, c, f);
+}
+
+int credential_text(const char *host, char **text, struct fault *f)
+{
+    const struct credential *c;
+    *text = NULL;
+    if (find(host, has_any, &c, f) < 0)
+        return -1;
+    if (!c && foreign)
+        return fault_set(f, REASON_DENIED, false,
+                         "there is no credential for %s that this task may use; see credentials in "
+                         "execdm.yaml(5)",
+                         *host ? host : "it");
+    *text = c ? json_dumps(c->doc, JSON_COMPACT) : NULL;
+    return 0;
 }
 
 /* --- tokens: a manifest's, or a person's file with lines of HOST and TOKEN --- */
@@ -228,25 +341,57 @@ static int read_tokens(struct strs *lines, struct fault *f)
     return 0;
 }
 
-int credential_bearer(const char *url, const char **token, struct fault *f)
+/* The host of a URL, with its port, where nobody can read along; else NULL. The caller frees. */
+static char *secret_host(const char *url)
+{
+    const char *at = strstr(url, "://");
+    if (!at || !url_is_secret(url))
+        return NULL;
+    const char *host = at + 3, *user;
+    size_t n = strcspn(host, "/?#");
+    if ((user = memrchr(host, '@', n)))
+        n -= (size_t)(user + 1 - host), host = user + 1;
+    return str_print("%.*s", (int)n, host);
+}
+
+/* Of what a person wrote: the token for a host, or NULL. */
+static int person_token(const char *host, const char **token, struct fault *f)
 {
     static struct strs tokens;
     static bool known;
-    *token = NULL;
+    if (foreign)
+        return 0;
     if (!known && read_tokens(&tokens, f) < 0) {
         strs_fini(&tokens);
         return -1;
     }
     known = true;
-    const char *at = strstr(url, "://");
-    if (!at || !url_is_secret(url))
-        return 0;
-    own(str_fini) char *host = str_print("%.*s", (int)strcspn(at + 3, "/?#"), at + 3);
-    for (size_t i = 0; i < ngiven && !*token; i++)
-        if (given[i].bearer && credential_covers(given[i].host, host))
-            *token = given[i].bearer;
     for (size_t i = 0; i + 1 < tokens.n && !*token; i += 2)
         if (credential_covers(tokens.list[i], host))
             *token = tokens.list[i + 1];
     return 0;
+}
+
+int credential_bearer(const char *url, const char **token, struct fault *f)
+{
+    const struct credential *c = NULL;
+    own(str_fini) char *host = secret_host(url);
+    *token = NULL;
+    if (host && find(host, has_bearer, &c, f) < 0)
+        return -1;
+    if (c)
+        *token = c->bearer;
+    return c || !host ? 0 : person_token(host, token, f);
+}
+
+int credential_web(const char *url, const char **login, const char **token, struct fault *f)
+{
+    const struct credential *c = NULL;
+    own(str_fini) char *host = secret_host(url);
+    *login = NULL;
+    if (host && find(host, has_login, &c, f) < 0)
+        return -1;
+    if (c)
+        *login = c->login;
+    return c ? 0 : credential_bearer(url, token, f);
 }

@@ -63,6 +63,7 @@ enum field {
     FIELD_CHECKSUM,
     FIELD_UNPACK,
     FIELD_CREDENTIAL,
+    FIELD_OWN,
     FIELDS,
 };
 
@@ -78,7 +79,8 @@ static const struct {
     [FIELD_SIZE] = {"size", "a number of bytes"},
     [FIELD_CHECKSUM] = {"checksum", CHECKSUM_EXPECTED},
     [FIELD_UNPACK] = {"unpack", "true or false"},
-    [FIELD_CREDENTIAL] = {"credential", "an open descriptor with the JSON of a credential"},
+    [FIELD_CREDENTIAL] = {"credential", "an open descriptor with the JSON of credentials"},
+    [FIELD_OWN] = {"own", "true or false"},
 };
 
 /* The place of `text` in a list, or -1. */
@@ -125,9 +127,14 @@ static bool take_field(struct line *l, enum field field, const json_t *value)
         item->unpack = json_is_true(value);
         return json_is_boolean(value);
     case FIELD_CREDENTIAL:
-        return json_is_integer(value) && json_integer_value(value) > STDERR_FILENO &&
-               json_integer_value(value) <= INT_MAX &&
-               credential_take((int)json_integer_value(value)) == 0;
+        if (!json_is_integer(value) || json_integer_value(value) <= STDERR_FILENO ||
+            json_integer_value(value) > INT_MAX)
+            return false;
+        item->credential = (int)json_integer_value(value);
+        return credential_take(item->credential) == 0;
+    case FIELD_OWN:
+        item->foreign = json_is_false(value);
+        return json_is_boolean(value);
     default:
         return text != NULL;
     }
@@ -284,7 +291,7 @@ static int tell_done(struct manifest *m, const struct line *l, const struct outc
 {
     json_t *done = json_pack("{s:s}", "state", "done");
     if (out->kind)
-        json_object_set_new(done, "type", json_string(kind_name(out->kind)));
+        json_object_set_new(done, "type", json_string(kind_word(out->kind)));
     json_object_set_new(done, "bytes", count_json(out->bytes));
     json_object_set_new(done, "files", json_integer(out->files));
     if (out->checksum[0])

@@ -83,7 +83,7 @@ static void print_done(struct buf *out, const struct item *item, const struct ou
         json_object_set_new(line, "dest", json_string(single ? location : dest));
     }
     if (item->direction == DIRECTION_CHECK && done->kind)
-        json_object_set_new(line, "type", json_string(kind_name(done->kind)));
+        json_object_set_new(line, "type", json_string(kind_word(done->kind)));
     if (done->bytes >= 0)
         json_object_set_new(line, "bytes", json_integer(done->bytes));
     if (done->checksum[0])
@@ -138,6 +138,9 @@ int person_run(const struct person_asks *asks, struct buf *out, struct err *err)
     own(str_fini) char *want = checksum ? checksum_parse(checksum) : NULL;
     if (checksum && !want)
         return err_set(err, CODE_USAGE, "--checksum: expected " CHECKSUM_EXPECTED);
+    bool outside = !str_begins(from, "file:") || (to && !str_begins(to, "file:"));
+    if (outside && credential_configured(err) < 0)
+        return -1;
     struct person p = {.bar = isatty(2) == 1 && !prog_quiet, .start = now_ms()};
     p.last = p.start;
     const struct watcher watcher = {&p, on_progress, on_file, on_warning};

@@ -183,7 +183,9 @@ static bool is_persons(const struct s3 *p, const struct credential *person)
 
 static int take_credential(struct s3 *p, const struct credential *person, struct fault *f)
 {
-    const struct credential *c = credential_given(p->host);
+    const struct credential *c;
+    if (credential_given(p->host, &c, f) < 0)
+        return -1;
     if (!c && is_persons(p, person))
         c = person;
     if (!c)

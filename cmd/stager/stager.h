@@ -9,6 +9,7 @@
 
 #include "text/buf.h"
 #include "text/err.h"
+#include "text/json.h"
 #include <signal.h>
 #include <sys/types.h>
 
@@ -55,7 +56,7 @@ enum direction {
     DIRECTION_COPY,   /* SOURCE DEST of a person: as cp would */
 };
 enum kind { KIND_UNKNOWN, KIND_FILE, KIND_DIRECTORY };
-const char *kind_name(enum kind kind);
+const char *kind_word(enum kind kind);
 
 /* What is asked for: a line of a manifest or a command line. Strings are the asker's. */
 struct item {
@@ -66,10 +67,12 @@ struct item {
     enum kind type;
     bool write; /* check: would writing work? */
     bool unpack;
-    bool loose; /* the checksum only shows that there is nothing to move */
-    bool keep;  /* a part that came stays when it fails, and is continued the next time */
-    bool batch; /* the asker makes it last, by one syncfs for many items */
-    int jobs;   /* so many files of a directory at a time */
+    bool loose;     /* the checksum only shows that there is nothing to move */
+    bool keep;      /* a part that came stays when it fails, and is continued the next time */
+    bool batch;     /* the asker makes it last, by one syncfs for many items */
+    int jobs;       /* so many files of a directory at a time */
+    int credential; /* the descriptor that credentials came by; 0: none did */
+    bool foreign;   /* for somebody else: what this account has of them itself is not used */
 };
 
 /* One file that was moved. */
@@ -125,6 +128,7 @@ struct source {
     char *name;     /* the last name; NULL when there is none */
     char *shown;    /* for messages */
     char *promised; /* the checksum that who led us here says it has, or NULL */
+    char *scratch;  /* a directory that goes with it, or NULL */
     /* Goes to the first byte; may be called again. */
     int (*begin)(struct source *src, struct fault *f);
     /* Goes on at `offset` when the file is still the one that was begun; else fails with
@@ -194,8 +198,8 @@ struct scheme {
     int (*readable)(const char *url, struct found *found, struct fault *f);
     int (*writable)(const char *url, enum kind type, struct fault *f);
 };
-extern const struct scheme scheme_file, scheme_http, scheme_https, scheme_job, scheme_s3,
-    scheme_vos;
+extern const struct scheme scheme_external, scheme_file, scheme_http, scheme_https, scheme_job,
+    scheme_s3, scheme_vos;
 
 /* transfer.c */
 extern volatile sig_atomic_t stager_signal; /* the signal that ends us, or 0 */
@@ -207,16 +211,19 @@ int transfer_file(struct transfer *t, struct source *src, const char *name, cons
                   struct fault *f);
 /* Opens what a URL of whatever scheme names. */
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f);
+/* After a fault: waits, if another try is worth it; `count` bytes have come so far. */
+bool transfer_again(struct transfer *t, int64_t count, struct fault *f);
 int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
     PRINTF(4, 5);
 
 /* url.c; the caller frees */
 char *url_below(const char *base, const char *name); /* keeps a query where it belongs */
 char *url_bare(const char *url);                     /* without user, password, query, fragment */
-char *url_name(const char *url);                     /* last name, decoded; NULL when none fits */
-bool url_is_folder(const char *url);                 /* ends in a slash */
-bool url_is_secret(const char *url);                 /* nobody on the way can read along */
-char *url_of_operand(const char *text);              /* a URL as it is, a path as file: URL */
+char *url_lasting(const char *url);     /* the same, but ?endpoint= stays: it still leads there */
+char *url_name(const char *url);        /* last name, decoded; NULL when none fits */
+bool url_is_folder(const char *url);    /* ends in a slash */
+bool url_is_secret(const char *url);    /* nobody on the way can read along */
+char *url_of_operand(const char *text); /* a URL as it is, a path as file: URL */
 
 /* file.c */
 char *file_path(const char *url, struct fault *f);
@@ -270,15 +277,29 @@ struct credential {
     char *key, *secret;   /* NULL: none, ask as anybody */
     char *token, *region; /* or NULL */
     char *bearer;         /* another kind of credential, without a key, or NULL */
+    char *login;          /* and another, "name:password", or NULL */
+    char *refused;        /* why there is none; its host is not asked, or NULL */
+    json_t *doc;          /* as it came */
     char *endpoint;       /* of a person, or NULL */
 };
-int credential_take(int fd); /* what a manifest names; -1 when it is none */
-const struct credential *credential_given(const char *host); /* the one for a host, or NULL */
+int credential_take(int fd);                /* what a manifest names; -1 when it is none */
+int credential_configured(struct err *err); /* a person's, of execdm.yaml */
+/* From now on those that came by the item's descriptor are given, and what the account has itself
+ * is used unless the item is foreign. */
+void credential_choose(const struct item *item);
+/* The one with keys for a host, *c NULL when there is none. -1: there should be, f says what is
+ * wrong. */
+int credential_given(const char *host, const struct credential **c, struct fault *f);
 const struct credential *credential_person(struct fault *f); /* NULL: wrong, f says how */
 bool credential_covers(const char *host, const char *asked);
 /* The bearer token for the host of a URL, NULL when there is none, or none that may be sent there.
  * -1: what a person wrote is wrong, f says how. */
 int credential_bearer(const char *url, const char **token, struct fault *f);
+/* The same for a request over http: or https:: a login or a token, or neither. */
+int credential_web(const char *url, const char **login, const char **token, struct fault *f);
+/* As JSON, for an executable that moves to and from `host`: the caller frees; NULL when there is
+ * none. -1: f says why it must not be asked. */
+int credential_text(const char *host, char **text, struct fault *f);
 
 /* xml.c, the one file that knows libxml2: reads piece by piece, in flat memory. Names come without
  * prefix; a document with a DTD is refused. */
@@ -296,6 +317,9 @@ void xml_free(struct xml *x);
 int dav_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
 int dav_readable(const char *url, struct fault *f);
 int dav_parents(const char *url, struct fault *f); /* makes what holds url */
+
+/* external.c: the executable for a scheme of others, or NULL; the caller frees */
+char *external_program(const char *scheme);
 
 /* pool.c: items side by side, each in one of a few processes, so that a host that hangs, or the
  * resolver, or a network file system, takes nobody's time but its own. `work` is whatever the owner

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include "cli/prog.h"
 #include "host/clock.h"
+#include "host/path.h"
 #include "text/uri.h"
 
 #define TRIES_MAX 5 /* without anything new */
@@ -106,7 +107,7 @@ enum code fault_code(const struct fault *f)
     return f->transient ? CODE_TEMP : reasons[f->reason].code;
 }
 
-const char *kind_name(enum kind kind)
+const char *kind_word(enum kind kind)
 {
     return kind == KIND_FILE ? "file" : kind == KIND_DIRECTORY ? "directory" : NULL;
 }
@@ -137,6 +138,7 @@ void stager_die(void)
 
 void source_close(struct source **src)
 {
+    struct err ignored;
     if (!*src)
         return;
     if ((*src)->close)
@@ -147,6 +149,9 @@ void source_close(struct source **src)
     free((*src)->shown);
     free((*src)->validator);
     free((*src)->promised);
+    if ((*src)->scratch)
+        path_remove((*src)->scratch, &ignored);
+    free((*src)->scratch);
     free(*src);
     *src = NULL;
 }
@@ -178,7 +183,7 @@ static bool worth_it(struct transfer *t, int64_t count, struct fault *f)
 }
 
 /* Waits before another try; false when there shall be none. */
-static bool try_again(struct transfer *t, int64_t count, struct fault *f)
+bool transfer_again(struct transfer *t, int64_t count, struct fault *f)
 {
     if (!worth_it(t, count, f))
         return false;
@@ -288,7 +293,8 @@ static ssize_t stream_pull(struct stream *s, char *bytes, size_t n, struct fault
 {
     struct source *src = s->src;
     ssize_t got = src->read(src, bytes, n, f);
-    while (got < 0 && src->resume && src->validator && s->count > 0 && try_again(s->t, s->count, f))
+    while (got < 0 && src->resume && src->validator && s->count > 0 &&
+           transfer_again(s->t, s->count, f))
         if (src->resume(src, s->count, f) == 0)
             got = src->read(src, bytes, n, f);
         else if (f->restart)
@@ -370,7 +376,7 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
 static int tell_moved(struct transfer *t, const struct stream *s, const char *name, const char *url,
                       struct fault *f)
 {
-    own(str_fini) char *location = url_bare(url);
+    own(str_fini) char *location = url_lasting(url);
     struct moved m = {name, location, s->count, s->checksum};
     t->out.bytes += s->count;
     if (!t->item->unpack)
@@ -410,7 +416,7 @@ int transfer_file(struct transfer *t, struct source *src, const char *name, cons
         *f = (struct fault){0};
         if (move_once(t, src, &s, url, f) == 0)
             return tell_moved(t, &s, name, url, f);
-        if (!try_again(t, s.count, f))
+        if (!transfer_again(t, s.count, f))
             return -1;
     }
 }
@@ -430,11 +436,13 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
                   schemes[i]->lacks, shown);
         return NULL;
     }
+    own(str_fini) char *program = name ? external_program(name) : NULL;
+    if (program)
+        return &scheme_external;
     fault_set(f, REASON_UNSUPPORTED, false,
-              "%s: expected a file:, http:, https:, s3:, vos: or job: URL; a file whose name has a "
-              "colon is "
-              "./NAME",
-              shown);
+              "%s: expected a file:, http:, https:, s3:, vos: or job: URL, and there is no "
+              "execdm-stage-%s for others; a file whose name has a colon is ./NAME",
+              shown, name ? name : "SCHEME");
     return NULL;
 }
 
@@ -502,7 +510,7 @@ static int move_item(struct transfer *t, struct fault *f)
         item->direction == DIRECTION_PULL ? item->type && !item->unpack : item->type == KIND_FILE;
     if (told && item->type != src->kind)
         return fault_set(f, REASON_INVALID, false, "%s is a %s, expected a %s", src->shown,
-                         kind_name(src->kind), kind_name(item->type));
+                         kind_word(src->kind), kind_word(item->type));
     return src->kind == KIND_DIRECTORY ? move_tree(t, src, f) : move_single(t, src, f);
 }
 
@@ -522,7 +530,7 @@ static int check_item(struct transfer *t, struct fault *f)
         return -1;
     if (item->type && item->type != found.kind && !item->unpack)
         return fault_set(f, REASON_INVALID, false, "%s is a %s, expected a %s", shown,
-                         kind_name(found.kind), kind_name(item->type));
+                         kind_word(found.kind), kind_word(item->type));
     if (item->size >= 0 && found.size >= 0 && found.size != item->size)
         return fault_set(f, REASON_CORRUPT, false, "%s has %" PRId64 " bytes, expected %" PRId64,
                          shown, found.size, item->size);
@@ -555,6 +563,7 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
         [DIRECTION_REMOVE] = remove_item, [DIRECTION_COPY] = move_item,
     };
     struct transfer t = {.item = item, .watcher = watcher, .total = -1};
+    credential_choose(item);
     const char *source = item->source ? item->source : item->dest;
     const char *dest = item->dest ? item->dest : item->source;
     t.from = scheme_of(source, f);

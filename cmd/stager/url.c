@@ -15,6 +15,15 @@ char *url_bare(const char *url)
     return uri_shown(cut);
 }
 
+char *url_lasting(const char *url)
+{
+    own(str_fini) char *bare = url_bare(url);
+    const char *query = strchr(url, '?');
+    bool kept = query && str_begins(query, "?endpoint=") && !strchr(query, '@') &&
+                strncasecmp(url, "http", 4) != 0;
+    return kept ? str_print("%s%.*s", bare, (int)strcspn(query, "&#"), query) : move(bare);
+}
+
 bool url_is_folder(const char *url)
 {
     size_t n = strcspn(url, "?#");

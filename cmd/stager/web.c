@@ -168,6 +168,24 @@ static bool named_compressed(const char *url)
     return false;
 }
 
+/* What is known of the host, unless the URL says it itself. libcurl shows neither to a host that a
+ * redirect leads to. */
+static int set_login(struct web *w, struct fault *f)
+{
+    const char *login, *token = NULL;
+    if (uri_has_user(w->url))
+        return 0;
+    if (credential_web(w->url, &login, &token, f) < 0)
+        return -1;
+    if (login)
+        curl_easy_setopt(w->request->easy, CURLOPT_USERPWD, login);
+    if (token) {
+        curl_easy_setopt(w->request->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        curl_easy_setopt(w->request->easy, CURLOPT_XOAUTH2_BEARER, token);
+    }
+    return 0;
+}
+
 static void set_access(struct web *w)
 {
     CURL *easy = w->request->easy;
@@ -203,6 +221,8 @@ static int request_init(struct web *w, struct fault *f)
     r->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
     if (!w->access || !w->access->sign) /* libcurl 7.88 signs it, and sends it not */
         r->headers = curl_slist_append(r->headers, "Expect:");
+    if ((!w->access || !w->access->exact) && set_login(w, f) < 0)
+        return -1;
     add_headers(r, w->access ? w->access->headers : NULL);
     add_headers(r, w->headers);
     const char *authorities = getenv("CURL_CA_BUNDLE"); /* as curl(1) does */

@@ -95,6 +95,12 @@ char *spawn_find_program(const char *name)
     return path ? path : executable_in(PKGLIBEXECDIR, name);
 }
 
+char *spawn_find_stager(const char *name)
+{
+    char *path = executable_in(getenv("EXECDM_STAGE_PATH"), name);
+    return path ? path : spawn_find_program(name);
+}
+
 void spawn_default_signals(void)
 {
     sigset_t none;
@@ -105,7 +111,8 @@ void spawn_default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int out, int errors)
+static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int secret, int out,
+                            int errors)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) /* it died before we asked to die with it */
@@ -115,7 +122,11 @@ static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int out
     dup2(in, 0);
     dup2(out, 1);
     dup2(errors, 2);
-    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* also what we were started with */
+    if (s->secret &&
+        (secret == SPAWN_SECRET ? fcntl(secret, F_SETFD, 0) : dup2(secret, SPAWN_SECRET)) < 0)
+        _exit(127);
+    /* also what we were started with */
+    close_range(s->secret ? SPAWN_SECRET + 1 : SPAWN_SECRET, ~0U, CLOSE_RANGE_CLOEXEC);
     if (s->exec)
         s->exec(s->exec_context);
     execve(s->argv[0], s->argv, spawn_environment());
@@ -161,14 +172,14 @@ static bool drain(struct spawn *s, int fd, bool errors)
 }
 
 /* What it is to read, complete before it begins: nothing can wait for the other side. */
-static int input_file(const struct spawn *s, struct err *err)
+static int memory_file(const char *text, struct err *err)
 {
     own(fd_fini) int fd = memfd_create("input", MFD_CLOEXEC);
-    size_t len = s->input ? strlen(s->input) : 0;
+    size_t len = text ? strlen(text) : 0;
     if (fd < 0)
         return err_sys(err, "cannot make a file in memory");
     for (size_t at = 0; at < len;) {
-        ssize_t n = pwrite(fd, s->input + at, len - at, (off_t)at);
+        ssize_t n = pwrite(fd, text + at, len - at, (off_t)at);
         if (n < 0 && errno != EINTR)
             return err_sys(err, "cannot write to a file in memory");
         at += n > 0 ? (size_t)n : 0;
@@ -192,8 +203,9 @@ int spawn_start(struct spawn *s, struct err *err)
         err->code = CODE_UNAVAIL;
         return -1;
     }
-    own(fd_fini) int in = input_file(s, err);
-    if (in < 0)
+    own(fd_fini) int in = memory_file(s->input, err);
+    own(fd_fini) int secret = -1;
+    if (in < 0 || (s->secret && (secret = memory_file(s->secret, err)) < 0))
         return -1;
     if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0) {
         pipe_fini(out);
@@ -207,7 +219,7 @@ int spawn_start(struct spawn *s, struct err *err)
         return err_sys(err, "cannot start %s", s->argv[0]);
     }
     if (pid == 0)
-        child(s, parent, in, out[1], errors[1]);
+        child(s, parent, in, secret, out[1], errors[1]);
     setpgid(pid, pid);
     close(out[1]);
     close(errors[1]);

@@ -5,9 +5,12 @@
 #include "text/buf.h"
 #include "text/err.h"
 
+#define SPAWN_SECRET 3
+
 struct spawn {
     char *const *argv;   /* argv[0] is a path; nothing is searched. With exec only a name */
     const char *input;   /* standard input, or NULL for none */
+    const char *secret;  /* what can be read from descriptor SPAWN_SECRET, or NULL */
     int64_t deadline_ms; /* after this its process group is killed; 0: none */
     size_t output_max;   /* more output than this is an error; 0: 64 MiB */
     /* Called for every line of standard output, without the newline, instead of collecting it. */
@@ -56,6 +59,7 @@ char *const *spawn_environment(void);
  * there. The caller frees. */
 char *spawn_find_program(const char *name);
 char *spawn_find_driver(const char *name);
+char *spawn_find_stager(const char *name); /* "execdm-stage-x": also in $EXECDM_STAGE_PATH, first */
 /* A tool of the system, looked up in the fixed PATH; NULL when not installed. The caller frees. */
 char *spawn_find_tool(const char *name);
 

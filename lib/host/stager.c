@@ -1,3 +1,4 @@
+#include "host/credential.h"
 #include "host/spawn.h"
 #include "host/stager.h"
 #include "text/write.h"
@@ -36,6 +37,39 @@ static bool on_stop(void *context)
     return s->stop && s->stop(s->context);
 }
 
+/* Is somebody else asked for something? What is all on this machine needs no credential. */
+static bool is_outside(const json_t *line)
+{
+    const char *const ends[] = {json_text(line, "source"), json_text(line, "dest")};
+    for (size_t i = 0; i < COUNT(ends); i++)
+        if (ends[i] && !str_begins(ends[i], "file:"))
+            return true;
+    return false;
+}
+
+/* The manifest, and what the stager reads from descriptor 3 beside it. */
+static int write_manifest(const struct stager *s, json_t *lines, struct buf *manifest,
+                          char **secret, struct err *err)
+{
+    size_t i;
+    json_t *line;
+    bool outside = false;
+    json_array_foreach (lines, i, line)
+        outside |= is_outside(line);
+    if (outside && credentials_of(s->identity, secret, err) < 0)
+        return -1;
+    json_array_foreach (lines, i, line) {
+        own(json_fini) json_t *whole = json_copy(line);
+        if (*secret)
+            json_object_set_new(whole, "credential", json_integer(SPAWN_SECRET));
+        if (!account_is(s->identity))
+            json_object_set_new(whole, "own", json_false());
+        write_json(manifest, whole, 0);
+        buf_char(manifest, '\n');
+    }
+    return 0;
+}
+
 int stager_run(struct stager *s, json_t *lines, struct err *err)
 {
     s->results = json_object();
@@ -47,15 +81,18 @@ int stager_run(struct stager *s, json_t *lines, struct err *err)
     if (!path)
         return err_set(err, CODE_UNAVAIL, "execdm-stage is not installed beside this program");
     own(buf_fini) struct buf manifest = {0};
+    own(str_fini) char *secret = NULL;
     size_t i;
     json_t *line;
-    json_array_foreach (lines, i, line) {
-        write_json(&manifest, line, 0);
-        buf_char(&manifest, '\n');
-    }
+    if (write_manifest(s, lines, &manifest, &secret, err) < 0)
+        return -1;
     char *argv[] = {path, NULL};
-    own(spawn_fini) struct spawn run = {
-        .argv = argv, .input = manifest.bytes, .on_line = on_line, .stop = on_stop, .context = s};
+    own(spawn_fini) struct spawn run = {.argv = argv,
+                                        .input = manifest.bytes,
+                                        .secret = secret,
+                                        .on_line = on_line,
+                                        .stop = on_stop,
+                                        .context = s};
     int rc = spawn_run(&run, err);
     if (rc < 0)
         return -1;

@@ -6,6 +6,7 @@
 #include "text/json.h"
 
 struct stager {
+    const char *identity; /* whose task it is for: its credentials are used (host/credential.h) */
     bool (*stop)(void *context); /* asked now and then; true ends the transfers */
     /* progress of one item in bytes; total -1 when not known */
     void (*progress)(void *context, const char *id, int64_t bytes, int64_t total);

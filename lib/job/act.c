@@ -150,7 +150,8 @@ int act_move(struct step *s, struct job *j, const char *what, json_t *lines, str
              const char *reason, struct err *err)
 {
     struct moving m = {s, j, what, 0, false};
-    *stager = (struct stager){.stop = moving_stop, .progress = on_progress, .context = &m};
+    *stager = (struct stager){
+        .identity = j->owner, .stop = moving_stop, .progress = on_progress, .context = &m};
     if (stager_run(stager, lines, err) < 0)
         return -1;
     const char *id;

@@ -209,6 +209,7 @@ static const struct storage_row {
     {STORAGE_TYPES "http-storage", false, {"http", "https"}},
     {STORAGE_TYPES "amazon-s3", false, {"s3", "http", "https"}},
     {STORAGE_TYPES "vospace-storage", false, {"vos", "http", "https"}},
+    {STORAGE_TYPES "rucio-storage", false, {"rucio", "http", "https"}},
 };
 
 static const struct storage_row *storage_row(const json_t *storage)

@@ -83,6 +83,23 @@ static char *vos_location(const json_t *spec, const char *location)
     return str_print("vos://%s/%s%s%s", name, node, endpoint ? "?endpoint=" : "", service);
 }
 
+/* rucio://DOMAIN/OBJECTID, and where the service is. NULL as above. */
+static char *rucio_location(const json_t *spec, const char *location)
+{
+    const char *endpoint = json_text(spec, "endpoint");
+    const char *domain = json_text(spec, "domain"), *object = json_text(spec, "objectid");
+    own(str_fini) char *scope = uri_below("", domain ? domain : "");
+    own(str_fini) char *name = uri_below("", object ? object : "");
+    own(str_fini) char *service = uri_below("", endpoint ? endpoint : "");
+    if (location && (!endpoint || !str_begins(location, "rucio:") || strpbrk(location, "?#")))
+        return NULL;
+    if (location)
+        return str_print("%s?endpoint=%s", location, service);
+    return domain && object
+               ? str_print("rucio://%s/%s%s%s", scope, name, endpoint ? "?endpoint=" : "", service)
+               : NULL;
+}
+
 /* The types whose place is told by keys of their own. */
 static char *derive_location(const struct storage *s)
 {
@@ -92,6 +109,7 @@ static char *derive_location(const struct storage *s)
     } rows[] = {
         {STORAGE_TYPES "amazon-s3", s3_location},
         {STORAGE_TYPES "vospace-storage", vos_location},
+        {STORAGE_TYPES "rucio-storage", rucio_location},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         if (str_same(s->type, rows[i].type))
@@ -100,11 +118,14 @@ static char *derive_location(const struct storage *s)
 }
 
 /* A node of VOSpace is a container or has data. Where one is written to and nothing is said it is a
- * container: what is mounted there is a directory (Planner 2.2.3). */
+ * container: what is mounted there is a directory (Planner 2.2.3). So is a place of Rucio that its
+ * domain and objectid name, a dataset. */
 const char *storage_kind(const struct storage *s)
 {
     static const char *const containers[] = {"container", "ContainerNode", "vos:ContainerNode"};
     const char *said = json_text(s->spec, "type");
+    if (str_same(s->type, STORAGE_TYPES "rucio-storage"))
+        return s->used_for_write && !json_text(s->spec, "location") ? "directory" : NULL;
     if (!str_same(s->type, STORAGE_TYPES "vospace-storage") || str_same(said, "file") ||
         str_same(said, "directory"))
         return said;

@@ -274,8 +274,8 @@ static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
     const bool may = policy_allows(policy, w->platform, &w->findings);
-    if (!match_platform(w->task, w->platform, w->store, w->answer->documents, &w->grant,
-                        &w->findings) ||
+    if (!match_platform(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
+                        &w->grant, &w->findings) ||
         !may ||
         !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
         return 0;

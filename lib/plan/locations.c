@@ -119,7 +119,7 @@ static int try_lines(struct locations *l, const struct store *store, const char 
     own(json_fini) json_t *cache = cache_read(path);
     own(json_fini) json_t *results = json_object();
     own(json_fini) json_t *rest = json_array();
-    own(stager_fini) struct stager s = {0};
+    own(stager_fini) struct stager s = {.identity = identity};
     size_t i;
     json_t *line;
     json_array_foreach (l->lines, i, line) {

@@ -40,8 +40,8 @@ static void match_rest(struct matching *m)
 }
 
 bool match_platform(const struct task *task, const struct platform *platform,
-                    const struct store *store, json_t *documents, struct grant *grant,
-                    struct findings *findings)
+                    const struct store *store, const char *identity, json_t *documents,
+                    struct grant *grant, struct findings *findings)
 {
     static void (*const parts[])(struct matching *) = {
         match_executable, match_dependencies, match_compute, match_storage, match_rest,
@@ -50,6 +50,7 @@ bool match_platform(const struct task *task, const struct platform *platform,
                          .platform = platform,
                          .row = platform_row(platform->executables, task->type),
                          .store = store,
+                         .identity = identity,
                          .documents = documents,
                          .grant = grant,
                          .findings = findings};

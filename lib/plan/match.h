@@ -24,11 +24,12 @@ struct grant {
 };
 
 /* True when the platform can run it; *grant is then filled, for grant_fini. Otherwise findings
- * gains every reason, each with the clause, what was asked and what there is. `documents` is an
- * object, the same for all platforms of one task: what the task names is fetched once. */
+ * gains every reason, each with the clause, what was asked and what there is. `identity` is who
+ * asks. `documents` is an object, the same for all platforms of one task: what the task names is
+ * fetched once. */
 bool match_platform(const struct task *task, const struct platform *platform,
-                    const struct store *store, json_t *documents, struct grant *grant,
-                    struct findings *findings);
+                    const struct store *store, const char *identity, json_t *documents,
+                    struct grant *grant, struct findings *findings);
 void grant_fini(struct grant *g);
 
 /* What is told of an offered storage: its spec within what the task asks for and the platform has.

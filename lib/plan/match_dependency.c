@@ -17,9 +17,10 @@ static const json_t *fact(const struct matching *m, const char *key)
 }
 
 /* The path of a document that a task names, fetched when it is elsewhere; the caller frees. */
-static char *local_copy(const char *url, const char *scratch, struct err *err)
+static char *local_copy(const struct matching *m, const char *url, const char *scratch,
+                        struct err *err)
 {
-    own(stager_fini) struct stager s = {0};
+    own(stager_fini) struct stager s = {.identity = m->identity};
     own(str_fini) char *path = uri_file_path(url);
     own(str_fini) char *dest = uri_of_path(scratch);
     const char *id;
@@ -38,10 +39,10 @@ static char *local_copy(const char *url, const char *scratch, struct err *err)
 }
 
 /* The text of it, or NULL with err; the caller frees. */
-static char *fetch_document(const struct store *store, const char *url, struct err *err)
+static char *fetch_document(const struct matching *m, const char *url, struct err *err)
 {
-    own(str_fini) char *scratch = str_print("%s/document.%ld", store->dir, (long)getpid());
-    own(str_fini) char *path = local_copy(url, scratch, err);
+    own(str_fini) char *scratch = str_print("%s/document.%ld", m->store->dir, (long)getpid());
+    own(str_fini) char *path = local_copy(m, url, scratch, err);
     own(input_close) struct input in = {0};
     if (!path)
         return NULL;
@@ -54,7 +55,7 @@ static char *fetch_document(const struct store *store, const char *url, struct e
 static const char *read_document(struct matching *m, const char *url, struct err *err)
 {
     if (!json_object_get(m->documents, url)) {
-        own(str_fini) char *text = fetch_document(m->store, url, err);
+        own(str_fini) char *text = fetch_document(m, url, err);
         json_object_set_new(m->documents, url,
                             text ? json_pack("{s:s}", "text", text)
                                  : json_pack("{s:s}", "error", err->text));

@@ -10,7 +10,7 @@ static const struct {
 } known_storage[] = {
     {STORAGE_TYPES "ephemeral-storage", false}, {STORAGE_TYPES "file-storage", false},
     {STORAGE_TYPES "http-storage", false},      {STORAGE_TYPES "amazon-s3", true},
-    {STORAGE_TYPES "vospace-storage", true},
+    {STORAGE_TYPES "vospace-storage", true},    {STORAGE_TYPES "rucio-storage", true},
 };
 
 /* What the platform lists and this program can stage. */

@@ -1,6 +1,6 @@
 #include <grp.h>
 #include <math.h>
-#include <pwd.h>
+#include "host/credential.h"
 #include "host/site.h"
 #include "plan/policy.h"
 #include "store/usage.h"
@@ -14,8 +14,7 @@
 
 static void identity_local(struct identity *who)
 {
-    const struct passwd *pw = getpwuid(geteuid());
-    who->name = pw ? str_new(pw->pw_name) : str_print("%ld", (long)geteuid());
+    who->name = account_name();
     who->method = json_pack("{s:s,s:s,s:s,s:{s:s}}", "name", "local-account", "type",
                             AUTHENTICATION_TYPES "local-account", "mode", "implicit", "spec",
                             "username", who->name);

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# Drivers: each keeps the contract of execdm-driver(7), and tests/driver-check would say if it did not.
+
+bats_require_minimum_version 1.5.0
+load helper
+load jobs
+
+setup() {
+    jobs_state
+    export tiny
+    export EXECDM_DRIVER_PATH=$EXECDM_DRIVER_PATH:$PWD/drivers
+    mkdir drivers
+}
+
+# check NAME...: the kit; its lines are in `lines`, those that are not ok in `wrong`.
+check() {
+    local status=0
+    /usr/bin/python3 "$TOP_SRCDIR/tests/driver-check" "$@" >lines 2>errors || status=$?
+    grep '^not ok' lines >wrong || true
+    cat errors
+    return "$status"
+}
+
+@test "the driver local keeps the contract" {
+    check local || { cat lines && false; }
+    [ "$(grep -c '^ok' lines)" -ge 40 ]
+}
+
+# bats test_tags=user
+@test "the driver of contrib in sh keeps the contract" {
+    cp "$TOP_SRCDIR/contrib/execdm-driver-sh" drivers/
+    check sh || { cat lines && false; }
+    [ "$(grep -c '^ok' lines)" -ge 40 ]
+}
+
+# bats test_tags=user
+@test "a job by the driver in sh: planned, run, its result stored; another aborted" {
+    cp "$TOP_SRCDIR/contrib/execdm-driver-sh" drivers/
+    echo '{name: sh, driver: sh, compute: {cores: 2, memory: 2}}' >sh.yaml
+    echo 'import sys; print(sys.argv[1]); open("/outputs/a", "w").write("1\n")' >hello.py
+    task program=hello.py arg=there rw:/outputs=out/
+    execdm-plan --planner=./sh.yaml task.json | execdm-accept | execdm-run >job.json
+    same "COMPLETED sh" "$(jq -r '"\(.phase) \(.platform)"' job.json)"
+    same 1 "$(cat out/a)"
+    same there "$(cat "$(files "$(jq -r .id job.json)")/attempt-1/stdout")"
+    echo 'import time; time.sleep(100)' >hello.py
+    task program=hello.py
+    id=$(execdm-plan --planner=./sh.yaml task.json | execdm-accept | jq -r .id)
+    execdm-run --once
+    is "$id" EXECUTING
+    execdm-phase "$id" abort
+    is "$id" ABORTED
+}
+
+# broken PART BODY: what the kit says of one part, of a driver that is the local one behind BODY.
+broken() {
+    local driver=${EXECDM_DRIVER_PATH%%:*}/execdm-driver-local
+    printf '#!/bin/sh\n%s\n' "${2//LOCAL/$driver}" >drivers/execdm-driver-broken
+    chmod +x drivers/execdm-driver-broken
+    ! check --part="$1" broken
+}
+
+@test "the kit finds what is wrong" {
+    # shellcheck disable=SC2016
+    {
+        broken caller 'LOCAL "$1" | sed "s/\"id\":\"a\"/\"id\":\"x\"/"'
+        grep 'the reply has the id' wrong
+        broken caller 'LOCAL "$1" | grep -v "\"id\":\"b\""'
+        grep 'two lines, two replies' wrong
+        broken protocol 'LOCAL "$1"; exit 0'
+        grep 'a verb that is not there' wrong
+        grep 'a header of another version' wrong
+        broken ends '[ "$1" = status ] || exec LOCAL "$1"; LOCAL status | sed "s/\"failed\"/\"done\"/"'
+        grep 'exit code 3' wrong
+        broken strangers '[ "$1" = status ] || exec LOCAL "$1"; LOCAL status | sed "s/\"unknown\"/\"done\"/"'
+        grep 'what never was is unknown' wrong
+        broken once '[ "$1" = find ] || exec LOCAL "$1"; LOCAL find | sed "s/\"natives\":\[[^]]*\]/\"natives\":[]/"'
+        grep 'find: it is found' wrong
+        broken cancel '[ "$1" = cancel ] || exec LOCAL "$1"; sed 1d | sed "s/.*\(\"id\": *\"[^\"]*\"\).*/{\1,\"ok\":true}/"'
+        grep 'no process of it is left' wrong
+        broken walls 'sed "s/\"mode\": *\"r\"/\"mode\":\"rw\"/" | LOCAL "$1"'
+        grep 'an input cannot be written' wrong
+    }
+    run check --part=nosuch local
+    same 1 "$status"
+    run check nosuch
+    same 1 "$status"
+}
