@@ -86,30 +86,46 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
 }
 
 /* The task as it was accepted, for the numbers and paths in it. */
-static int parse_task(const struct job *j, struct task *t, struct err *err)
+static int parse_task(const struct step *s, const struct job *j, struct task *t, struct err *err)
 {
     own(json_fini) json_t *doc =
         json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
                   json_object_get(j->doc, "resources"));
-    return task_init(t, doc, err);
+    own(json_fini) json_t *whole = act_reveal(s, j, doc, err);
+    return whole ? task_init(t, whole, err) : -1;
+}
+
+/* With the task as it was accepted. What was sealed and cannot be opened any more never can. */
+static int with_task(struct step *s, struct job *j,
+                     int (*part)(struct step *, struct job *, const struct task *, struct err *),
+                     struct err *err)
+{
+    own(task_fini) struct task t = {0};
+    struct err why = {0};
+    if (parse_task(s, j, &t, &why) == 0)
+        return part(s, j, &t, err);
+    if (why.code == CODE_DATA || why.code == CODE_NOINPUT)
+        return act_fail(s, j, "credential", "platform", false, why.text, err);
+    *err = why;
+    return -1;
 }
 
 static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
-    own(task_fini) struct task t = {0};
     switch (j->phase) {
     case PHASE_PENDING:
         return step_pending(s, j, due, err);
     case PHASE_QUEUED:
         return step_queued(s, j, due, err);
     case PHASE_PREPARING:
-        return parse_task(j, &t, err) < 0 ? -1 : part_prepare(s, j, &t, err);
+        return with_task(s, j, part_prepare, err);
     case PHASE_EXECUTING:
+    case PHASE_SUSPENDED:
         return part_execute(s, j, due, err);
     case PHASE_FINALIZING:
-        return parse_task(j, &t, err) < 0 ? -1 : part_finalize(s, j, &t, err);
-    case PHASE_HELD:
-        *due = json_int(act_private(j), "to", 0) * 1000 + 1000;
+        return with_task(s, j, part_finalize, err);
+    case PHASE_HELD: /* a later attempt has started in time */
+        *due = j->attempt ? INT64_MAX : json_int(act_private(j), "to", 0) * 1000 + 1000;
         return clock_ms() < *due ? 0 : expire(s, j, err);
     default:
         *due = clock_ms() + POLL_MS;
