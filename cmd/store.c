@@ -2,6 +2,7 @@
 #include "cli/prog.h"
 #include "cli/table.h"
 #include "host/clock.h"
+#include "store/upkeep.h"
 #include "store/usage.h"
 
 static const char *format, *after_text, *before_text;
@@ -73,54 +74,110 @@ static int take_time(const char *name, const char *text, int64_t *ms, struct err
     return 0;
 }
 
-static int usage(struct store *store, struct buf *out, struct err *err)
+static bool as_table(void)
 {
+    return format ? str_same(format, "table") : prog_terminal();
+}
+
+static int usage(const char *file, struct buf *out, struct err *err)
+{
+    own(store_close) struct store store = {.lock = -1};
     const int64_t now = clock_ms();
     int64_t after = -1, before = now;
+    (void)file;
     if (take_time("after", after_text, &after, err) < 0 ||
         take_time("before", before_text, &before, err) < 0)
         return -1;
     if (after_text && after > before)
         return err_set(err, CODE_USAGE, "--after is later than --before, or than now");
-    own(json_fini) json_t *report = usage_report(store, after, before, now, err);
+    if (store_open(&store, err) < 0)
+        return -1;
+    own(json_fini) json_t *report = usage_report(&store, after, before, now, err);
     if (!report)
         return -1;
-    if (format ? str_same(format, "table") : prog_terminal())
+    if (as_table())
         print_usage(report, out);
     else
         prog_document(out, report);
     return CODE_OK;
 }
 
+static void print_check(const json_t *report, struct buf *out)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach (json_object_get(report, "messages"), i, row) {
+        const char *hint = json_text(row, "hint");
+        buf_print(out, "%s: %s%s%s [%s]\n", json_text(row, "severity"), json_text(row, "text"),
+                  hint ? "; " : "", hint ? hint : "", json_text(row, "rule"));
+    }
+    const json_t *left = json_object_get(report, "left");
+    if (!left) {
+        buf_print(out, "%s: %s, %" PRId64 " jobs, %" PRId64 " not ended\n",
+                  json_text(report, "store"),
+                  json_is_true(json_object_get(report, "sound")) ? "sound" : "not sound",
+                  json_int(report, "jobs", 0), json_int(report, "unfinished", 0));
+        return;
+    }
+    buf_print(out, "%s: damaged; of %zu jobs something can be read\n", json_text(report, "store"),
+              json_array_size(left));
+    json_array_foreach (left, i, row) {
+        const char *phase = json_text(row, "phase");
+        buf_print(out, "  %s  %-11s%s\n", json_text(row, "id"), phase ? phase : "-",
+                  json_is_true(json_object_get(row, "directory")) ? "  and its directory" : "");
+    }
+}
+
+static int check(const char *file, struct buf *out, struct err *err)
+{
+    (void)file;
+    own(json_fini) json_t *report = upkeep_check(err);
+    if (!report)
+        return -1;
+    if (as_table())
+        print_check(report, out);
+    else
+        prog_document(out, report);
+    return json_is_true(json_object_get(report, "sound")) ? CODE_OK : CODE_NO;
+}
+
+static int backup(const char *file, struct buf *out, struct err *err)
+{
+    (void)out;
+    return upkeep_backup(file, err) < 0 ? -1 : CODE_OK;
+}
+
 /* What can be asked, as --help and the completion name it. */
 static const struct verb {
     const char *name;
-    int (*run)(struct store *store, struct buf *out, struct err *err);
-} verbs[] = {{"usage", usage}};
+    const char *operand; /* what follows, or NULL */
+    int (*run)(const char *file, struct buf *out, struct err *err);
+} verbs[] = {{"check", NULL, check}, {"backup", "FILE", backup}, {"usage", NULL, usage}};
 
 static int run(char **operands, struct buf *out, struct err *err)
 {
-    own(store_close) struct store store = {.lock = -1};
     size_t i = 0;
     while (i < COUNT(verbs) && !str_same(verbs[i].name, operands[0]))
         i++;
     if (i == COUNT(verbs))
-        return err_set(err, CODE_USAGE, "expected usage, found %s%s%s", operands[0] ? "\"" : "",
-                       operands[0] ? operands[0] : "nothing", operands[0] ? "\"" : "");
-    if (operands[1])
-        return err_set(err, CODE_USAGE, "expected nothing after %s, found \"%s\"", operands[0],
-                       operands[1]);
+        return err_set(err, CODE_USAGE, "expected check, backup FILE or usage, found %s%s%s",
+                       operands[0] ? "\"" : "", operands[0] ? operands[0] : "nothing",
+                       operands[0] ? "\"" : "");
+    const char *file = verbs[i].operand ? operands[1] : NULL;
+    if (verbs[i].operand && !file)
+        return err_set(err, CODE_USAGE, "%s: name the new %s", operands[0], verbs[i].operand);
+    if (operands[file ? 2 : 1])
+        return err_set(err, CODE_USAGE, "expected nothing after %s, found \"%s\"",
+                       file ? file : operands[0], operands[file ? 2 : 1]);
     if (format && !str_same(format, "table") && !str_same(format, "json"))
         return err_set(err, CODE_USAGE, "--format is table or json, not \"%s\"", format);
-    if (store_open(&store, err) < 0)
-        return -1;
-    return verbs[i].run(&store, out, err);
+    return verbs[i].run(file, out, err);
 }
 
 static const struct prog prog = {
     .name = "execdm-store",
-    .synopsis = "usage",
-    .about = "Tell what was offered, accepted and used.",
+    .synopsis = "check|backup FILE|usage",
+    .about = "Look after the job store, and tell what was used.",
     .options = options,
     .run = run,
 };

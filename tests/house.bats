@@ -100,7 +100,7 @@ strangers() { # TREE
             owner["sqlite3.h"] = "lib/store/db.c"; owner["yaml.h"] = "lib/text/yaml.c"
             owner["pcre2.h"] = "lib/model/pattern.c"; owner["curl"] = "cmd/stager/web.c cmd/http.c"
             owner["archive.h"] = owner["archive_entry.h"] = "cmd/stager/archive.c"
-            owner["openssl"] = "cmd/stager/digest.c cmd/sign.c"; owner["jansson.h"] = "lib/text/json.h"
+            owner["openssl"] = "cmd/stager/digest.c cmd/seal.c cmd/sign.c"; owner["jansson.h"] = "lib/text/json.h"
             owner["libxml"] = "cmd/stager/xml.c"
         }
         {
@@ -246,7 +246,7 @@ wrong_options() { # PROGRAM PAGE COMPLETION
     diff <(complete_words "$completion" execdm-validate --as = '') \
         <(sed -n 's/^ *\[KIND_[A-Z_]*\] = {"\([a-z-]*\)".*/\1/p' "$TOP_SRCDIR/lib/model/check.c" | sort)
     diff <(complete_words "$completion" execdm-phase x '') \
-        <(sed -n '/query_verbs\[\] = {/,/}/p' "$TOP_SRCDIR/lib/job/query.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
+        <(sed -n '/verbs\[VERBS\] = {/,/};/p' "$TOP_SRCDIR/lib/job/query.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
     diff <(complete_words "$completion" execdm-store '') \
         <(awk '/} verbs\[\] = /, /;/' "$TOP_SRCDIR/cmd/store.c" | grep -o '"[a-z]*"' | tr -d '"' | sort)
     diff <(bash -c '. "$1"; complete -p' complete "$completion" | sed 's/.* //' | sort) <(programs | sort)
@@ -405,7 +405,7 @@ follow() {
     require mandoc
     sandboxed
     follow execdm-run.1 execdm-status.1 execdm-phase.1
-    [ "$(execdm-status --list | wc -l)" -eq 3 ]
+    [ "$(execdm-status --list | wc -l)" -eq 4 ]
     run execdm-status --list --format=table
     [[ $output != *ERROR\ * ]]
 }

@@ -151,7 +151,7 @@ planners: [{name: x}]' >"$EXECDM_CONFIG/execdm.yaml"
     same "ERROR 3" "$(jq -r '"\(.phase) \(.exit.code)"' <<<"$output")"
     [[ $stderr == *"$id (three): ERROR"* ]]
     run -79 execdm-phase "$id" abort
-    [[ $output == *"ERROR already"* ]]
+    [[ $output == *"is ERROR, where abort is refused"* ]]
     task sh='sleep 60'
     execdm-plan --planner="$near" task.json | execdm-accept >job.json
     id=$(jq -r .id job.json)

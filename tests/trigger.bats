@@ -126,7 +126,7 @@ at() {
     done
 }
 
-@test "several triggers: all of those that start it (DEVIATIONS 27)" {
+@test "several triggers: all of those that start it (DEVIATIONS 28)" {
     task sh='exit 0'
     trigger a
     trigger b

@@ -4,8 +4,9 @@
  *
  *     execdm-init FD PROGRAM [ARGUMENT...]
  *
- * It writes a line "exec ERRNO", or "run" and at the end "exit CODE" or "signal NUMBER" followed
- * by " CPU-MILLISECONDS MAXRSS-KIB". When it ends, the kernel ends everything else in here. */
+ * SIGTSTP stops all of it, SIGCONT lets it go on. It writes a line "exec ERRNO", or "run" and at
+ * the end "exit CODE" or "signal NUMBER" followed by " CPU-MILLISECONDS MAXRSS-KIB". When it ends,
+ * the kernel ends everything else in here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +24,20 @@ static void forward(int sig)
         kill(program, sig);
 }
 
+/* Everything in here but this process: the kernel stops or continues all of it in one go, so
+ * nothing forks away from it. */
+static void stop_all(int sig)
+{
+    (void)sig;
+    kill(-1, SIGSTOP);
+}
+
+static void continue_all(int sig)
+{
+    (void)sig;
+    kill(-1, SIGCONT);
+}
+
 static int start(char **argv)
 {
     int ends[2];
@@ -35,6 +50,8 @@ static int start(char **argv)
     if (program == 0) {
         signal(SIGTERM, SIG_DFL);
         signal(SIGINT, SIG_DFL);
+        signal(SIGTSTP, SIG_DFL);
+        signal(SIGCONT, SIG_DFL);
         execvp(argv[0], argv);
         errnum = errno;
         if (write(ends[1], &errnum, sizeof(errnum)) < 0)
@@ -67,6 +84,8 @@ int main(int argc, char **argv)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     signal(SIGTERM, forward);
     signal(SIGINT, forward);
+    signal(SIGTSTP, stop_all);
+    signal(SIGCONT, continue_all);
     int errnum = start(argv + 2);
     if (errnum) {
         dprintf(fd, "exec %d\n", errnum);

@@ -176,12 +176,13 @@ static json_t *probe(const json_t *line, const struct call *call)
     json_t *reply = reply_to(line);
     json_object_update_new(
         reply,
-        json_pack("{s:s,s:s,s:[s,s,s,s,s,s],s:{s:[s,s],s:[s,s,s,s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
-                  "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
-                  "find", "cancel", "purge", "capabilities", "enforced", "network", "time",
-                  "advisory", "cores", "memory", "processes", "disk", "runtimes",
-                  probe_runtimes(call->config), "facts", "cores", cores, "memory",
-                  size_json(memory), "os", "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
+        json_pack(
+            "{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:{s:[s,s],s:[s,s,s,s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
+            "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
+            "find", "cancel", "purge", "suspend", "resume", "capabilities", "enforced", "network",
+            "time", "advisory", "cores", "memory", "processes", "disk", "runtimes",
+            probe_runtimes(call->config), "facts", "cores", cores, "memory", size_json(memory),
+            "os", "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
     probe_python(json_object_get(reply, "facts"));
     json_t *load = probe_load(cores);
     if (load)
@@ -223,7 +224,12 @@ static json_t *status(const json_t *line, const struct call *call)
         json_object_set_new(reply, "source", json_string("exitfile"));
         return reply;
     }
-    const char *state = !is_ours(line) ? "unknown" : alive ? "running" : "lost";
+    own(str_fini) char *mark = native_file(line, "suspended");
+    const bool suspended = alive && mark && path_exists(mark);
+    const char *state = !is_ours(line) ? "unknown"
+                        : suspended    ? "suspended"
+                        : alive        ? "running"
+                                       : "lost";
     json_object_set_new(reply, "state", json_string(state));
     json_object_set_new(reply, "source", json_string("lock"));
     return reply;
@@ -258,11 +264,12 @@ static bool forestall(const json_t *line)
     return fd >= 0 && write(fd, stamp, strlen(stamp)) > 0 && fsync(fd) == 0;
 }
 
-static void ask_to_end(const json_t *line)
+/* A letter for the supervisor, as supervisor.h has them. */
+static void ask(const json_t *line, const char *letter)
 {
     own(str_fini) char *control = native_file(line, "control");
     own(fd_fini) int fd = open(control, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && write(fd, "T", 1) < 0)
+    if (fd >= 0 && write(fd, letter, 1) < 0)
         return; /* it is ending already */
 }
 
@@ -272,7 +279,7 @@ static json_t *cancel(const json_t *line, const struct call *call)
     int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
     bool never = forestall(line);
     while (is_alive(line) && clock_boot() < deadline) {
-        ask_to_end(line);
+        ask(line, "T");
         usleep(20000);
     }
     if (is_alive(line)) {
@@ -285,6 +292,40 @@ static json_t *cancel(const json_t *line, const struct call *call)
         json_object_set_new(reply, "state", json_string("cancelled"));
     json_object_set_new(reply, "ok", json_true());
     return reply;
+}
+
+/* Only a program that runs can be suspended: one that is just being started is waited for. */
+static json_t *pause_attempt(const json_t *line, const struct call *call, bool stop)
+{
+    int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
+    own(str_fini) char *mark = native_file(line, "suspended");
+    struct err err = {0};
+    while (is_ours(line) && is_alive(line) && path_exists(mark) != stop &&
+           clock_boot() < deadline) {
+        ask(line, stop ? "S" : "R");
+        usleep(20000);
+    }
+    if (!is_ours(line) || !is_alive(line)) {
+        err_set(&err, CODE_CONFLICT, "the program does not run any more");
+        return reply_error(line, "conflict", &err);
+    }
+    if (path_exists(mark) != stop) {
+        err_set(&err, CODE_TEMP, "the program cannot be %s now", stop ? "suspended" : "resumed");
+        return reply_error(line, "temporary", &err);
+    }
+    json_t *reply = status(line, call);
+    json_object_set_new(reply, "ok", json_true());
+    return reply;
+}
+
+static json_t *suspend(const json_t *line, const struct call *call)
+{
+    return pause_attempt(line, call, true);
+}
+
+static json_t *resume(const json_t *line, const struct call *call)
+{
+    return pause_attempt(line, call, false);
 }
 
 static json_t *purge(const json_t *line, const struct call *call)
@@ -302,8 +343,8 @@ static const struct {
     const char *name;
     json_t *(*answer)(const json_t *line, const struct call *call);
 } verbs[] = {
-    {"probe", probe}, {"submit", submit}, {"status", status},
-    {"find", find},   {"cancel", cancel}, {"purge", purge},
+    {"probe", probe},   {"submit", submit}, {"status", status},   {"find", find},
+    {"cancel", cancel}, {"purge", purge},   {"suspend", suspend}, {"resume", resume},
 };
 
 static int run(char **operands, struct buf *out, struct err *err)

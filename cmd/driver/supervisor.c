@@ -105,6 +105,7 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     const json_t *limits = json_object_get(a->line, "limits");
     own(str_fini) char *control = file_of(a, "control");
     *w = (struct watch){.childfd = -1,
+                        .suspended = file_of(a, "suspended"),
                         .memory = json_int(limits, "memory", 0),
                         .wall_ms = json_int(limits, "wall", 0) * 1000};
     w->control = open(control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -197,6 +198,7 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     int status;
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    str_fini(&w->suspended);
     fsync(w->files[0]);
     fsync(w->files[1]);
     own(json_fini) json_t *record =

@@ -2,7 +2,8 @@
  * watches it and writes down how it ended (driver.md, decisions.md, "Supervisor").
  *
  * The attempt's directory holds: started (made once, with O_EXCL: the fence), alive (locked while
- * the supervisor lives; never a pid), control (a FIFO), exit.json (the record, last). */
+ * the supervisor lives; never a pid), control (a FIFO), suspended (while it is), exit.json (the
+ * record, last). */
 #ifndef DRIVER_SUPERVISOR_H
 #define DRIVER_SUPERVISOR_H
 
@@ -25,7 +26,8 @@ struct watch {
     int info;        /* bubblewrap's child-pid */
     int out[2];      /* pipes of stdout and stderr */
     int files[2];    /* where they go */
-    int control;     /* T: terminate */
+    int control;     /* T: terminate, S: suspend, R: resume */
+    char *suspended; /* the file that is there while it is */
     int64_t memory;  /* limit in bytes, 0 none */
     int64_t wall_ms; /* limit, 0 none */
     /* found out */
@@ -35,6 +37,7 @@ struct watch {
     const char *reason; /* NULL, or memlimit, timelimit, killed */
     pid_t child;        /* pid 1 of the sandbox as seen from here */
     int childfd;        /* its pidfd: readable when everything in the sandbox is gone */
+    bool stopped;       /* suspended */
     bool running;       /* the program itself, no longer the sandbox being made */
 };
 void watch_run(struct watch *w);

@@ -99,12 +99,31 @@ static void learn_end(struct watch *w)
     w->running = w->told.len && str_begins(w->told.bytes, "run\n");
 }
 
+/* Suspended or let go on, once the program runs: execdm-init does it. The file says it after it is
+ * so, and no longer before it is not. The limit of time goes on: it is of real time (UWS 1.1), and
+ * the slot that was booked is no longer for others. */
+static void pause_program(struct watch *w, bool stop)
+{
+    struct err ignored;
+    if (!w->running || w->child <= 0 || w->stopped == stop || (stop && w->reason))
+        return;
+    if (!stop)
+        unlink(w->suspended);
+    kill(w->child, stop ? SIGTSTP : SIGCONT);
+    if (stop)
+        path_write(w->suspended, "", 0, 0600, &ignored);
+    w->stopped = stop;
+}
+
 static void hear(struct watch *w)
 {
     char c;
-    while (read(w->control, &c, 1) == 1)
+    while (read(w->control, &c, 1) == 1) {
         if (c == 'T' && !w->reason)
             w->reason = "killed";
+        if (c == 'S' || c == 'R')
+            pause_program(w, c == 'S');
+    }
 }
 
 /* Files in /tmp and /dev/shm are memory, too. */
@@ -144,6 +163,7 @@ static void enforce(struct watch *w, int64_t *kill_at)
             syscall(SYS_pidfd_send_signal, w->childfd, SIGKILL, NULL, 0);
         kill(w->pid, SIGKILL); /* dies with it: --die-with-parent */
     } else if (!*kill_at) {
+        pause_program(w, false);
         kill(w->child > 0 ? w->child : w->pid, SIGTERM);
         *kill_at = now + GRACE_MS;
     }
@@ -188,4 +208,5 @@ void watch_run(struct watch *w)
     if (w->childfd >= 0)
         poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);
     fd_fini(&w->childfd);
+    unlink(w->suspended);
 }

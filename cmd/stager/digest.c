@@ -6,6 +6,7 @@
 #endif
 
 #define BESIDE_MIN (64 * 1024) /* below this handing over costs more than adding */
+#define BLOCKS 8
 
 enum algorithm { SHA256, MD5, ADLER32, CRC32C };
 
@@ -42,25 +43,40 @@ char *checksum_parse(const char *text)
 
 #ifdef HAVE_OPENSSL
 
-/* The sums of large files are taken by a thread of their own, beside reading and writing. */
+/* The sums of large files are taken by a thread of their own, beside reading and writing: the
+ * blocks are a ring, so that neither side waits for the other as long as both are equally fast. */
 struct digest {
     EVP_MD_CTX *sha;
     EVP_MD_CTX *md5; /* NULL unless it is wanted */
     enum algorithm other;
     uint32_t sum;
+    char *blocks[BLOCKS]; /* made when they are asked for */
+    size_t length[BLOCKS];
+    unsigned given, added; /* blocks, ever; `added` is the thread's */
+    unsigned awaited; /* who gives them waits until no more than so many are left; BLOCKS: not */
     bool threaded, ending;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t news;
-    const void *bytes; /* to be added by the thread; NULL when it has done so */
-    size_t n;
+    pthread_cond_t more, less;
 };
 
-static EVP_MD_CTX *begin(const char *name)
+static char *spare; /* a block: the next may need no other */
+
+/* To look an algorithm up takes longer than to digest a small file, so it is done once. */
+static EVP_MD_CTX *begin(enum algorithm a)
 {
-    const EVP_MD *md = EVP_get_digestbyname(name);
+    static EVP_MD_CTX *fresh[COUNT(algorithms)];
+    if (!fresh[a]) {
+        const EVP_MD *md = EVP_get_digestbyname(algorithms[a].name);
+        EVP_MD_CTX *first = EVP_MD_CTX_new();
+        if (!md || !first || EVP_DigestInit_ex(first, md, NULL) != 1) {
+            EVP_MD_CTX_free(first);
+            return NULL;
+        }
+        fresh[a] = first;
+    }
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (md && ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1)
+    if (ctx && EVP_MD_CTX_copy_ex(ctx, fresh[a]) == 1)
         return ctx;
     EVP_MD_CTX_free(ctx);
     return NULL;
@@ -72,9 +88,9 @@ struct digest *digest_new(const char *want, struct fault *f)
     int other = algorithm_of(want);
     d->other = other < 0 ? SHA256 : (enum algorithm)other;
     d->sum = d->other == ADLER32 ? SUM_ADLER32_START : 0;
-    d->sha = begin("sha256");
+    d->sha = begin(SHA256);
     if (d->other == MD5)
-        d->md5 = begin("md5");
+        d->md5 = begin(MD5);
     if (d->sha && (d->other != MD5 || d->md5))
         return d;
     /* a system in FIPS mode has no md5 */
@@ -100,27 +116,32 @@ static void *adder(void *self)
     struct digest *d = self;
     pthread_mutex_lock(&d->lock);
     for (;;) {
-        while (!d->bytes && !d->ending)
-            pthread_cond_wait(&d->news, &d->lock);
-        if (!d->bytes)
+        while (d->added == d->given && !d->ending)
+            pthread_cond_wait(&d->more, &d->lock);
+        if (d->ending)
             break;
+        unsigned i = d->added % BLOCKS;
         pthread_mutex_unlock(&d->lock);
-        add(d, d->bytes, d->n);
+        add(d, d->blocks[i], d->length[i]);
         pthread_mutex_lock(&d->lock);
-        d->bytes = NULL;
-        pthread_cond_signal(&d->news);
+        d->added++;
+        if (d->given - d->added == d->awaited)
+            pthread_cond_signal(&d->less);
     }
     pthread_mutex_unlock(&d->lock);
     return NULL;
 }
 
-void digest_wait(struct digest *d)
+/* Until no more than so many blocks are left to add. */
+static void wait_for(struct digest *d, unsigned left)
 {
-    if (!d || !d->threaded)
+    if (!d->threaded)
         return;
     pthread_mutex_lock(&d->lock);
-    while (d->bytes)
-        pthread_cond_wait(&d->news, &d->lock);
+    d->awaited = left;
+    while (d->given - d->added > left)
+        pthread_cond_wait(&d->less, &d->lock);
+    d->awaited = BLOCKS;
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -129,7 +150,8 @@ static bool start_thread(struct digest *d)
 {
     sigset_t all, old;
     pthread_mutex_init(&d->lock, NULL);
-    pthread_cond_init(&d->news, NULL);
+    pthread_cond_init(&d->more, NULL);
+    pthread_cond_init(&d->less, NULL);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     d->threaded = pthread_create(&d->thread, NULL, adder, d) == 0;
@@ -137,18 +159,31 @@ static bool start_thread(struct digest *d)
     return d->threaded;
 }
 
-void digest_add(struct digest *d, const void *bytes, size_t n, bool beside)
+char *digest_block(struct digest *d)
 {
-    digest_wait(d);
-    if (!beside || n < BESIDE_MIN || !(d->threaded || start_thread(d))) {
+    char **block = &d->blocks[d->given % BLOCKS];
+    wait_for(d, BLOCKS - 1);
+    if (!*block)
+        *block = spare ? spare : mem_grow(NULL, DIGEST_BLOCK, 1);
+    if (*block == spare)
+        spare = NULL;
+    return *block;
+}
+
+void digest_add(struct digest *d, const void *bytes, size_t n)
+{
+    unsigned i = d->given % BLOCKS;
+    if (bytes != d->blocks[i] || n < BESIDE_MIN || !(d->threaded || start_thread(d))) {
+        wait_for(d, 0);
         add(d, bytes, n);
         return;
     }
+    d->length[i] = n;
     pthread_mutex_lock(&d->lock);
-    d->bytes = bytes;
-    d->n = n;
-    pthread_cond_signal(&d->news);
+    bool idle = d->given++ == d->added;
     pthread_mutex_unlock(&d->lock);
+    if (idle)
+        pthread_cond_signal(&d->more);
 }
 
 static void print(EVP_MD_CTX *ctx, enum algorithm a, char checksum[CHECKSUM_TEXT])
@@ -156,14 +191,17 @@ static void print(EVP_MD_CTX *ctx, enum algorithm a, char checksum[CHECKSUM_TEXT
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned n = 0;
     EVP_DigestFinal_ex(ctx, bytes, &n);
-    int at = snprintf(checksum, CHECKSUM_TEXT, "%s:", algorithms[a].name);
-    for (unsigned i = 0; i < n; i++)
-        at += snprintf(checksum + at, CHECKSUM_TEXT - (size_t)at, "%02x", bytes[i]);
+    char *at = checksum + snprintf(checksum, CHECKSUM_TEXT, "%s:", algorithms[a].name);
+    for (unsigned i = 0; i < n; i++) {
+        *at++ = "0123456789abcdef"[bytes[i] >> 4];
+        *at++ = "0123456789abcdef"[bytes[i] & 15];
+    }
+    *at = '\0';
 }
 
 static void print_other(struct digest *d, char other[CHECKSUM_TEXT])
 {
-    digest_wait(d);
+    wait_for(d, 0);
     if (d->other == MD5)
         print(d->md5, MD5, other);
     else
@@ -181,7 +219,7 @@ char *digest_other(struct digest *d)
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT])
 {
     char other[CHECKSUM_TEXT];
-    digest_wait(d);
+    wait_for(d, 0);
     print(d->sha, SHA256, checksum);
     if (d->other == SHA256)
         snprintf(other, sizeof(other), "%s", checksum);
@@ -197,12 +235,17 @@ void digest_free(struct digest *d)
     if (d->threaded) {
         pthread_mutex_lock(&d->lock);
         d->ending = true;
-        pthread_cond_signal(&d->news);
+        pthread_cond_signal(&d->more);
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->thread, NULL);
         pthread_mutex_destroy(&d->lock);
-        pthread_cond_destroy(&d->news);
+        pthread_cond_destroy(&d->more);
+        pthread_cond_destroy(&d->less);
     }
+    if (!spare)
+        spare = move(d->blocks[0]);
+    for (int i = 0; i < BLOCKS; i++)
+        free(d->blocks[i]);
     EVP_MD_CTX_free(d->sha);
     EVP_MD_CTX_free(d->md5);
     free(d);
@@ -218,14 +261,15 @@ struct digest *digest_new(const char *want, struct fault *f)
     return NULL;
 }
 
-void digest_add(struct digest *d, const void *bytes, size_t n, bool beside)
-{
-    (void)d, (void)bytes, (void)n, (void)beside;
-}
-
-void digest_wait(struct digest *d)
+char *digest_block(struct digest *d)
 {
     (void)d;
+    return NULL;
+}
+
+void digest_add(struct digest *d, const void *bytes, size_t n)
+{
+    (void)d, (void)bytes, (void)n;
 }
 
 char *digest_other(struct digest *d)

@@ -5,6 +5,9 @@
 #include "host/path.h"
 #include "text/uri.h"
 
+#define BEGIN_BYTES (8 * 1024 * 1024)
+#define TEMP_MODE 0600
+
 char *file_path(const char *url, struct fault *f)
 {
     char *path = uri_file_path(url);
@@ -291,39 +294,26 @@ static int write_all(int fd, const char *bytes, size_t n, bool holes)
     return 0;
 }
 
-/* Two buffers: while one is written, and digested beside that, the other is read into. */
-static int pour(struct stream *s, char *bytes, size_t half, int fd, const char *shown,
-                struct fault *f)
+/* The disk begins to write while more comes. */
+static int fill(struct stream *s, int fd, const char *shown, struct fault *f)
 {
-    for (char *now = bytes;; now = now == bytes ? bytes + half : bytes) {
-        ssize_t got = stream_read(s, now, half, f);
+    int64_t begun = s->count;
+    for (;;) {
+        char *bytes = digest_block(s->digest);
+        ssize_t got = stream_read(s, bytes, DIGEST_BLOCK, f);
         if (got < 0)
             return -1;
         if (got == 0 && s->src->sparse && ftruncate(fd, s->count) < 0) /* a hole may be its end */
             return fault_sys(f, "cannot write %s", shown);
         if (got == 0)
             return 0;
-        if (write_all(fd, now, (size_t)got, s->src->sparse) < 0)
+        if (write_all(fd, bytes, (size_t)got, s->src->sparse) < 0)
             return fault_sys(f, "cannot write %s", shown);
+        if (s->count - begun >= BEGIN_BYTES) { /* only a hint: the fsync at the end says all */
+            sync_file_range(fd, begun, s->count - begun, SYNC_FILE_RANGE_WRITE);
+            begun = s->count;
+        }
     }
-}
-
-static int fill(struct stream *s, int fd, const char *shown, struct fault *f)
-{
-    int64_t size = s->src->size;
-    size_t half = size >= 0 && size < STAGER_BUFFER / 2 ? 65536 : STAGER_BUFFER / 2;
-    own(str_fini) char *bytes = mem_grow(NULL, 2 * half, 1);
-    s->steady = true;
-    int rc = pour(s, bytes, half, fd, shown, f);
-    digest_wait(s->digest); /* it may still look at the bytes */
-    s->steady = false;
-    return rc;
-}
-
-static bool same_file(const struct source *src, const char *path)
-{
-    struct stat st;
-    return src->ino && stat(path, &st) == 0 && st.st_ino == src->ino && st.st_dev == src->dev;
 }
 
 /* --- a part that is kept for the next time --- */
@@ -360,7 +350,7 @@ static int part_open(struct stream *s, const char *part, const char *mark, const
                      int *fd, struct fault *f)
 {
     struct err err = {0};
-    *fd = open(part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    *fd = open(part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, TEMP_MODE);
     if (*fd < 0)
         return fault_sys(f, "cannot write %s", shown);
     if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
@@ -389,18 +379,26 @@ static bool part_stays(const struct stream *s, const struct fault *f)
 /* In a batch the asker makes it last, but what is replaced must not be lost to a power cut. */
 static int settle(const struct stream *s, int fd, const char *temp, const char *path, mode_t mode)
 {
-    bool now = !s->t->item->batch || access(path, F_OK) == 0;
-    return fchmod(fd, mode) < 0 || (now && fsync(fd) < 0) || rename(temp, path) < 0 ? -1 : 0;
+    if (mode != TEMP_MODE && fchmod(fd, mode) < 0)
+        return -1;
+    if (s->t->item->batch && renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return 0;
+    return fsync(fd) < 0 || rename(temp, path) < 0 ? -1 : 0;
 }
 
 /* Its directory is made when it is missed. */
 static int open_new(struct transfer *t, const char *path, struct fault *f)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = open(path, flags, 0600);
+    int fd = open(path, flags, TEMP_MODE);
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    return file_parents(t, path, f) < 0 ? -1 : open(path, flags, 0600);
+    return file_parents(t, path, f) < 0 ? -1 : open(path, flags, TEMP_MODE);
+}
+
+static int is_directory(const char *url, struct fault *f)
+{
+    return fault_set(f, REASON_INVALID, false, "%s is a directory, expected a file's name", url);
 }
 
 static int file_store(struct stream *s, const char *path, const char *url, mode_t mode,
@@ -416,7 +414,7 @@ static int file_store(struct stream *s, const char *path, const char *url, mode_
         return f->reason ? -1 : fault_sys(f, "cannot write %s", url);
     int rc = fill(s, fd, url, f);
     if (rc == 0 && settle(s, fd, temp, path, mode) < 0)
-        rc = fault_sys(f, "cannot write %s", url);
+        rc = errno == EISDIR ? is_directory(url, f) : fault_sys(f, "cannot write %s", url);
     if (rc < 0 && part_stays(s, f))
         return -1;
     if (rc < 0)
@@ -432,12 +430,14 @@ static int file_put(struct stream *s, const char *url, mode_t mode, struct fault
     own(str_fini) char *path = file_path(url, f);
     if (!path)
         return -1;
-    if (same_file(s->src, path))
+    /* of many small files a look costs as much as all else, and rename says it too */
+    struct stat st;
+    bool look = s->src->ino || !s->t->item->batch, there = look && stat(path, &st) == 0;
+    if (there && st.st_ino == s->src->ino && st.st_dev == s->src->dev)
         return fault_set(f, REASON_INVALID, false, "%s and %s are the same file", s->src->shown,
                          url);
-    if (file_kind(url) == KIND_DIRECTORY)
-        return fault_set(f, REASON_INVALID, false, "%s is a directory, expected a file's name",
-                         url);
+    if (there && S_ISDIR(st.st_mode))
+        return is_directory(url, f);
     if (file_store(s, path, url, mode, f) < 0)
         return -1;
     if (!s->t->item->batch && path_sync_parent(path, &err) < 0)

@@ -122,6 +122,7 @@ static int http_put(struct stream *s, const char *url, mode_t mode, struct fault
 
 const struct scheme scheme_http = {
     .name = "http",
+    .ahead = true,
     .open = http_open,
     .list = dav_list,
     .put = http_put,
@@ -133,6 +134,7 @@ const struct scheme scheme_http = {
 
 const struct scheme scheme_https = {
     .name = "https",
+    .ahead = true,
     .open = http_open,
     .list = dav_list,
     .put = http_put,

@@ -12,9 +12,10 @@
 
 #define PROGRESS_MS 200 /* at most five words a second about a line */
 #define CHECKS_AT_ONCE 16
-#define CHECK_MS 10000 /* a place that says nothing for so long is as good as none */
-#define MANY 100       /* lines a process: so many are small, and an uneven end is short */
-#define BATCH_MS 2000  /* what is done waits no longer to be made lasting and told */
+#define CHECK_MS 10000  /* a place that says nothing for so long is as good as none */
+#define MANY 100        /* lines a process: so many are small, and an uneven end is short */
+#define OUT_BYTES 32768 /* of what is done in batches, told at once */
+#define BATCH_MS 2000   /* what is done waits no longer to be made lasting and told */
 
 struct line {
     json_t *doc;
@@ -32,6 +33,7 @@ struct held {
 struct manifest {
     struct line *lines;
     size_t n;
+    struct buf out;  /* what was told and is not yet written */
     struct err *err; /* why nobody could be told */
     bool lost;       /* nobody listens */
     int code;        /* the worst so far */
@@ -48,6 +50,7 @@ static void manifest_fini(struct manifest *m)
     }
     free(m->lines);
     free(m->held);
+    buf_fini(&m->out);
 }
 
 /* --- in --- */
@@ -173,13 +176,13 @@ static int read_line(struct line *l, char at[64], struct err *err)
         int i = 0;
         while (i < FIELDS && !str_same(fields[i].name, key))
             i++;
+        if (i < FIELDS && take_field(l, (enum field)i, value))
+            continue;
         snprintf(at, 64, "/%.60s", key);
-        if (i == FIELDS)
-            return err_set(err, CODE_DATA, "unknown key \"%.60s\" in a manifest line", key);
-        if (!take_field(l, (enum field)i, value))
-            return err_set(err, CODE_DATA, "%s: expected %s", key, fields[i].expected);
+        return i < FIELDS
+                   ? err_set(err, CODE_DATA, "%s: expected %s", key, fields[i].expected)
+                   : err_set(err, CODE_DATA, "unknown key \"%.60s\" in a manifest line", key);
     }
-    at[0] = '\0';
     return check_whole(l, err);
 }
 
@@ -232,18 +235,31 @@ static json_t *name_json(const char *name)
     return json_string(b.bytes);
 }
 
-/* Takes the object, puts the id first. */
-static int tell(struct manifest *m, const struct line *l, json_t *rest)
+static int flush(struct manifest *m)
 {
-    own(json_fini) json_t *object = json_pack("{s:s}", "id", json_text(l->doc, "id"));
-    own(buf_fini) struct buf out = {0};
-    json_object_update(object, rest);
-    json_decref(rest);
-    write_json(&out, object, 0);
-    buf_char(&out, '\n');
-    if (!m->lost && prog_flush(&out, m->err) < 0)
+    if (!m->lost && m->out.len > 0 && prog_flush(&m->out, m->err) < 0)
         m->lost = true;
+    m->out.len = 0;
     return m->lost ? -1 : 0;
+}
+
+/* Takes the object. */
+static int tell_later(struct manifest *m, json_t *object)
+{
+    write_json(&m->out, object, 0);
+    json_decref(object);
+    buf_char(&m->out, '\n');
+    return m->out.len < OUT_BYTES ? 0 : flush(m);
+}
+
+static int tell(struct manifest *m, json_t *object)
+{
+    return tell_later(m, object) < 0 ? -1 : flush(m);
+}
+
+static const char *id_of(const struct line *l)
+{
+    return json_text(l->doc, "id");
 }
 
 static json_t *count_json(int64_t n)
@@ -267,36 +283,32 @@ static int on_progress(void *self, const char *work, int64_t bytes, int64_t tota
     if (now - l->told < PROGRESS_MS)
         return 0;
     l->told = now;
-    return tell(m, l,
-                json_pack("{s:s,s:I,s:o}", "event", "progress", "bytes", (json_int_t)bytes, "total",
-                          count_json(total)));
+    return tell(m, json_pack("{s:s,s:s,s:I,s:o}", "id", id_of(l), "event", "progress", "bytes",
+                             (json_int_t)bytes, "total", count_json(total)));
 }
 
 static int on_file(void *self, const char *work, const struct moved *moved)
 {
-    return tell(self, line_of(self, work),
-                json_pack("{s:s,s:o,s:o,s:I,s:s}", "event", "file", "name", name_json(moved->name),
-                          "location", name_json(moved->location), "size", (json_int_t)moved->size,
-                          "checksum", moved->checksum));
+    const struct line *l = line_of(self, work);
+    json_t *file = json_pack("{s:s,s:s,s:o,s:o,s:I,s:s}", "id", id_of(l), "event", "file", "name",
+                             name_json(moved->name), "location", name_json(moved->location), "size",
+                             (json_int_t)moved->size, "checksum", moved->checksum);
+    return l->item.batch ? tell_later(self, file) : tell(self, file);
 }
 
 static int on_warning(void *self, const char *work, const char *name, const char *text)
 {
-    return tell(self, line_of(self, work),
-                json_pack("{s:s,s:o,s:o}", "event", "warning", "name", name_json(name), "text",
-                          name_json(text)));
+    return tell(self, json_pack("{s:s,s:s,s:o,s:o}", "id", id_of(line_of(self, work)), "event",
+                                "warning", "name", name_json(name), "text", name_json(text)));
 }
 
 static int tell_done(struct manifest *m, const struct line *l, const struct outcome *out)
 {
-    json_t *done = json_pack("{s:s}", "state", "done");
-    if (out->kind)
-        json_object_set_new(done, "type", json_string(kind_word(out->kind)));
-    json_object_set_new(done, "bytes", count_json(out->bytes));
-    json_object_set_new(done, "files", json_integer(out->files));
-    if (out->checksum[0])
-        json_object_set_new(done, "checksum", json_string(out->checksum));
-    return tell(m, l, done);
+    const char *type = kind_word(out->kind), *checksum = out->checksum[0] ? out->checksum : NULL;
+    json_t *done = json_pack("{s:s,s:s,s:s*,s:o,s:I,s:s*}", "id", id_of(l), "state", "done", "type",
+                             type, "bytes", count_json(out->bytes), "files", (json_int_t)out->files,
+                             "checksum", checksum);
+    return l->item.batch ? tell_later(m, done) : tell(m, done);
 }
 
 /* One that is worse hides one that is better: what time can mend, what it cannot, this build. */
@@ -315,9 +327,9 @@ static int tell_failed(struct manifest *m, const struct line *l, const struct fa
     m->code = worse_code(m->code, code);
     if (f->reason == REASON_STOPPED)
         return -1;
-    return tell(m, l,
-                json_pack("{s:s,s:{s:s,s:b,s:o}}", "state", "failed", "error", "reason",
-                          fault_name(f), "transient", f->transient, "text", name_json(f->text)));
+    return tell(m, json_pack("{s:s,s:s,s:{s:s,s:b,s:o}}", "id", id_of(l), "state", "failed",
+                             "error", "reason", fault_name(f), "transient", f->transient, "text",
+                             name_json(f->text)));
 }
 
 /* --- what is done is made to last, many at a time --- */
@@ -367,7 +379,7 @@ static int settle(struct manifest *m)
             rc = tell_done(m, l, &m->held[i].out);
     }
     m->nheld = 0;
-    return rc;
+    return flush(m) < 0 ? -1 : rc;
 }
 
 static int hold(struct manifest *m, const struct line *l, const struct outcome *out)
@@ -403,12 +415,18 @@ static int on_run(void *self, const char *work, size_t n, const struct watcher *
     return transfer_run(&line_of(self, work)->item, watcher, out, f);
 }
 
+static void on_ahead(void *self, const char *work)
+{
+    transfer_ahead(&line_of(self, work)->item);
+}
+
 /* All checks, or all that is not one. */
 static void run_lines(struct manifest *m, bool checks, int jobs)
 {
     const struct pool_owner owner = {
         .self = m,
         .run = on_run,
+        .ahead = on_ahead,
         .progress = on_progress,
         .file = on_file,
         .warning = on_warning,
@@ -424,9 +442,10 @@ static void run_lines(struct manifest *m, bool checks, int jobs)
             rc = pool_give(p, (const char *)&i, sizeof(i), light);
     if (rc == 0)
         rc = pool_wait(p);
-    pool_free(p);
     if (rc == 0 && !m->lost)
         settle(m);
+    flush(m); /* what was told of those that are not done */
+    pool_free(p);
 }
 
 /* Lines share the processes; what is left of them a directory may have for its files. */

@@ -9,7 +9,7 @@
 
 #define TOLD_MS 100       /* between two words of progress */
 #define FAREWELL_MS 5000  /* to clean up in, before it is killed */
-#define QUEUE_MAX 16      /* light items that a process has before it */
+#define QUEUE_MAX 32      /* light items that a process has before it */
 #define QUEUE_BYTES 16384 /* less than a pipe holds, so that giving never waits */
 #define SAY_BYTES 32768
 
@@ -32,7 +32,7 @@ struct slot {
     struct buf queue[QUEUE_MAX]; /* what was given, the one at work first; the rest empty */
     int queued;
     bool light; /* all of it */
-    struct buf said;
+    struct buf unsent, said;
 };
 
 struct pool {
@@ -58,19 +58,23 @@ int64_t pool_moving(const struct pool *p)
     return sum;
 }
 
-static bool read_all(int fd, void *bytes, size_t n)
+/* More of what the other side writes: bytes, 0 at its end, -1. */
+static ssize_t read_more(int fd, struct buf *b)
 {
-    char *at = bytes;
-    while (n > 0) {
-        ssize_t got = read(fd, at, n);
-        if (got < 0 && errno == EINTR && !stager_signal)
-            continue;
-        if (got <= 0)
-            return false;
-        at += got;
-        n -= (size_t)got;
-    }
-    return true;
+    char bytes[SAY_BYTES];
+    ssize_t got;
+    do
+        got = read(fd, bytes, sizeof(bytes));
+    while (got < 0 && errno == EINTR && !stager_signal);
+    if (got > 0)
+        buf_add(b, bytes, (size_t)got);
+    return got;
+}
+
+static void drop(struct buf *b, size_t n)
+{
+    memmove(b->bytes, b->bytes + n, b->len - n);
+    b->len -= n;
 }
 
 /* --- in the process --- */
@@ -78,6 +82,7 @@ static bool read_all(int fd, void *bytes, size_t n)
 struct teller {
     int fd;
     int64_t told; /* ms since boot */
+    int done;     /* not told yet */
     struct buf out;
 };
 
@@ -85,6 +90,8 @@ static int say(struct teller *t)
 {
     bool good = fd_write(t->fd, t->out.bytes, t->out.len) == 0;
     t->out.len = 0;
+    t->done = 0;
+    t->told = clock_boot();
     return good ? 0 : -1;
 }
 
@@ -103,10 +110,8 @@ static int tell(struct teller *t, struct record *r, const char *a, const char *b
 static int on_progress(void *self, int64_t bytes, int64_t total)
 {
     struct teller *t = self;
-    int64_t now = clock_boot();
-    if (now - t->told < TOLD_MS)
+    if (clock_boot() - t->told < TOLD_MS)
         return 0;
-    t->told = now;
     struct record r = {.word = WORD_PROGRESS, .bytes = bytes, .total = total};
     return tell(t, &r, NULL, NULL, NULL) < 0 ? -1 : say(t);
 }
@@ -123,23 +128,58 @@ static int on_warning(void *self, const char *name, const char *text)
     return tell(self, &r, name, text, NULL);
 }
 
+/* Many small ones are told together, but nobody who waits for more work waits for long. */
+static int tell_done(struct teller *t, struct record *r)
+{
+    int rc = tell(t, r, NULL, NULL, NULL);
+    return ++t->done < QUEUE_MAX / 2 && clock_boot() - t->told < TOLD_MS ? rc : say(t);
+}
+
+/* What was given at a place of what was heard, where all of it has come; NULL. */
+static const char *given(const struct buf *heard, size_t at, size_t *n)
+{
+    if (heard->len < at + sizeof(*n))
+        return NULL;
+    memcpy(n, heard->bytes + at, sizeof(*n));
+    return heard->len - at - sizeof(*n) < *n ? NULL : heard->bytes + at + sizeof(*n);
+}
+
+/* Tells the next few that it will be their turn, and how many there are beyond the first. */
+static int announce(const struct pool_owner *o, const struct buf *heard)
+{
+    const char *work;
+    size_t n, at = 0;
+    int count = 0;
+    for (; count < AHEAD_MAX && (work = given(heard, at, &n)); count++) {
+        o->ahead(o->self, work);
+        at += sizeof(n) + n;
+    }
+    return count - 1;
+}
+
 /* Does not come back. */
 static void serve(const struct pool *p, int in, int out)
 {
+    const struct pool_owner *o = &p->owner;
     struct teller t = {.fd = out, .told = clock_boot()};
     const struct watcher watcher = {&t, on_progress, on_file, on_warning};
+    struct buf heard = {0};
     size_t n;
+    int ahead = 0; /* so many know that it will soon be their turn */
     web_forget();
-    while (!stager_signal && read_all(in, &n, sizeof(n))) {
-        own(str_fini) char *text = mem_new(n + 1);
+    while (!stager_signal) {
         struct record r = {.word = WORD_DONE};
-        if (!read_all(in, text, n))
+        const char *work = given(&heard, 0, &n);
+        if (!work && (say(&t) < 0 || read_more(in, &heard) <= 0))
             break;
-        r.rc = p->owner.run(p->owner.self, text, n, &watcher, &r.out, &r.f);
-        /* many small ones are told together */
-        struct pollfd more = {in, POLLIN, 0};
-        if (tell(&t, &r, NULL, NULL, NULL) < 0 || (poll(&more, 1, 0) == 0 && say(&t) < 0))
+        if (!work)
+            continue;
+        if (o->ahead && ahead-- == 0)
+            ahead = announce(o, &heard);
+        r.rc = o->run(o->self, work, n, &watcher, &r.out, &r.f);
+        if (tell_done(&t, &r) < 0)
             break;
+        drop(&heard, sizeof(n) + n);
     }
     say(&t);
     _exit(0);
@@ -218,7 +258,7 @@ static int bury(struct pool *p, struct slot *s, enum reason reason, const char *
     waitpid(s->pid, NULL, reason == REASON_SLOW ? WNOHANG : 0); /* it may hang in the kernel */
     close(s->to), close(s->from);
     s->pid = 0;
-    s->said.len = 0;
+    s->said.len = s->unsent.len = 0;
     fault_set(&f, reason, true, "%s", why);
     while (rc == 0 && s->queued > 0)
         rc = finish(p, s, &(struct outcome){0}, &f);
@@ -227,15 +267,10 @@ static int bury(struct pool *p, struct slot *s, enum reason reason, const char *
 
 static int listen_to(struct pool *p, struct slot *s)
 {
-    char bytes[65536];
     struct record r;
-    ssize_t got = read(s->from, bytes, sizeof(bytes));
-    if (got < 0 && errno == EINTR)
-        return 0;
-    if (got <= 0)
+    if (read_more(s->from, &s->said) <= 0)
         return stager_signal ? -1
                              : bury(p, s, REASON_UNREACHABLE, "the process that moved it ended");
-    buf_add(&s->said, bytes, (size_t)got);
     size_t at = 0;
     int rc = 0;
     while (rc == 0 && s->said.len - at >= sizeof(r)) {
@@ -246,8 +281,7 @@ static int listen_to(struct pool *p, struct slot *s)
         rc = hear(p, s, &r, s->said.bytes + at + sizeof(r));
         at += whole;
     }
-    memmove(s->said.bytes, s->said.bytes + at, s->said.len - at);
-    s->said.len -= at;
+    drop(&s->said, at);
     return rc;
 }
 
@@ -258,6 +292,15 @@ static int out_of_time(struct pool *p, struct slot *s)
     return bury(p, s, REASON_SLOW, why);
 }
 
+static int send_on(struct pool *p, struct slot *s)
+{
+    size_t n = s->unsent.len;
+    s->unsent.len = 0;
+    return n == 0 || fd_write(s->to, s->unsent.bytes, n) == 0
+               ? 0
+               : bury(p, s, REASON_UNREACHABLE, "the process that moves it ended");
+}
+
 /* Waits for news of those at work. */
 static int hear_all(struct pool *p)
 {
@@ -265,7 +308,9 @@ static int hear_all(struct pool *p)
     int64_t now = clock_boot(), wait = 250; /* a signal may come just before poll */
     int n = p->owner.jobs;
     for (int i = 0; i < n; i++) {
-        const struct slot *s = &p->slots[i];
+        struct slot *s = &p->slots[i];
+        if (send_on(p, s) < 0)
+            return -1;
         fds[i] = (struct pollfd){s->pid > 0 ? s->from : -1, POLLIN, 0};
         if (s->queued && s->give_up && s->give_up - now < wait)
             wait = s->give_up > now ? s->give_up - now : 0;
@@ -336,14 +381,14 @@ int pool_give(struct pool *p, const char *work, size_t n, bool light)
         return -1;
     if (!s)
         return cannot_start(p, work);
-    own(buf_fini) struct buf sent = {0};
-    buf_add(&sent, &n, sizeof(n));
-    buf_add(&sent, work, n);
+    buf_add(&s->unsent, &n, sizeof(n));
+    buf_add(&s->unsent, work, n);
     s->light = light && (s->queued == 0 || s->light);
     s->give_up = p->owner.limit_ms ? clock_boot() + p->owner.limit_ms : 0;
     buf_add(&s->queue[s->queued++], work, n);
-    if (fd_write(s->to, sent.bytes, sent.len) < 0)
-        p->stopped = bury(p, s, REASON_UNREACHABLE, "the process that moves it ended") < 0;
+    /* one that has much before it can wait for the rest until we have no more to give */
+    if (s->queued <= QUEUE_MAX / 2)
+        p->stopped = send_on(p, s) < 0;
     return p->stopped ? -1 : 0;
 }
 
@@ -374,6 +419,7 @@ void pool_free(struct pool *p)
         }
         for (int k = 0; k < s->queued; k++)
             buf_fini(&s->queue[k]);
+        buf_fini(&s->unsent);
         buf_fini(&s->said);
     }
     free(p);

@@ -312,7 +312,7 @@ static int hash(const char *bytes, size_t n, char sum[CHECKSUM_TEXT], struct fau
     struct digest *d = digest_new(NULL, f);
     if (!d)
         return -1;
-    digest_add(d, bytes, n, false);
+    digest_add(d, bytes, n);
     digest_end(d, NULL, sum);
     digest_free(d);
     return 0;

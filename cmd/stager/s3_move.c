@@ -318,7 +318,7 @@ static ssize_t s3_read(struct source *src, char *bytes, size_t n, struct fault *
     ssize_t got = s->inner->read(s->inner, bytes, n, f);
     if (got < 0 || !s->digest)
         return got;
-    digest_add(s->digest, bytes, (size_t)got, false);
+    digest_add(s->digest, bytes, (size_t)got);
     s->count += got;
     if (s->count != src->size)
         return got;
@@ -468,7 +468,7 @@ static int send_part(struct upload *u, const struct s3_query *query, char **etag
     struct digest *d = md5 ? digest_new(md5, &ignored) : NULL;
     if (!d)
         return 0;
-    digest_add(d, u->bytes, u->n, false);
+    digest_add(d, u->bytes, u->n);
     bool same = digest_end(d, md5, sum);
     digest_free(d);
     if (same)

@@ -138,6 +138,8 @@ struct source {
     char *validator; /* after begin: what tells this version of the file from others, or NULL */
     /* Up to n bytes, 0 at the end, -1. */
     ssize_t (*read)(struct source *src, char *bytes, size_t n, struct fault *f);
+    /* Asks for its bytes before it is its turn to begin, without waiting; NULL: it cannot. */
+    void (*ahead)(struct source *src);
     void (*close)(struct source *src); /* frees what is its own, but not src */
 };
 void source_close(struct source **src); /* for own() */
@@ -149,9 +151,8 @@ struct stream {
     const char *want; /* expected checksum, or NULL */
     int64_t count;
     struct digest *digest;
-    bool steady; /* the bytes of a read stay as they are until the next one has returned */
-    bool ended;  /* everything came and compared well */
-    bool failed; /* the fault was set by this side */
+    bool ended;                   /* everything came and compared well */
+    bool failed;                  /* the fault was set by this side */
     char checksum[CHECKSUM_TEXT]; /* sha256, once ended */
 };
 int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f);
@@ -184,6 +185,7 @@ typedef int entry_fn(void *self, const struct entry *entry, struct fault *f);
 struct scheme {
     const char *name;
     const char *lacks; /* the library this build was made without; then all else is NULL */
+    bool ahead;        /* `open` asks nobody, so it may be called long before `begin` */
     int (*open)(struct transfer *t, const char *url, struct source **src, struct fault *f);
     /* Tells all below a directory that `open` has found, in any order, as deep as it goes. It
      * keeps nothing in memory that grows with their number. */
@@ -212,6 +214,8 @@ void stager_catch(void);                    /* from now on signals are only note
 void stager_die(void);                      /* if one was: ends by it */
 int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,
                  struct fault *f);
+#define AHEAD_MAX 8
+void transfer_ahead(const struct item *item); /* that will soon be its turn; in order */
 int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
                   struct fault *f);
 /* Opens what a URL of whatever scheme names. */
@@ -337,6 +341,7 @@ struct pool_owner {
     /* In the process: does it. */
     int (*run)(void *self, const char *work, size_t n, const struct watcher *watcher,
                struct outcome *out, struct fault *f);
+    void (*ahead)(void *self, const char *work); /* will soon be its turn; may be NULL */
     /* In ours. Each returns 0, or -1 to end all. f is NULL when it went well. */
     int (*progress)(void *self, const char *work, int64_t bytes, int64_t total);
     int (*file)(void *self, const char *work, const struct moved *moved);
@@ -366,9 +371,11 @@ struct digest;
 #define CHECKSUM_EXPECTED "sha256: and 64 hex digits, md5: and 32, or adler32: or crc32c: and 8"
 /* sha256, and beside it the algorithm of `want`, which may be NULL. NULL with f set. */
 struct digest *digest_new(const char *want, struct fault *f);
-/* With `beside` the bytes must stay as they are until the next digest_* call returns. */
-void digest_add(struct digest *d, const void *bytes, size_t n, bool beside);
-void digest_wait(struct digest *d); /* d may be NULL */
+/* Room for what comes next, the digest's. What was read into it may be added beside all else, so it
+ * is only looked at once it has been. */
+#define DIGEST_BLOCK (512 * 1024)
+char *digest_block(struct digest *d);
+void digest_add(struct digest *d, const void *bytes, size_t n);
 /* The sha256, and whether it is what `want` says. */
 char *digest_other(struct digest *d); /* ends only what was beside it; the caller frees */
 bool digest_end(struct digest *d, const char *want, char checksum[CHECKSUM_TEXT]);

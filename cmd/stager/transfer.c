@@ -262,7 +262,7 @@ static int stream_watch(struct stream *s, struct fault *f)
 static int stream_take(struct stream *s, const char *bytes, size_t n, struct fault *f)
 {
     struct patience *p = &s->t->patience;
-    digest_add(s->digest, bytes, n, s->steady);
+    digest_add(s->digest, bytes, n);
     s->count += (int64_t)n;
     if (s->count > p->best)
         p->moved = clock_boot();
@@ -271,10 +271,10 @@ static int stream_take(struct stream *s, const char *bytes, size_t n, struct fau
 
 int stream_skip(struct stream *s, int fd, struct fault *f)
 {
-    own(str_fini) char *bytes = mem_grow(NULL, STAGER_BUFFER, 1);
     int64_t size = s->src->size;
+    char *bytes;
     ssize_t got;
-    while ((got = read(fd, bytes, STAGER_BUFFER)) > 0) {
+    while ((got = read(fd, bytes = digest_block(s->digest), DIGEST_BLOCK)) > 0) {
         if (size >= 0 && s->count + got > size) {
             fault_set(f, REASON_CORRUPT, true, "%s is shorter now", s->src->shown);
             f->restart = true;
@@ -364,10 +364,9 @@ static bool already_there(struct transfer *t, const char *url, struct stream *s)
     local.item = &strict;
     if (!there || stream_open(s, &local, there, &ignored) < 0)
         return false;
-    own(str_fini) char *bytes = mem_new(STAGER_BUFFER);
     ssize_t n;
     do
-        n = stream_read(s, bytes, STAGER_BUFFER, &ignored);
+        n = stream_read(s, digest_block(s->digest), DIGEST_BLOCK, &ignored);
     while (n > 0);
     s->src = NULL; /* it ends here */
     s->t = t;
@@ -447,22 +446,81 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
     return NULL;
 }
 
+/* Sources that were asked for ahead, oldest first. */
+static struct {
+    char *url;
+    int credential; /* with url and foreign: what it was asked for as */
+    bool foreign;
+    struct source *src;
+} early[AHEAD_MAX];
+
+static struct source *take_early(const char *url, int credential, bool foreign)
+{
+    for (size_t i = 0; i < AHEAD_MAX && early[i].url; i++) {
+        if (!str_same(early[i].url, url) || early[i].credential != credential ||
+            early[i].foreign != foreign)
+            continue;
+        struct source *src = early[i].src;
+        free(early[i].url);
+        memmove(&early[i], &early[i + 1], (AHEAD_MAX - 1 - i) * sizeof(*early));
+        memset(&early[AHEAD_MAX - 1], 0, sizeof(*early));
+        return src;
+    }
+    return NULL;
+}
+
+void transfer_ahead(const struct item *item)
+{
+    struct fault ignored = {0};
+    struct transfer t = {.item = item, .total = -1};
+    bool pull = item->direction == DIRECTION_PULL || item->direction == DIRECTION_COPY;
+    t.from = pull ? scheme_of(item->source, &ignored) : NULL;
+    t.to = pull ? scheme_of(item->dest, &ignored) : NULL;
+    if (!t.from || !t.to || !t.from->ahead)
+        return;
+    if (item->checksum && (!t.to->kind || t.to->kind(item->dest) != KIND_UNKNOWN))
+        return; /* it may be there */
+    own(source_close) struct source *src = NULL;
+    if (t.from->open(&t, item->source, &src, &ignored) < 0 || !src->ahead || src->kind != KIND_FILE)
+        return;
+    if (early[AHEAD_MAX - 1].url) { /* one whose turn never came */
+        struct source *oldest = take_early(early[0].url, early[0].credential, early[0].foreign);
+        source_close(&oldest);
+    }
+    size_t i = 0;
+    while (early[i].url)
+        i++;
+    credential_choose(item);
+    src->ahead(src);
+    early[i].url = str_new(item->source);
+    early[i].credential = item->credential;
+    early[i].foreign = item->foreign;
+    early[i].src = move(src);
+}
+
+static int open_with(const struct scheme *scheme, struct transfer *t, const char *url,
+                     struct source **src, struct fault *f)
+{
+    return (*src = take_early(url, t->item->credential, t->item->foreign))
+               ? 0
+               : scheme->open(t, url, src, f);
+}
+
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
 {
     const struct scheme *scheme = scheme_of(url, f);
-    return scheme ? scheme->open(t, url, src, f) : -1;
+    return scheme ? open_with(scheme, t, url, src, f) : -1;
 }
 
 /* Where a single file goes: to dest itself, or below it under the source's last name. */
 static char *file_dest(const struct transfer *t, const struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
-    enum kind there = t->to->kind ? t->to->kind(item->dest) : KIND_UNKNOWN;
     bool below = url_is_folder(item->dest);
-    if (item->direction == DIRECTION_COPY)
-        below = below || there == KIND_DIRECTORY;
-    if (item->direction == DIRECTION_PUSH && t->to->kind)
-        below = below || (item->type != KIND_FILE && there != KIND_FILE);
+    if (!below && t->to->kind && item->direction == DIRECTION_COPY)
+        below = t->to->kind(item->dest) == KIND_DIRECTORY;
+    if (!below && t->to->kind && item->direction == DIRECTION_PUSH)
+        below = item->type != KIND_FILE && t->to->kind(item->dest) != KIND_FILE;
     if (!below || item->unpack)
         return str_new(item->dest);
     if (src->name)
@@ -504,7 +562,7 @@ static int move_item(struct transfer *t, struct fault *f)
     if (!t->to->put)
         return fault_set(f, REASON_UNSUPPORTED, false, "nothing can be stored at a %s: URL",
                          t->to->name);
-    if (t->from->open(t, item->source, &src, f) < 0)
+    if (open_with(t->from, t, item->source, &src, f) < 0)
         return -1;
     /* the type of a pull is its source's, unless that is unpacked; of a push its destination's */
     bool told =

@@ -112,24 +112,41 @@ static int open_below(const struct tree *w, const char *name, struct source **sr
                : fault_set(f, REASON_CORRUPT, true, "%s changed while it was copied", from);
 }
 
+/* The item of an entry; the caller frees both. */
+static struct item item_of(const struct tree *w, const struct entry *e, char **from, char **to)
+{
+    struct item item = *w->t->item;
+    item.source = *from = e->url ? str_new(e->url) : url_below(item.source, e->name);
+    item.dest = *to = url_below(w->dest, e->name);
+    item.type = KIND_FILE;
+    item.checksum = e->checksum;
+    item.loose = e->loose;
+    item.size = w->root->fd >= 0 ? -1 : e->size; /* of a file of ours it may have grown */
+    return item;
+}
+
+static void on_ahead(void *self, const char *work)
+{
+    own(str_fini) char *from = NULL;
+    own(str_fini) char *to = NULL;
+    struct entry e;
+    unpack(work, &e);
+    const struct item item = item_of(self, &e, &from, &to);
+    transfer_ahead(&item);
+}
+
 static int on_run(void *self, const char *work, size_t n, const struct watcher *watcher,
                   struct outcome *out, struct fault *f)
 {
     struct tree *w = self;
-    struct item item = *w->t->item;
+    own(str_fini) char *from = NULL;
+    own(str_fini) char *to = NULL;
     struct transfer t = *w->t;
     struct entry e;
     own(source_close) struct source *src = NULL;
     (void)n;
     unpack(work, &e);
-    own(str_fini) char *from = e.url ? str_new(e.url) : url_below(item.source, e.name);
-    own(str_fini) char *to = url_below(w->dest, e.name);
-    item.source = from;
-    item.dest = to;
-    item.type = KIND_FILE;
-    item.checksum = e.checksum;
-    item.loose = e.loose;
-    item.size = w->root->fd >= 0 ? -1 : e.size; /* of a file of ours it may have grown */
+    const struct item item = item_of(w, &e, &from, &to);
     t.item = &item;
     t.watcher = watcher;
     t.out = (struct outcome){0};
@@ -327,6 +344,7 @@ int tree_copy(struct transfer *t, struct source *root, const char *dest, struct 
     const struct pool_owner owner = {
         .self = &w,
         .run = on_run,
+        .ahead = t->from->ahead ? on_ahead : NULL,
         .progress = on_progress,
         .file = on_file,
         .warning = on_warning,

@@ -371,7 +371,7 @@ static ssize_t vos_read(struct source *src, char *bytes, size_t n, struct fault 
     ssize_t got = take_bytes(s, bytes, n, f);
     if (got < 0 || !s->digest)
         return got;
-    digest_add(s->digest, bytes, (size_t)got, false);
+    digest_add(s->digest, bytes, (size_t)got);
     s->count += got;
     if (got > 0 && s->count != src->size)
         return got;
@@ -451,7 +451,7 @@ static int md5_before(struct stream *s, char **md5, struct fault *f)
     if (!d)
         return -1;
     while ((n = src->read(src, bytes, STAGER_BUFFER, f)) > 0 && !stager_signal)
-        digest_add(d, bytes, (size_t)n, false);
+        digest_add(d, bytes, (size_t)n);
     *md5 = digest_other(d);
     digest_free(d);
     return n < 0 || stream_rewind(s, f) < 0 ? -1 : 0;

@@ -2,14 +2,19 @@
 #include "stager.h"
 #include <curl/curl.h>
 #include <limits.h>
+#include "host/clock.h"
 #include "text/uri.h"
 
 #define REDIRECTS_MAX 10L
 #define CONNECT_SECONDS 10L
 #define SLOW_SECONDS 20L /* with less than SLOW_BYTES a second */
 #define SLOW_BYTES 16L
+#define STALE_MS 5000 /* half got, and not gone on with */
 #define SAID_MAX (64 * 1024)
 #define HEAD_MAX (64 * 1024)
+#define RECEIVE_BYTES                                                                              \
+    (256L * 1024) /* with one call; half of what a reader of much has room for                     \
+                   */
 
 static const struct {
     CURLcode code;
@@ -60,22 +65,43 @@ struct request {
     struct fault *f; /* of the call that drives it */
     bool enough;     /* the body was cut off by us */
     bool failed;     /* f was set by our side */
+    bool over;       /* and `result` says how it ended */
+    CURLcode result;
     char error[CURL_ERROR_SIZE];
 };
 
 /* Connections are kept in these, one for what is pulled and one for what is run to its end: the
  * second may pull from the first. */
 static CURLM *pulling, *running;
+static CURL *spare; /* of the last request: to make one takes longer than to get a small file */
 
 void web_forget(void)
 {
     pulling = running = NULL;
+    spare = NULL;
+}
+
+static CURL *easy_new(void)
+{
+    CURL *easy = spare ? spare : curl_easy_init();
+    spare = NULL;
+    return easy;
+}
+
+static void easy_free(CURL *easy)
+{
+    if (spare || !easy) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    spare = easy;
+    curl_easy_reset(spare);
 }
 
 void web_fini(struct web *w)
 {
     if (w->request) {
-        curl_easy_cleanup(w->request->easy);
+        easy_free(w->request->easy);
         curl_slist_free_all(w->request->headers);
         free(w->request->shown);
         free(w->request);
@@ -211,7 +237,7 @@ static int request_init(struct web *w, struct fault *f)
         running = curl_multi_init();
     }
     struct request *r = w->request = mem_new(sizeof(*r));
-    CURL *easy = r->easy = curl_easy_init();
+    CURL *easy = r->easy = easy_new();
     r->shown = uri_shown(w->url);
     r->f = f;
     if (!easy || !pulling || !running)
@@ -231,6 +257,7 @@ static int request_init(struct web *w, struct fault *f)
     if (authorities && *authorities)
         curl_easy_setopt(easy, CURLOPT_CAINFO, authorities);
     set_protocols(easy, w->url);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, r);
     curl_easy_setopt(easy, CURLOPT_URL, w->url);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, w->method);
     if (str_same(w->method, "GET") || str_same(w->method, "HEAD"))
@@ -247,7 +274,7 @@ static int request_init(struct web *w, struct fault *f)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, w);
@@ -287,9 +314,10 @@ static int status_fault(struct web *w, struct fault *f)
 }
 
 /* What became of a request; 0 when the answer is 2xx. */
-static int request_fault(struct web *w, CURLcode code, struct fault *f)
+static int request_fault(struct web *w, struct fault *f)
 {
     struct request *r = w->request;
+    CURLcode code = r->result;
     curl_off_t connected = 0;
     w->status = status_of(r);
     curl_easy_getinfo(r->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
@@ -331,18 +359,19 @@ static size_t on_answer(char *bytes, size_t size, size_t n, void *self)
     return rc ? 0 : len;
 }
 
-/* Until a request of the multi is over. */
-static int drive(CURLM *multi, CURL *easy, CURLcode *result, struct fault *f)
+/* As far as all requests of the multi get now. */
+static int drive(CURLM *multi, struct fault *f)
 {
     int busy = 0, left = 0;
     CURLMcode code = curl_multi_perform(multi, &busy);
     if (code != CURLM_OK)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl: %s", curl_multi_strerror(code));
-    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
-        if (m->msg == CURLMSG_DONE && m->easy_handle == easy) {
-            *result = m->data.result;
-            return 1;
-        }
+    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));) {
+        struct request *r = NULL;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
+        r->over = m->msg == CURLMSG_DONE;
+        r->result = m->data.result;
+    }
     return 0;
 }
 
@@ -383,7 +412,6 @@ static void set_body(struct web *w)
 
 int web_run(struct web *w, struct fault *f)
 {
-    CURLcode result = CURLE_OK;
     web_fini(w);
     w->status = 0;
     if (request_init(w, f) < 0)
@@ -396,10 +424,10 @@ int web_run(struct web *w, struct fault *f)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
                          w->request->shown);
     int rc;
-    while ((rc = drive(running, easy, &result, f)) == 0)
+    while ((rc = drive(running, f)) == 0 && !w->request->over)
         curl_multi_poll(running, NULL, 0, 250, NULL);
     curl_multi_remove_handle(running, easy);
-    return rc < 0 ? -1 : request_fault(w, result, f);
+    return rc < 0 ? -1 : request_fault(w, f);
 }
 
 /* --- a file: a GET that is pulled --- */
@@ -410,11 +438,14 @@ struct web_file {
     struct access access; /* ours, all of it */
     struct strs headers;
     struct web web;
-    struct buf body;
-    size_t at;   /* what was read of body */
-    bool paused; /* body is full */
-    bool over, added;
-    CURLcode result;
+    char *into;      /* what is read goes there, */
+    size_t room;     /* so much of it, */
+    struct buf rest; /* and then here */
+    size_t at;       /* what was read of the rest */
+    size_t came;     /* since we looked for it */
+    bool paused;     /* enough came */
+    bool added;
+    int64_t ahead; /* ms since boot when it was asked for ahead, or 0 */
 };
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *self)
@@ -425,12 +456,17 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *self)
             buf_add(&h->web.said, bytes, size * n);
         return size * n;
     }
-    if (h->body.len >= STAGER_BUFFER) {
-        h->paused = true;
-        return CURL_WRITEFUNC_PAUSE;
-    }
-    buf_add(&h->body, bytes, size * n);
-    return size * n;
+    size_t len = size * n, fits = len < h->room ? len : h->room;
+    if (fits > 0)
+        memcpy(h->into, bytes, fits);
+    h->into += fits;
+    h->room -= fits;
+    buf_add(&h->rest, bytes + fits, len - fits);
+    h->came += len;
+    /* what was received with it is given to us still, so it pauses without keeping a copy */
+    if (h->came >= RECEIVE_BYTES && h->room < RECEIVE_BYTES && !h->paused)
+        h->paused = curl_easy_pause(h->web.request->easy, CURLPAUSE_RECV) == CURLE_OK;
+    return len;
 }
 
 static void web_drop(struct web_file *h)
@@ -438,38 +474,36 @@ static void web_drop(struct web_file *h)
     if (h->added)
         curl_multi_remove_handle(pulling, h->web.request->easy);
     web_fini(&h->web);
-    h->body.len = h->at = 0;
-    h->added = h->paused = h->over = false;
-    h->result = CURLE_OK;
+    h->rest.len = h->at = 0;
+    h->came = h->room = 0;
+    h->added = h->paused = false;
 }
 
 static void web_close(struct source *src)
 {
     struct web_file *h = (struct web_file *)src;
     web_drop(h);
-    buf_fini(&h->body);
+    buf_fini(&h->rest);
     strs_fini(&h->headers);
     free((char *)h->access.user);
     free((char *)h->access.sign);
     free(h->url);
 }
 
-/* Until there are bytes or an end. */
+/* Until there are bytes, or an end. */
 static int web_pump(struct web_file *h, struct fault *f)
 {
-    while (h->at == h->body.len && !h->over) {
-        h->at = h->body.len = 0;
+    const struct request *r = h->web.request;
+    while (h->came == 0 && !r->over) {
         if (h->paused) {
             h->paused = false;
-            curl_easy_pause(h->web.request->easy, CURLPAUSE_CONT);
+            curl_easy_pause(r->easy, CURLPAUSE_CONT);
         }
         if (stager_signal)
             return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
-        int rc = drive(pulling, h->web.request->easy, &h->result, f);
-        if (rc < 0)
+        if (drive(pulling, f) < 0)
             return -1;
-        h->over = rc > 0;
-        if (h->body.len == 0 && !h->over)
+        if (h->came == 0 && !r->over)
             curl_multi_poll(pulling, NULL, 0, 250, NULL);
     }
     return 0;
@@ -491,7 +525,7 @@ static char *validator_of(const struct web *w)
     return NULL;
 }
 
-static int web_start(struct web_file *h, int64_t offset, struct fault *f)
+static int web_ask(struct web_file *h, int64_t offset, struct fault *f)
 {
     own(str_fini) char *condition =
         h->base.validator ? str_print("If-Range: %s", h->base.validator) : NULL;
@@ -516,11 +550,30 @@ static int web_start(struct web_file *h, int64_t offset, struct fault *f)
     if (!h->added)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
                          h->base.shown);
-    if (web_pump(h, f) < 0)
+    return 0;
+}
+
+/* To the first bytes. */
+static int web_start(struct web_file *h, int64_t offset, struct fault *f)
+{
+    /* a server does not wait for ever until we take the rest */
+    bool asked = h->ahead && !(h->paused && clock_boot() - h->ahead > STALE_MS);
+    h->ahead = 0;
+    if ((!asked && web_ask(h, offset, f) < 0) || web_pump(h, f) < 0)
         return -1;
-    /* what went wrong later is told by web_read, after the bytes that came */
-    CURLcode now = h->over && h->body.len == 0 ? h->result : CURLE_OK;
-    return request_fault(&h->web, now, f);
+    /* what goes wrong after bytes came is told by web_read, after them */
+    if (h->came == 0)
+        return request_fault(&h->web, f);
+    h->web.status = status_of(h->web.request);
+    return 0;
+}
+
+static void web_ahead(struct source *src)
+{
+    struct fault ignored = {0};
+    struct web_file *h = (struct web_file *)src;
+    if (web_ask(h, 0, &ignored) == 0 && drive(pulling, &ignored) == 0)
+        h->ahead = clock_boot();
 }
 
 static int web_begin(struct source *src, struct fault *f)
@@ -574,20 +627,24 @@ static int web_resume(struct source *src, int64_t offset, struct fault *f)
 static ssize_t web_read(struct source *src, char *bytes, size_t n, struct fault *f)
 {
     struct web_file *h = (struct web_file *)src;
+    size_t ready = h->rest.len - h->at;
+    if (ready > 0) {
+        n = n < ready ? n : ready;
+        memcpy(bytes, h->rest.bytes + h->at, n);
+        h->at += n;
+        return (ssize_t)n;
+    }
+    h->into = bytes;
+    h->room = n;
+    h->came = h->rest.len = h->at = 0;
     if (web_pump(h, f) < 0)
         return -1;
-    size_t ready = h->body.len - h->at;
-    if (ready == 0) {
-        if (request_fault(&h->web, h->result, f) == 0)
-            return 0;
-        f->again = f->again || f->reason == REASON_UNREACHABLE;
-        return -1;
-    }
-    if (n > ready)
-        n = ready;
-    memcpy(bytes, h->body.bytes + h->at, n);
-    h->at += n;
-    return (ssize_t)n;
+    if (h->came > 0)
+        return (ssize_t)(n - h->room);
+    if (request_fault(&h->web, f) == 0)
+        return 0;
+    f->again = f->again || f->reason == REASON_UNREACHABLE;
+    return -1;
 }
 
 const struct web *web_answer(const struct source *src)
@@ -607,6 +664,7 @@ struct source *web_source(const char *url, const struct access *access)
         .begin = web_begin,
         .resume = web_resume,
         .read = web_read,
+        .ahead = web_ahead,
         .close = web_close,
     };
     h->url = str_new(url);

@@ -4,6 +4,8 @@
 #include "host/path.h"
 #include "job/layout.h"
 #include "job/turn.h"
+#include "model/secret.h"
+#include "store/seal.h"
 #include "store/storage.h"
 
 int act_go_locked(struct step *s, struct job *j, enum phase_event event, int64_t now,
@@ -97,6 +99,18 @@ void act_forget(struct job *j, const char *rule)
 const json_t *act_private(const struct job *j)
 {
     return json_object_get(j->doc, "private");
+}
+
+json_t *act_reveal(const struct step *s, const struct job *j, json_t *part, struct err *err)
+{
+    const json_t *sealed = json_object_get(act_private(j), "sealed");
+    if (!sealed)
+        return json_incref(part);
+    own(json_fini) json_t *secrets =
+        seal_open(s->store, json_text(sealed, "name"), json_text(sealed, "text"), err);
+    json_t *copy = secrets ? json_deep_copy(part) : NULL;
+    secret_put(copy, secrets);
+    return copy;
 }
 
 int act_driver(const struct job *j, const char *verb, json_t *lines, int deadline_s,

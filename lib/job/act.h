@@ -27,6 +27,9 @@ void act_message(struct job *j, const char *rule, const char *text);
 void act_forget(struct job *j, const char *rule);
 /* What the plan noted for the worker; j's. */
 const json_t *act_private(const struct job *j);
+/* A part of j's document, {key: value...} of its own keys, with the secrets that were sealed: the
+ * same or a copy, a new reference. NULL with err. */
+json_t *act_reveal(const struct step *s, const struct job *j, json_t *part, struct err *err);
 /* Asks j's driver, with the platform's options (driver.h). */
 int act_driver(const struct job *j, const char *verb, json_t *lines, int deadline_s,
                json_t **replies, struct err *err);

@@ -111,7 +111,7 @@ static json_t *attempt_status(struct step *s, struct job *j, struct err *err)
     return json_incref(json_array_get(replies, 0));
 }
 
-bool part_at_end(const json_t *reply)
+static bool is_at_end(const json_t *reply)
 {
     static const char *const states[] = {"done", "failed", "cancelled", "lost", "unknown"};
     const char *state = json_text(reply, "state");
@@ -119,6 +119,22 @@ bool part_at_end(const json_t *reply)
         if (str_same(states[i], state))
             return true;
     return false;
+}
+
+/* What the backend has done by itself, or an owner whose program died before it said so; -1
+ * nothing.
+ */
+static int pause_event(const json_t *reply, enum phase phase)
+{
+    const char *state = json_text(reply, "state");
+    return phase == PHASE_EXECUTING && str_same(state, "suspended") ? (int)EVENT_SUSPEND
+           : phase == PHASE_SUSPENDED && str_same(state, "running") ? (int)EVENT_RESUME
+                                                                    : -1;
+}
+
+bool part_is_news(const json_t *reply, enum phase phase)
+{
+    return is_at_end(reply) || json_object_get(reply, "error") || pause_event(reply, phase) >= 0;
 }
 
 int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
@@ -138,10 +154,16 @@ int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
     }
     if (str_same(state, "lost") || str_same(state, "unknown"))
         return lost(s, j, "the supervisor is gone and left no record", err);
-    if (part_at_end(reply)) {
+    if (is_at_end(reply)) {
         part_record(j, reply);
         return act_go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
     }
+    const int event = pause_event(reply, j->phase);
+    if (event >= 0)
+        return act_go(s, j, (enum phase_event)event,
+                      event == EVENT_SUSPEND ? "the backend has suspended it"
+                                             : "the backend has resumed it",
+                      err);
     *due = clock_ms() + POLL_MS;
     return 0;
 }

@@ -11,8 +11,8 @@ int part_prepare(struct step *s, struct job *j, const struct task *t, struct err
 
 /* EXECUTING (execute.c): the driver knows. */
 int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err);
-/* Does what its driver says of an attempt call for a step? */
-bool part_at_end(const json_t *reply);
+/* Does what its driver says of an attempt call for a step of its job, which is in this phase? */
+bool part_is_news(const json_t *reply, enum phase phase);
 /* What the driver says of an attempt's end, into j's document. */
 void part_record(struct job *j, const json_t *reply);
 

@@ -6,6 +6,7 @@
 #include "job/follow.h"
 #include "job/layout.h"
 #include "job/lease.h"
+#include "job/act.h"
 #include "job/query.h"
 #include "job/step.h"
 #include "job/trigger.h"
@@ -13,6 +14,7 @@
 #include "store/link.h"
 
 #define PATIENCE_MS 40000 /* for a worker that is just at the job */
+#define PAUSE_S 30
 
 static bool is_awaited(struct store *store, const struct job *j, int64_t now)
 {
@@ -37,12 +39,14 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
     if (j->phase == PHASE_QUEUED && turn_start(store, j, now / 1000, &start, &ignored) == 0 &&
         start != now / 1000)
         return "room";
-    if (j->phase != PHASE_EXECUTING)
+    if (j->phase != PHASE_EXECUTING && j->phase != PHASE_SUSPENDED)
         return "worker";
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
     own(str_fini) char *record = layout_attempt(store, j, "exit.json");
     own(str_fini) char *alive = layout_attempt(store, j, "alive");
-    return path_exists(record) || !lock_is_held(alive) ? "worker" : NULL;
+    if (path_exists(record) || !lock_is_held(alive))
+        return "worker";
+    return j->phase == PHASE_SUSPENDED ? "resume" : NULL;
 }
 
 /* What became of callouts is told by the rows that were queued: nobody who steps the job waits for
@@ -74,11 +78,40 @@ json_t *query_job(struct store *store, const char *id, int64_t now, struct err *
     return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
 }
 
-static int owner_step(struct store *store, struct job *j, enum phase_event event, struct err *err)
+/* --- what an owner may ask --- */
+
+struct verb {
+    const char *name;
+    int event; /* of the table of phases; -1: none, the verb has a rule of its own */
+    int (*change)(struct store *store, struct job *j, const struct verb *verb, struct err *err);
+};
+#define VERBS 8
+static const struct verb verbs[VERBS];
+
+static bool may(const struct job *j, const struct verb *verb)
+{
+    if (verb->event >= 0)
+        return phase_step(j->phase, (enum phase_event)verb->event, BY_OWNER) >= 0;
+    return str_same(verb->name, "delete") || !phase_terminal(j->phase);
+}
+
+/* Why not, and what could be asked instead. */
+static int refuse(const struct job *j, const struct verb *verb, struct err *err)
+{
+    own(buf_fini) struct buf others = {0};
+    for (size_t i = 0; i < VERBS; i++)
+        if (may(j, &verbs[i]))
+            buf_print(&others, "%s%s", others.len ? ", " : "", verbs[i].name);
+    return err_set(err, CODE_CONFLICT, "job %s is %s, where %s is refused; it can be asked to %s",
+                   j->id, phase_name(j->phase), verb->name, others.bytes);
+}
+
+static int owner_step(struct store *store, struct job *j, const struct verb *verb, struct err *err)
 {
     if (store_begin(store, true, err) < 0)
         return -1;
-    int rc = store_job_step(store, j, event, BY_OWNER, clock_ms(), "owner", NULL, err);
+    int rc = store_job_step(store, j, (enum phase_event)verb->event, BY_OWNER, clock_ms(), "owner",
+                            NULL, err);
     if (rc == 0)
         rc = err_set(err, CODE_TEMP, "job %s moved on meanwhile; try again", j->id);
     if (rc < 0) {
@@ -89,10 +122,10 @@ static int owner_step(struct store *store, struct job *j, enum phase_event event
 }
 
 /* The wish first: a worker in the middle of a transfer sees it and lets go of the job. */
-static int change_abort(struct store *store, struct job *j, struct err *err)
+static int change_abort(struct store *store, struct job *j, const struct verb *verb,
+                        struct err *err)
 {
-    if (phase_terminal(j->phase))
-        return err_set(err, CODE_CONFLICT, "job %s is %s already", j->id, phase_name(j->phase));
+    (void)verb;
     if (store_begin(store, true, err) < 0)
         return -1;
     if (store_job_wish(store, j->id, "abort", err) < 0) {
@@ -113,31 +146,44 @@ static int change_abort(struct store *store, struct job *j, struct err *err)
     return step_abort(&step, &now, "aborted by its owner", err);
 }
 
-static int change_hold(struct store *store, struct job *j, struct err *err)
-{
-    return owner_step(store, j, EVENT_HOLD, err);
-}
-
-static int change_release(struct store *store, struct job *j, struct err *err)
-{
-    return owner_step(store, j, EVENT_RELEASE, err);
-}
-
 /* Jobs start by themselves; a held one is let go. */
-static int change_run(struct store *store, struct job *j, struct err *err)
+static int change_run(struct store *store, struct job *j, const struct verb *verb, struct err *err)
 {
-    if (j->phase == PHASE_HELD)
-        return owner_step(store, j, EVENT_RELEASE, err);
-    if (phase_terminal(j->phase))
-        return err_set(err, CODE_CONFLICT, "job %s is %s already", j->id, phase_name(j->phase));
-    return 0;
+    const struct verb release = {.name = verb->name, .event = EVENT_RELEASE};
+    return j->phase == PHASE_HELD ? owner_step(store, j, &release, err) : 0;
 }
 
-static int change_suspend(struct store *store, struct job *j, struct err *err)
+/* Asks the driver. A driver need not be able to do it (driver.md: suspend and resume are `may`). */
+static int ask_driver(struct store *store, const struct job *j, const char *verb, struct err *err)
 {
-    (void)store;
-    return err_set(err, CODE_CONFLICT, "job %s: the driver %s cannot suspend jobs", j->id,
-                   j->driver);
+    const struct step step = {.store = store};
+    own(json_fini) json_t *lines = act_driver_line(&step, j);
+    own(json_fini) json_t *replies = NULL;
+    int rc = act_driver(j, verb, lines, PAUSE_S, &replies, err);
+    const json_t *error = json_object_get(json_array_get(replies, 0), "error");
+    const char *kind = json_text(error, "kind");
+    if ((rc < 0 && err->code == CODE_USAGE) || str_same(kind, "unsupported"))
+        return err_set(err, CODE_CONFLICT, "job %s: the driver %s cannot %s jobs", j->id, j->driver,
+                       verb);
+    if (error)
+        return err_set(err, str_same(kind, "conflict") ? CODE_CONFLICT : CODE_TEMP, "job %s: %s",
+                       j->id, json_text(error, "text"));
+    return rc;
+}
+
+/* First it is so, and then it is said: a worker that finds a job suspended says it, too. */
+static int change_pause(struct store *store, struct job *j, const struct verb *verb,
+                        struct err *err)
+{
+    own(fd_fini) int lease = lease_take(store, j->id, PATIENCE_MS, err);
+    own(job_fini) struct job now = {0};
+    if (lease < 0 || store_job_get(store, j->id, &now, err) < 0)
+        return -1;
+    if (!may(&now, verb))
+        return refuse(&now, verb, err);
+    if (ask_driver(store, &now, verb->name, err) < 0)
+        return -1;
+    return owner_step(store, &now, verb, err);
 }
 
 /* With the lease, and as it is now. */
@@ -148,8 +194,10 @@ static int take_over(struct store *store, const char *id, int *lease, struct job
     return *lease < 0 ? -1 : store_job_get(store, id, j, err);
 }
 
-static int change_archive(struct store *store, struct job *j, struct err *err)
+static int change_archive(struct store *store, struct job *j, const struct verb *verb,
+                          struct err *err)
 {
+    (void)verb;
     own(fd_fini) int lease = -1;
     own(job_fini) struct job now = {0};
     /* a job that goes on is refused at once, not when its worker lets go of it */
@@ -158,13 +206,19 @@ static int change_archive(struct store *store, struct job *j, struct err *err)
     return destroy_job(store, &now, BY_OWNER, "owner", NULL, err);
 }
 
-static int change_delete(struct store *store, struct job *j, struct err *err)
+/* Through ARCHIVED, so that a deletion that was broken off leaves a job that is known not to have
+ * files. */
+static int change_delete(struct store *store, struct job *j, const struct verb *verb,
+                         struct err *err)
 {
     own(fd_fini) int lease = -1;
     own(job_fini) struct job now = {0};
-    if (!phase_terminal(j->phase) && change_abort(store, j, err) < 0)
+    if (!phase_terminal(j->phase) && change_abort(store, j, verb, err) < 0)
         return -1;
-    if (take_over(store, j->id, &lease, &now, err) < 0 || destroy_files(store, &now, err) < 0 ||
+    if (take_over(store, j->id, &lease, &now, err) < 0 ||
+        (now.phase == PHASE_ARCHIVED
+             ? destroy_files(store, &now, err)
+             : destroy_job(store, &now, BY_OWNER, "owner", NULL, err)) < 0 ||
         store_begin(store, true, err) < 0)
         return -1;
     if (store_job_delete(store, j->id, err) < 0) {
@@ -177,29 +231,48 @@ static int change_delete(struct store *store, struct job *j, struct err *err)
     return destroy_directory(store, j->id, err);
 }
 
-const char *const query_verbs[] = {"run",    "abort",   "hold",   "release", "suspend",
-                                   "resume", "archive", "delete", NULL};
+static const struct verb verbs[VERBS] = {
+    {"run", -1, change_run},
+    {"abort", EVENT_ABORT, change_abort},
+    {"hold", EVENT_HOLD, owner_step},
+    {"release", EVENT_RELEASE, owner_step},
+    {"suspend", EVENT_SUSPEND, change_pause},
+    {"resume", EVENT_RESUME, change_pause},
+    {"archive", EVENT_ARCHIVE, change_archive},
+    {"delete", -1, change_delete},
+};
 
-int query_change(struct store *store, const char *id, const char *verb, struct err *err)
+static const struct verb *verb_find(const char *name)
 {
-    static int (*const changes[])(struct store *, struct job *, struct err *) = {
-        change_run,     change_abort,   change_hold,    change_release,
-        change_suspend, change_suspend, change_archive, change_delete,
-    };
+    for (size_t i = 0; i < VERBS; i++)
+        if (str_same(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
+int query_verb(const char *name, struct err *err)
+{
+    own(buf_fini) struct buf all = {0};
+    if (verb_find(name))
+        return 0;
+    for (size_t i = 0; i < VERBS; i++)
+        buf_print(&all, "%s%s", i ? ", " : "", verbs[i].name);
+    return err_set(err, CODE_USAGE, "expected jobs and one of %s, found %s%s%s", all.bytes,
+                   name ? "\"" : "", name ? name : "nothing", name ? "\"" : "");
+}
+
+int query_change(struct store *store, const char *id, const char *name, struct err *err)
+{
+    const struct verb *verb = verb_find(name);
     own(job_fini) struct job j = {0};
-    for (size_t i = 0; query_verbs[i]; i++) {
-        if (!str_same(query_verbs[i], verb))
-            continue;
-        if (store_job_get(store, id, &j, err) < 0)
+    if (!verb)
+        return query_verb(name, err);
+    if (store_job_get(store, id, &j, err) < 0)
+        return -1;
+    if (job_remote(&j)) {
+        if (follow_change(store, &j, name, err) < 0)
             return -1;
-        if (!job_remote(&j))
-            return changes[i](store, &j, err);
-        if (follow_change(store, &j, verb, err) < 0)
-            return -1;
-        return str_same(verb, "delete") ? destroy_directory(store, j.id, err) : 0;
+        return str_same(name, "delete") ? destroy_directory(store, j.id, err) : 0;
     }
-    return err_set(err, CODE_USAGE,
-                   "a job can be asked to run, abort, hold, release, suspend, "
-                   "resume, archive or delete, not to \"%s\"",
-                   verb);
+    return may(&j, verb) ? verb->change(store, &j, verb, err) : refuse(&j, verb, err);
 }

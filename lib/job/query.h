@@ -1,4 +1,4 @@
-/* What is known of a job, for whoever asks; changes nothing. */
+/* What is known of a job, for whoever asks, and what its owner may ask for. */
 #ifndef JOB_QUERY_H
 #define JOB_QUERY_H
 
@@ -7,10 +7,11 @@
 /* The document, with its history and what it waits for: a new reference, NULL with err. */
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err);
 
-/* What an owner may ask of a job (execdm-phase): run, abort, hold, release, suspend, resume,
- * archive, delete. 0 when it is so; CODE_USAGE no such word, CODE_CONFLICT not allowed in its
- * phase. */
+/* Is it a word for what an owner may ask of a job (execdm-phase)? CODE_USAGE, which names them all.
+ */
+int query_verb(const char *name, struct err *err);
+/* Asks. 0 when it is so; CODE_CONFLICT when the phase of the job, or its driver, does not allow it:
+ * the text names the phase, and what could be asked for. */
 int query_change(struct store *store, const char *id, const char *verb, struct err *err);
-extern const char *const query_verbs[]; /* ends with NULL */
 
 #endif

@@ -10,12 +10,13 @@
 #define RETRY_S 5 /* between two looks for room by a job that must not wait for its window */
 
 /* The task as it was accepted, for the numbers and paths in it. */
-static int parse_task(const struct job *j, struct task *t, struct err *err)
+static int parse_task(const struct step *s, const struct job *j, struct task *t, struct err *err)
 {
     own(json_fini) json_t *doc =
         json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
                   json_object_get(j->doc, "resources"));
-    return task_init(t, doc, err);
+    own(json_fini) json_t *whole = act_reveal(s, j, doc, err);
+    return whole ? task_init(t, whole, err) : -1;
 }
 
 /* One that waits for its trigger has its storage from the window's opening on (EP-75). */
@@ -25,7 +26,7 @@ static bool wants_places(const struct step *s, const struct job *j)
     struct err ignored;
     return json_is_true(json_object_get(act_private(j), "held")) &&
            clock_ms() >= json_int(act_private(j), "from", 0) * 1000 &&
-           parse_task(j, &t, &ignored) == 0 && managed_wants(s->store, j, &t);
+           parse_task(s, j, &t, &ignored) == 0 && managed_wants(s->store, j, &t);
 }
 
 static int expire(struct step *s, struct job *j, struct err *err)
@@ -58,7 +59,7 @@ static int step_pending(struct step *s, struct job *j, int64_t *due, struct err 
     }
     if (wants_places(s, j)) {
         own(task_fini) struct task t = {0};
-        int rc = parse_task(j, &t, err) < 0 ? -1 : managed_make(s, j, &t, err);
+        int rc = parse_task(s, j, &t, err) < 0 ? -1 : managed_make(s, j, &t, err);
         if (rc != 0)
             return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
     }
@@ -135,22 +136,37 @@ static int abort_wished(struct step *s, struct job *j, struct err *err)
     return step_abort(s, j, why, err);
 }
 
-static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)
+/* With the task as it was accepted. What was sealed and cannot be opened any more never can. */
+static int with_task(struct step *s, struct job *j,
+                     int (*part)(struct step *, struct job *, const struct task *, struct err *),
+                     struct err *err)
 {
     own(task_fini) struct task t = {0};
+    struct err why = {0};
+    if (parse_task(s, j, &t, &why) == 0)
+        return part(s, j, &t, err);
+    if (why.code == CODE_DATA || why.code == CODE_NOINPUT)
+        return act_fail(s, j, "credential", "platform", false, why.text, err);
+    *err = why;
+    return -1;
+}
+
+static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
     switch (j->phase) {
     case PHASE_PENDING:
         return step_pending(s, j, due, err);
     case PHASE_QUEUED:
         return step_queued(s, j, due, err);
     case PHASE_PREPARING:
-        return parse_task(j, &t, err) < 0 ? -1 : part_prepare(s, j, &t, err);
+        return with_task(s, j, part_prepare, err);
     case PHASE_EXECUTING:
+    case PHASE_SUSPENDED:
         return part_execute(s, j, due, err);
     case PHASE_FINALIZING:
-        return parse_task(j, &t, err) < 0 ? -1 : part_finalize(s, j, &t, err);
-    case PHASE_HELD:
-        *due = json_int(act_private(j), "to", 0) * 1000 + 1000;
+        return with_task(s, j, part_finalize, err);
+    case PHASE_HELD: /* a later attempt has started in time */
+        *due = j->attempt ? INT64_MAX : json_int(act_private(j), "to", 0) * 1000 + 1000;
         return clock_ms() < *due ? 0 : expire(s, j, err);
     default:
         *due = clock_ms() + POLL_MS;

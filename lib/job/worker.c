@@ -127,7 +127,7 @@ static void refuse(struct working *w, const struct entry *e)
 /* Is there an attempt of it, which a driver here is asked about? */
 static bool runs_here(const struct job *j)
 {
-    return j->phase == PHASE_EXECUTING && !job_remote(j);
+    return (j->phase == PHASE_EXECUTING || j->phase == PHASE_SUSPENDED) && !job_remote(j);
 }
 
 /* When the job is due next; 0 when it is at its end, and the entry is done with. */
@@ -203,7 +203,7 @@ static bool runs(struct working *w, struct entry *e)
     own(job_fini) struct job j = {0};
     struct err ignored;
     if (e->due != 0 && e->phase != PHASE_COUNT)
-        return e->phase == PHASE_EXECUTING && e->line;
+        return e->line != NULL;
     if (store_job_get(w->worker->step.store, e->id, &j, &ignored) < 0)
         return false;
     if (!runs_here(&j) || j.wish)
@@ -225,7 +225,7 @@ static void hear(struct working *w, const char *id, int attempt, const json_t *r
     struct step *s = &w->worker->step;
     struct entry *e = roster_find(&w->roster, id);
     e->due = clock_ms() + POLL_MS;
-    if (!part_at_end(reply) && !json_object_get(reply, "error"))
+    if (!part_is_news(reply, e->phase))
         return;
     s->told = reply;
     s->told_attempt = attempt;

@@ -54,7 +54,9 @@ static const struct {
     {PHASE_EXECUTING, EVENT_FAIL, PHASE_ERROR, BY_WORKER},
     {PHASE_EXECUTING, EVENT_ABORT, PHASE_ABORTED, BY_OWNER | BY_WORKER},
     {PHASE_EXECUTING, EVENT_RETRY, PHASE_QUEUED, BY_WORKER},
-    {PHASE_EXECUTING, EVENT_SUSPEND, PHASE_SUSPENDED, BY_OWNER},
+    /* a backend may suspend by itself, for want of room (UWS 1.1), or tell before we have said so
+     */
+    {PHASE_EXECUTING, EVENT_SUSPEND, PHASE_SUSPENDED, BY_OWNER | BY_WORKER},
     {PHASE_EXECUTING, EVENT_LOSE, PHASE_UNKNOWN, BY_WORKER},
 
     {PHASE_FINALIZING, EVENT_COMPLETE, PHASE_COMPLETED, BY_WORKER},
@@ -65,8 +67,10 @@ static const struct {
     {PHASE_HELD, EVENT_EXPIRE, PHASE_ABORTED, BY_WORKER},
     {PHASE_HELD, EVENT_ABORT, PHASE_ABORTED, BY_OWNER | BY_WORKER},
 
-    {PHASE_SUSPENDED, EVENT_RESUME, PHASE_EXECUTING, BY_OWNER},
-    {PHASE_SUSPENDED, EVENT_FINISH, PHASE_FINALIZING, BY_WORKER},
+    {PHASE_SUSPENDED, EVENT_RESUME, PHASE_EXECUTING, BY_OWNER | BY_WORKER},
+    {PHASE_SUSPENDED, EVENT_FINISH, PHASE_FINALIZING, BY_WORKER}, /* its limit of time, say */
+    {PHASE_SUSPENDED, EVENT_FAIL, PHASE_ERROR, BY_WORKER},        /* lost once too often */
+    {PHASE_SUSPENDED, EVENT_RETRY, PHASE_QUEUED, BY_WORKER},
     {PHASE_SUSPENDED, EVENT_ABORT, PHASE_ABORTED, BY_OWNER | BY_WORKER},
     {PHASE_SUSPENDED, EVENT_LOSE, PHASE_UNKNOWN, BY_WORKER},
 
@@ -113,6 +117,17 @@ int phase_parse(const char *name, enum phase *p)
 const char *phase_event_name(enum phase_event e)
 {
     return events[e];
+}
+
+int phase_event_parse(const char *name, enum phase_event *e)
+{
+    for (size_t i = 0; i < COUNT(events); i++) {
+        if (!str_same(events[i], name))
+            continue;
+        *e = (enum phase_event)i;
+        return 0;
+    }
+    return -1;
 }
 
 const char *phase_status(enum phase p)

@@ -52,6 +52,7 @@ bool phase_terminal(enum phase p); /* nothing runs any more */
 const char *phase_name(enum phase p);
 int phase_parse(const char *name, enum phase *p); /* -1: no such phase */
 const char *phase_event_name(enum phase_event e);
+int phase_event_parse(const char *name, enum phase_event *e); /* -1: no such event */
 /* The Planner's own word: PENDING RUNNING COMPLETED FAILED CANCELLED; NULL where the phase has
  * none and the last word stays (UNKNOWN, ARCHIVED). */
 const char *phase_status(enum phase p);

@@ -101,6 +101,12 @@ const struct rule rule_rows[] = {
     {"output-skipped", WARNING, "", "a result was not kept"},
     {"callout-failed", WARNING, "Planner 2.5.2", "a callout could not be made, and is given up"},
     {"not-seen", WARNING, "", "a job elsewhere cannot be looked at now"},
+
+    /* what is told of a job store */
+    {"damaged-store", ERROR, "", "a part of the file cannot be read any more, or all of it"},
+    {"wrong-phase", ERROR, "", "a job is not in the phase its events lead to"},
+    {"wrong-booking", ERROR, "", "a booking without a job or the other way round, or a wrong sum"},
+    {"wrong-directory", ERROR, "", "a directory without a job, or the other way round"},
     {0},
 };
 

@@ -1,4 +1,5 @@
 #include "net/judge.h"
+#include "model/secret.h"
 #include "text/size.h"
 
 struct judging {
@@ -6,6 +7,13 @@ struct judging {
     const struct task *asked, *offered;
     int64_t grace;
 };
+
+/* A planner need not say our secrets. */
+static bool same_text(const char *asked, const char *offered)
+{
+    own(str_fini) char *hidden = secret_hidden(asked);
+    return str_same(asked, offered) || (hidden && str_same(hidden, offered));
+}
 
 static bool says_same(const json_t *asked, const json_t *offered);
 
@@ -28,6 +36,8 @@ static bool says_same(const json_t *asked, const json_t *offered)
         return true;
     if (json_is_number(asked) && json_is_number(offered))
         return json_number_value(asked) == json_number_value(offered);
+    if (json_is_string(asked) && json_is_string(offered))
+        return same_text(json_string_value(asked), json_string_value(offered));
     if (json_is_object(asked) && json_is_object(offered))
         return says_all(asked, offered);
     if (!json_is_array(asked) || !json_is_array(offered))
@@ -131,7 +141,7 @@ static char *judge_storage(const struct judging *j)
                 o = &j->offered->storage[k];
         if (!o || !same_type(j->model, a->type, o->type))
             return str_print("it lacks the storage %s (Planner 2.2.3)", a->name);
-        if (!str_same(a->location, o->location))
+        if (!same_text(a->location, o->location))
             return str_print("its storage %s is another place (Planner 2.2.3)", a->name);
         if (o->size < a->size)
             return str_print("its storage %s is smaller than asked for (Planner 2.2.3)", a->name);

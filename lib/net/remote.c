@@ -1,4 +1,5 @@
 #include "model/phase.h"
+#include "model/secret.h"
 #include "net/remote.h"
 #include "text/uri.h"
 
@@ -83,6 +84,7 @@ json_t *remote_read(const struct exchange *x, struct err *err)
         return NULL;
     }
     exchange_plain(doc);
+    json_decref(secret_take(doc)); /* of the task, if it says them */
     json_object_set_new(doc, "phase", json_string(phase_name(phase)));
     json_t *results = json_object_get(doc, "results");
     if (results)

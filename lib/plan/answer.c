@@ -1,8 +1,10 @@
 #include "host/clock.h"
+#include "model/secret.h"
 #include "plan/answer.h"
 #include "plan/nearest.h"
 #include "plan/offer.h"
 #include "plan/signals.h"
+#include "store/seal.h"
 #include "store/usage.h"
 #include "text/pointer.h"
 
@@ -23,6 +25,7 @@ void answer_fini(struct answer *a)
     json_decref(a->unknown);
     json_decref(a->documents);
     locations_fini(&a->locations);
+    free(a->sealed);
     *a = (struct answer){0};
 }
 
@@ -92,6 +95,25 @@ static void remember(struct wish *wish, const struct slot *s, const struct level
     wish->offered[wish->n++].memory = l->maxmemory;
 }
 
+/* What is secret of an offer is sealed with it, and shown to nobody; who runs the job opens it
+ * again. */
+static int seal_secrets(struct answering *w, struct offer_row *row)
+{
+    json_t *offer = json_object_get(row->doc, "offer");
+    if (!json_any(offer, secret_is))
+        return 0;
+    own(json_fini) json_t *shown = json_deep_copy(offer); /* parts of it are the task's own */
+    own(json_fini) json_t *secrets = secret_take(shown);
+    if (!w->answer->sealed)
+        w->answer->sealed = seal_document(w->store, row->answer, secrets, w->err);
+    if (!w->answer->sealed)
+        return -1;
+    json_object_set(row->doc, "offer", shown);
+    json_object_set_new(json_object_get(row->doc, "private"), "sealed",
+                        json_pack("{s:s,s:s}", "name", row->answer, "text", w->answer->sealed));
+    return 0;
+}
+
 static int add_offer(struct answering *w, const struct slot *s, const struct level *l)
 {
     const struct offering o = {w->task, w->platform,       &w->grant, l,
@@ -103,7 +125,7 @@ static int add_offer(struct answering *w, const struct slot *s, const struct lev
     row.created = when_to_ms(now);
     row.expires = when_to_ms(when_add(now, w->platform->lifetime));
     row.doc = offer_document(&o, &row, json_array_size(w->answer->offers) + 1);
-    if (store_offer_add(w->store, &row, w->err) < 0 ||
+    if (seal_secrets(w, &row) < 0 || store_offer_add(w->store, &row, w->err) < 0 ||
         usage_offer(w->store, row.platform, offer_need(l), s->length, w->platform->capacity.cores,
                     w->now, w->err) < 0)
         return -1;

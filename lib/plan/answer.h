@@ -16,6 +16,7 @@ struct answer {
     bool explain;                /* tell the nearest request that would have been YES, too */
     struct locations locations;  /* of the task, tried once for all platforms */
     json_t *documents;           /* that it names, fetched once; see match.h */
+    char *sealed;                /* the secrets of the task, once there is an offer */
     bool open;                   /* a transaction is, in which offers are kept */
     size_t asked;                /* how many platforms were */
     json_t *unknown;             /* type -> how many of them do not know it */

@@ -3,6 +3,7 @@
 #include "host/driver.h"
 #include "host/path.h"
 #include "host/site.h"
+#include "model/secret.h"
 #include "net/planner.h"
 #include "plan/afar.h"
 #include "plan/ask.h"
@@ -319,6 +320,7 @@ static void wait_there(struct ask *k)
 static int keep_offer(struct ask *k, struct answer *a, const struct planner *p, json_t *offer,
                       struct err *err)
 {
+    json_decref(secret_take(offer)); /* if it says our own: it is told again to nobody */
     json_object_set_new(offer, "name", json_sprintf("offer-%03zu", json_array_size(a->offers) + 1));
     int rc = afar_keep(k->store, a->id, offer, clock_ms(), err);
     if (rc > 0)

@@ -267,3 +267,146 @@ int store_changes(struct store *s, const char *platform, const char *thing, int6
     }
     return rc < 0 ? -1 : left == 0;
 }
+
+/* --- are the sums right? --- */
+
+struct use {
+    char *platform, *thing;
+    struct change c;
+};
+struct uses {
+    struct use *list;
+    size_t n;
+};
+
+static void uses_fini(struct uses *u)
+{
+    for (size_t i = 0; i < u->n; i++) {
+        free(u->list[i].platform);
+        free(u->list[i].thing);
+    }
+    free(u->list);
+}
+
+static void note_use(struct uses *u, const char *platform, const char *thing, struct change c)
+{
+    u->list = mem_grow(u->list, u->n + 1, sizeof(*u->list));
+    u->list[u->n++] = (struct use){str_new(platform), str_new(thing), c};
+}
+
+static void note_booking(struct uses *u, const char *platform, const char *thing,
+                         const struct booking *b, int64_t first, int64_t second)
+{
+    if (b->start == b->end || (first == 0 && second == 0))
+        return;
+    note_use(u, platform, thing, (struct change){b->start, first, second});
+    note_use(u, platform, thing, (struct change){b->end, -first, -second});
+}
+
+static int compare_things(const struct use *a, const struct use *b)
+{
+    const int order = strcmp(a->platform, b->platform);
+    return order ? order : strcmp(a->thing, b->thing);
+}
+
+static int compare_uses(const void *a, const void *b)
+{
+    const struct use *x = a, *y = b;
+    const int order = compare_things(x, y);
+    return order ? order : (x->c.time > y->c.time) - (x->c.time < y->c.time);
+}
+
+/* In order, with what changes at one moment in one, and nothing that comes to nothing. */
+static void add_up_uses(struct uses *u)
+{
+    size_t n = 0;
+    if (u->n)
+        qsort(u->list, u->n, sizeof(*u->list), compare_uses);
+    for (size_t i = 0; i < u->n;) {
+        struct use sum = u->list[i++];
+        for (; i < u->n && compare_uses(&sum, &u->list[i]) == 0; i++) {
+            sum.c.first += u->list[i].c.first;
+            sum.c.second += u->list[i].c.second;
+            free(u->list[i].platform);
+            free(u->list[i].thing);
+        }
+        if (sum.c.first || sum.c.second) {
+            u->list[n++] = sum;
+        } else {
+            free(sum.platform);
+            free(sum.thing);
+        }
+    }
+    u->n = n;
+}
+
+static int read_booked(struct store *s, struct uses *u, struct err *err)
+{
+    own(db_done) struct sqlite3_stmt *rows = NULL;
+    const char *name;
+    json_t *count;
+    int rc = db_ask(s, SQL_BOOKINGS_ALL, NULL, 0, &rows, err);
+    while (rc >= 0 && (rc = db_next(s, rows, err)) > 0) {
+        struct booking b;
+        if (booking_at(rows, &b, err) < 0)
+            return -1;
+        const char *platform = db_text(rows, 7);
+        note_booking(u, platform, THING_ROOM, &b, b.room.cores, b.room.memory);
+        json_object_foreach (b.room.parts, name, count)
+            note_booking(u, platform, name, &b, json_integer_value(count), 0);
+        json_decref(b.room.parts);
+    }
+    add_up_uses(u);
+    return rc;
+}
+
+/* The changes as they are kept; a row whose sum or place is wrong leaves its thing with one change
+ * too many, so that it differs. */
+static int read_kept(struct store *s, struct uses *u, struct err *err)
+{
+    own(db_done) struct sqlite3_stmt *rows = NULL;
+    int rc = db_ask(s, SQL_CHANGES_ALL, NULL, 0, &rows, err);
+    while (rc >= 0 && (rc = db_next(s, rows, err)) > 0) {
+        struct change *list = NULL, sum = {0};
+        size_t n = 0;
+        bool right = true;
+        take_changes(rows, 5, &list, &n);
+        for (size_t i = 0; i < n; i++) {
+            right &= span_of(list[i].time) == db_int(rows, 2);
+            sum.first += list[i].first;
+            sum.second += list[i].second;
+            note_use(u, db_text(rows, 0), db_text(rows, 1), list[i]);
+        }
+        if (!right || sum.first != db_int(rows, 3) || sum.second != db_int(rows, 4))
+            note_use(u, db_text(rows, 0), db_text(rows, 1), sum);
+        free(list);
+    }
+    return rc;
+}
+
+int store_sums_check(struct store *s, struct strs *wrong, struct err *err)
+{
+    own(uses_fini) struct uses booked = {0}, kept = {0};
+    size_t i = 0, k = 0;
+    if (read_booked(s, &booked, err) < 0 || read_kept(s, &kept, err) < 0)
+        return -1;
+    while (i < booked.n || k < kept.n) {
+        const struct use *a = i < booked.n ? &booked.list[i] : NULL;
+        const struct use *b = k < kept.n ? &kept.list[k] : NULL;
+        const int order = !a ? 1 : !b ? -1 : compare_uses(a, b);
+        if (order == 0 && a->c.first == b->c.first && a->c.second == b->c.second) {
+            i++, k++;
+            continue;
+        }
+        const struct use *which = order > 0 ? b : a; /* what is left of it is passed over */
+        if (*which->thing)
+            strs_print(wrong, "%s, %s", which->platform, which->thing);
+        else
+            strs_add(wrong, which->platform);
+        while (i < booked.n && compare_things(&booked.list[i], which) <= 0)
+            i++;
+        while (k < kept.n && compare_things(&kept.list[k], which) <= 0)
+            k++;
+    }
+    return 0;
+}

@@ -2,10 +2,10 @@
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include "host/path.h"
 #include "store/db.h"
 #include "store/place.h"
 
-#define VERSION 2
 #define JOURNAL_SHORT (1 << 19) /* bytes */
 #define BUSY_MS 10000           /* SQLite's own patience, with readers that are just closing */
 
@@ -74,6 +74,22 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_EVENTS_AFTER] = "SELECT seq,job,phase FROM events WHERE seq>?1 ORDER BY seq",
     [SQL_EVENTS_LAST] = "SELECT coalesce(max(seq),0) FROM events",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
+    /* what execdm-store check reads (check.c) */
+    [SQL_BEGIN] = "BEGIN",
+    [SQL_END] = "COMMIT",
+    [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
+    [SQL_FOREIGN_KEYS] = "PRAGMA foreign_key_check",
+    [SQL_JOBS_BROKEN] = "SELECT id FROM jobs WHERE NOT json_valid(doc)",
+    [SQL_JOBS_UP] = "SELECT id,phase,driver,attempt,live FROM jobs ORDER BY id",
+    [SQL_JOBS_DOWN] = "SELECT id,phase FROM jobs ORDER BY id DESC",
+    [SQL_EVENTS_ALL] = "SELECT job,event,phase FROM events ORDER BY job,seq",
+    [SQL_BOOKINGS_ALL] = "SELECT " BOOKING ",platform FROM bookings",
+    [SQL_BOOKINGS_ASTRAY] = "SELECT job FROM bookings WHERE job NOT IN "
+                            "(SELECT id FROM jobs WHERE live=1)",
+    [SQL_JOBS_UNBOOKED] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' AND "
+                          "id NOT IN (SELECT job FROM bookings)",
+    [SQL_CHANGES_ALL] = "SELECT platform,thing,span,first,second,list FROM changes "
+                        "ORDER BY platform,thing,span",
     [SQL_JOBS_OWNER] = "CREATE INDEX IF NOT EXISTS jobs_owner ON jobs(owner,live,created)",
     [SQL_JOBS_HELD] = "SELECT platform,sum(live),sum(live*cores),sum(live*memory),"
                       "sum(CASE WHEN created<?2 THEN 0 WHEN live THEN cores*length"
@@ -141,7 +157,8 @@ static const char *const sql[SQL_COUNT] = {
                    " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
 };
 
-static const char schema[] =
+/* The tables of version 1. */
+static const char first_tables[] =
     "CREATE TABLE offers(id TEXT PRIMARY KEY, answer TEXT NOT NULL, platform TEXT NOT NULL,"
     " state TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
     " doc TEXT NOT NULL) WITHOUT ROWID;"
@@ -168,11 +185,10 @@ static const char schema[] =
     /* what is counted by the day, for execdm-store usage (usage.c) */
     "CREATE TABLE tallies(kind TEXT NOT NULL, name TEXT NOT NULL, day INTEGER NOT NULL,"
     " n INTEGER NOT NULL, amount INTEGER NOT NULL, cores INTEGER NOT NULL,"
-    " PRIMARY KEY(kind,day,name)) WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
+    " PRIMARY KEY(kind,day,name)) WITHOUT ROWID;";
 
 /* What came with version 2. */
-static const char schema_2[] =
+static const char second_tables[] =
     "CREATE INDEX jobs_destruction ON jobs(destruction) WHERE " DESTROYABLE ";"
     /* places that were made for jobs (storage.c) */
     "CREATE TABLE storage(job TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL,"
@@ -187,18 +203,24 @@ static const char schema_2[] =
     " name TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, time INTEGER NOT NULL,"
     " tries INTEGER NOT NULL, tried INTEGER NOT NULL, doc TEXT NOT NULL, said TEXT);"
     "CREATE INDEX callouts_job ON callouts(job,name,seq);"
-    "CREATE INDEX callouts_waiting ON callouts(seq) WHERE state='waiting';"
-    "PRAGMA user_version=2;";
+    "CREATE INDEX callouts_waiting ON callouts(seq) WHERE state='waiting';";
+
+/* What makes version N + 1 of version N, of which 0 is an empty file. A row is never changed once
+ * it was published: there are stores that were made by it. */
+static const char *const steps[] = {first_tables, second_tables};
 
 static int err_db(struct err *err, struct store *s, const char *doing)
 {
     int rc = sqlite3_errcode(s->db) & 0xff;
-    enum code code = rc == SQLITE_FULL || rc == SQLITE_IOERR ? CODE_IO
-                     : rc == SQLITE_BUSY                     ? CODE_TEMP
+    /* SQLITE_ERROR: our statements do not change, so it is what they found: no JSON, no such table
+     */
+    const bool damaged = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_ERROR;
+    enum code code = damaged || rc == SQLITE_FULL || rc == SQLITE_IOERR ? CODE_IO
+                     : rc == SQLITE_BUSY                                ? CODE_TEMP
                      : rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN || rc == SQLITE_PERM
                          ? CODE_PERM
                          : CODE_OS;
-    err_set(err, code, "job store: %s: %s", doing, sqlite3_errmsg(s->db));
+    err_set(err, code, "job store: %s: %s%s", doing, sqlite3_errmsg(s->db), damaged ? DB_SAVE : "");
     snprintf(err->where, sizeof(err->where), "%s/execdm.db", s->dir);
     return -1;
 }
@@ -275,61 +297,154 @@ int db_doc(struct sqlite3_stmt *rows, int column, json_t **doc, struct err *err)
 {
     const char *text = db_text(rows, column);
     *doc = json_loads(text ? text : "", JSON_REJECT_DUPLICATES, NULL);
-    return *doc ? 0 : err_set(err, CODE_BUG, "job store: a row holds no document");
+    return *doc ? 0 : err_set(err, CODE_IO, "job store: a row holds no document" DB_SAVE);
 }
 
-static int run_sql(struct store *s, const char *text, struct err *err)
+static int run_sql(struct store *s, const char *text, const char *doing, struct err *err)
 {
     if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
-        return err_db(err, s, text);
+        return err_db(err, s, doing);
     return 0;
 }
 
-static int user_version(struct store *s)
+static int user_version(struct store *s, int *version, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    int version = -1;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        version = sqlite3_column_int(stmt, 0);
+    int rc = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *version = sqlite3_column_int(stmt, 0);
     sqlite3_finalize(stmt);
-    return version;
+    return rc == SQLITE_ROW ? 0 : err_db(err, s, "open");
+}
+
+/* The lock file begins empty and holds a byte once the tables are made: a file without tables is
+ * then no new store, but one that was lost. */
+static int check_made(struct store *s, struct err *err)
+{
+    char c;
+    if (pread(s->lock, &c, 1, 0) <= 0)
+        return 0;
+    return err_set(err, CODE_IO,
+                   "job store: a store was made in %s, but its execdm.db is gone or empty" DB_SAVE,
+                   s->dir);
+}
+
+static int note_made(struct store *s, struct err *err)
+{
+    if (pwrite(s->lock, "1", 1, 0) != 1 || fsync(s->lock) < 0)
+        return err_sys(err, "cannot write %s/lock", s->dir);
+    return 0;
 }
 
 /* The journal's kind stays with the file; changing it needs everybody else to keep out. */
-static int create_tables(struct store *s, struct err *err)
+static int set_journal(struct store *s, struct err *err)
 {
     const char *journal = s->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL";
+    int version = 0;
     if (place_turn(s->dir, s->lock, err) < 0)
         return -1;
-    int rc = user_version(s) == 0 ? run_sql(s, journal, err) : 0;
+    int rc = user_version(s, &version, err);
+    if (rc == 0 && version == 0)
+        rc = check_made(s, err) < 0 ? -1 : run_sql(s, journal, "journal", err);
     flock(s->lock, LOCK_UN);
-    if (rc < 0 || store_begin(s, true, err) < 0)
+    return rc;
+}
+
+static int take_steps(struct store *s, const char *const list[], int n, struct err *err)
+{
+    int version = 0; /* asked again: another process may have done it */
+    own(str_fini) char *note = str_print("PRAGMA user_version=%d", n);
+    if (user_version(s, &version, err) < 0)
         return -1;
-    if ((user_version(s) == 0 && run_sql(s, schema, err) < 0) ||
-        (user_version(s) == 1 && run_sql(s, schema_2, err) < 0)) {
+    for (; version < n; version++) {
+        own(str_fini) char *doing = str_print("version %d from %d", version + 1, version);
+        if (run_sql(s, list[version], doing, err) < 0)
+            return -1;
+    }
+    return run_sql(s, note, "version", err);
+}
+
+int db_migrate(struct store *s, const char *const list[], int n, struct err *err)
+{
+    int version = 0;
+    if (user_version(s, &version, err) < 0)
+        return -1;
+    if (version > n)
+        return err_set(err, CODE_CONFIG,
+                       "the job store %s/execdm.db is of version %d, written by a newer execdm; "
+                       "this one knows versions up to %d",
+                       s->dir, version, n);
+    if (version == n)
+        return 0;
+    if ((version == 0 && set_journal(s, err) < 0) || store_begin(s, true, err) < 0)
+        return -1;
+    if (take_steps(s, list, n, err) < 0) {
         store_rollback(s);
         return -1;
     }
-    return store_commit(s, err);
+    if (store_commit(s, err) < 0 || note_made(s, err) < 0)
+        return -1;
+    /* the tables are in the file itself, whatever becomes of its journal */
+    sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return 0;
 }
 
-int db_open(struct store *s, struct err *err)
+static int open_file(struct store *s, int flags, struct err *err)
 {
     own(str_fini) char *path = str_print("%s/execdm.db", s->dir);
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
     mode_t mask = umask(077);
-    int rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+    int rc =
+        sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | flags, NULL);
     umask(mask);
     if (rc != SQLITE_OK)
         return err_db(err, s, "open");
     sqlite3_busy_timeout(s->db, BUSY_MS);
-    int version = user_version(s);
-    if (version < 0)
-        return err_db(err, s, "open");
-    if (version > VERSION)
-        return err_set(err, CODE_CONFIG, "the job store %s was written by a newer execdm", path);
-    return version == VERSION ? 0 : create_tables(s, err);
+    return 0;
+}
+
+int db_open(struct store *s, struct err *err)
+{
+    if (open_file(s, SQLITE_OPEN_CREATE, err) < 0)
+        return -1;
+    return db_migrate(s, steps, COUNT(steps), err);
+}
+
+int db_open_as_is(struct store *s, struct err *err)
+{
+    int version = 0;
+    own(str_fini) char *path = str_print("%s/execdm.db", s->dir);
+    if (path_exists(path) && (open_file(s, 0, err) < 0 || user_version(s, &version, err) < 0))
+        return -1;
+    if (version > 0)
+        return db_migrate(s, steps, COUNT(steps), err);
+    if (check_made(s, err) < 0)
+        return -1;
+    return err_set(err, CODE_NOINPUT, "there is no job store in %s; set EXECDM_STATE", s->dir);
+}
+
+int db_copy(struct store *s, const char *path, struct err *err)
+{
+    sqlite3 *copy = NULL;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+    int rc = sqlite3_open_v2(path, &copy, flags, NULL);
+    if (rc == SQLITE_OK) /* there is one writer, and the file has no name yet that counts */
+        rc = sqlite3_exec(copy, "PRAGMA journal_mode=OFF", NULL, NULL, NULL);
+    sqlite3_backup *b = rc == SQLITE_OK ? sqlite3_backup_init(copy, "main", s->db, "main") : NULL;
+    if (b) {
+        sqlite3_backup_step(b,
+                            -1); /* all of it at once: what others write meanwhile is not in it */
+        rc = sqlite3_backup_finish(b);
+    } else if (copy) {
+        rc = sqlite3_errcode(copy);
+    }
+    const bool full = (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR;
+    if (rc != SQLITE_OK)
+        err_set(err, full ? CODE_IO : CODE_OS, "cannot write %s: %s", path,
+                copy ? sqlite3_errmsg(copy) : sqlite3_errstr(rc));
+    sqlite3_close(copy);
+    return rc == SQLITE_OK ? 0 : -1;
 }
 
 /* The last to close the store would write the journal back and remove it, which costs a writer four
@@ -360,7 +475,8 @@ int store_begin(struct store *s, bool durable, struct err *err)
     const char *sync = !durable     ? "PRAGMA synchronous=NORMAL"
                        : s->network ? "PRAGMA synchronous=EXTRA" /* the journal's name, too */
                                     : "PRAGMA synchronous=FULL";
-    if (run_sql(s, sync, err) < 0 || run_sql(s, "BEGIN IMMEDIATE", err) < 0) {
+    if (run_sql(s, sync, "synchronous", err) < 0 ||
+        run_sql(s, "BEGIN IMMEDIATE", "begin", err) < 0) {
         flock(s->lock, LOCK_UN);
         return -1;
     }
@@ -378,7 +494,7 @@ static void wake_waiters(const struct store *s)
 
 int store_commit(struct store *s, struct err *err)
 {
-    if (run_sql(s, "COMMIT", err) < 0) {
+    if (run_sql(s, "COMMIT", "commit", err) < 0) {
         store_rollback(s);
         return -1;
     }

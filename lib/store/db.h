@@ -4,6 +4,9 @@
 
 #include "store/store.h"
 
+/* How errors end that tell of a damaged store. */
+#define DB_SAVE "; execdm-store check tells what can be saved"
+
 /* Every statement, in one place; its text stands in db.c. */
 enum sql {
     SQL_OFFER_ADD,
@@ -37,6 +40,18 @@ enum sql {
     SQL_EVENTS_AFTER,
     SQL_EVENTS_LAST,
     SQL_EVENTS_DELETE,
+    SQL_BEGIN,
+    SQL_END,
+    SQL_INTEGRITY,
+    SQL_FOREIGN_KEYS,
+    SQL_JOBS_BROKEN,
+    SQL_JOBS_UP,
+    SQL_JOBS_DOWN,
+    SQL_EVENTS_ALL,
+    SQL_BOOKINGS_ALL,
+    SQL_BOOKINGS_ASTRAY,
+    SQL_JOBS_UNBOOKED,
+    SQL_CHANGES_ALL,
     SQL_JOBS_OWNER,
     SQL_JOBS_HELD,
     SQL_TALLY_ADD,
@@ -78,8 +93,17 @@ struct bind {
 #define BYTES(p, n) ((struct bind){.bytes = (p), .len = (n)})
 #define NUMBER(n) ((struct bind){.number = (n), .is_number = true})
 
-/* Opens the file in s->dir, made with its tables when it is not there. */
+/* Opens the file in s->dir, made with its tables when there never was one, and brought to the
+ * version of this program when it is older. CODE_CONFIG when it is newer, CODE_IO when it is
+ * damaged. */
 int db_open(struct store *s, struct err *err);
+/* The same, but CODE_NOINPUT when there is none. */
+int db_open_as_is(struct store *s, struct err *err);
+/* Brings the store to version n, in one transaction: list[i] is the SQL that makes version i + 1 of
+ * version i. */
+int db_migrate(struct store *s, const char *const list[], int n, struct err *err);
+/* Writes a consistent copy to a new file, while others write to the store. */
+int db_copy(struct store *s, const char *path, struct err *err);
 void db_close(struct store *s);
 
 /* Runs a statement that answers no rows; returns how many it changed, or -1. */

@@ -7,7 +7,8 @@
 
 #define PART_MIN 6 /* letters of an id */
 
-static int open_parts(struct store *s, struct err *err)
+static int open_parts(struct store *s, int (*open_db)(struct store *, struct err *),
+                      struct err *err)
 {
     if (place_open(&s->dir, &s->network, err) < 0)
         return -1;
@@ -15,16 +16,22 @@ static int open_parts(struct store *s, struct err *err)
     s->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock < 0)
         return err_sys(err, "cannot open %s", lock);
-    return db_open(s, err);
+    return open_db(s, err);
 }
 
 int store_open(struct store *s, struct err *err)
 {
     *s = (struct store){.lock = -1};
-    if (open_parts(s, err) == 0)
+    if (open_parts(s, db_open, err) == 0)
         return 0;
     store_close(s);
     return -1;
+}
+
+int store_open_as_is(struct store *s, struct err *err)
+{
+    *s = (struct store){.lock = -1};
+    return open_parts(s, db_open_as_is, err);
 }
 
 void store_close(struct store *s)

@@ -23,6 +23,9 @@ struct store {
 /* Opens the store of the state directory (place.h), made when it is not there. CODE_CONFIG when it
  * was written by a newer execdm. */
 int store_open(struct store *s, struct err *err);
+/* The same, but makes none: CODE_NOINPUT. What could be opened before it failed stays open, and s
+ * is the caller's to close: of a damaged store dir is known. */
+int store_open_as_is(struct store *s, struct err *err);
 void store_close(struct store *s);
 /* "DIR/jobs/ID" or "DIR/jobs/ID/name"; the caller frees. */
 char *store_job_path(const struct store *s, const char *id, const char *name);
@@ -84,6 +87,9 @@ struct change {
  * The first change of all stands for everything before. 1, or 0 when there are no more. */
 int store_changes(struct store *s, const char *platform, const char *thing, int64_t *next,
                   struct change **list, size_t *n, struct err *err);
+
+/* Of which platforms (and things) the bookings do not add up to what is kept: their names. */
+int store_sums_check(struct store *s, struct strs *wrong, struct err *err);
 
 /* Adds the job in its phase, with the first event. */
 int store_job_add(struct store *s, const struct job *j, const char *by, const char *why,

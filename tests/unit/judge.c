@@ -10,7 +10,7 @@ static const char task[] =
     "'environment':{'A':'b'}}},'resources':{'compute':[{'name':'c','type':'t','spec':{'mincores':2,"
     "'maxcores':4,'minmemory':1,'maxmemory':2,'extras':[{'type':'https://example.org/gpu'}]},"
     "'volumes':[{'name':'v','resource':'s','path':'/inputs','mode':'r'}]}],'storage':[{'name':'s',"
-    "'type':'https://example.org/s','spec':{'location':'https://example.org/a','size':1}}]},"
+    "'type':'https://example.org/s','spec':{'location':'https://ada:pw@example.org/a','size':1}}]},"
     "'datetime':[{'start':'2027-01-15T09:00:00Z/2027-01-15T11:00:00Z','minduration':'PT10M',"
     "'maxduration':'PT1H'},{'start':'2027-01-16T00:00:00Z'}]}";
 
@@ -19,6 +19,10 @@ static const struct {
     const char *pointer, *value, *want; /* want NULL: it is of the task */
 } cases[] = {
     {"", "{}", NULL},
+    /* a secret need not be said again, but nothing else in its place */
+    {"/resources/storage/0/spec/location", "'https://ada@example.org/a'", NULL},
+    {"/resources/storage/0/spec/location", "'https://bob@example.org/a'", "is another place"},
+    {"/resources/storage/0/spec/location", "'https://ada:wp@example.org/a'", "is another place"},
     {"/resources/compute/0/spec/mincores", "2.5", NULL},
     {"/resources/compute/0/spec/mincores", "4", NULL},
     {"/resources/compute/0/spec/mincores", "1.998", "below the minimum of 2"},
