@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include "cli/prog.h"
 #include "host/clock.h"
+#include "model/reach.h"
+#include "sign.h"
 #include "text/doc.h"
 #include "text/uri.h"
 
@@ -11,9 +13,9 @@
 #define DEADLINE_S 30.0
 #define CREDENTIAL_MAX 16384
 
-enum fault { UNREACHABLE, TIMEOUT, CUT, TLS, TOO_LARGE, REDIRECT, NOT_TEXT, INVALID };
-static const char *const faults[] = {"unreachable", "timeout",  "cut",     "tls",
-                                     "toolarge",    "redirect", "nottext", "invalid"};
+enum fault { UNREACHABLE, TIMEOUT, CUT, TLS, TOO_LARGE, REDIRECT, NOT_TEXT, INVALID, FORBIDDEN };
+static const char *const faults[] = {"unreachable", "timeout", "cut",     "tls",      "toolarge",
+                                     "redirect",    "nottext", "invalid", "forbidden"};
 
 static const struct {
     CURLcode code;
@@ -42,6 +44,9 @@ struct exchange {
     char *url;
     json_t *headers;
     bool follow;
+    json_t *hosts;     /* that may be reached, NULL: all */
+    int only_public;   /* no private addresses */
+    json_t *signature; /* {"id", "key"}, or NULL */
     size_t max;
     int64_t deadline; /* of clock_boot */
     char *origin;     /* who the credential is for */
@@ -49,7 +54,7 @@ struct exchange {
     /* what comes */
     struct buf answer;
     json_t *answer_headers;
-    bool flooded, sent;
+    bool flooded, sent, refused;
     long status;
     char detail[CURL_ERROR_SIZE];
 };
@@ -60,6 +65,7 @@ static void exchange_fini(struct exchange *x)
     free(x->origin);
     free(x->credential);
     json_decref(x->answer_headers);
+    json_decref(x->headers);
     buf_fini(&x->answer);
 }
 
@@ -127,6 +133,18 @@ static struct curl_slist *header_list(const struct exchange *x, bool trusted)
     return list;
 }
 
+/* Before a connection: whatever a name or an answer of DNS leads to, this is where it goes. */
+static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct exchange *x = self;
+    if (purpose == CURLSOCKTYPE_IPCXN && x->only_public && reach_private(&to->addr)) {
+        x->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    x->refused = false;
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static void set_options(struct exchange *x, CURL *easy, const struct curl_slist *headers)
 {
     const char *authorities = getenv("CURL_CA_BUNDLE"); /* as curl(1) does */
@@ -142,6 +160,8 @@ static void set_options(struct exchange *x, CURL *easy, const struct curl_slist 
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
 #endif
     curl_easy_setopt(easy, CURLOPT_URL, x->url);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "execdm/" PACKAGE_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -169,6 +189,9 @@ static int failed(const struct exchange *x, enum fault fault, const char *text, 
     own(str_fini) char *utf8 = prog_utf8(said);
     *reply = json_pack("{s:s,s:{s:s,s:s,s:b}}", "url", x->url, "error", "kind", faults[fault],
                        "text", utf8, "sent", x->sent);
+    if (x->status)
+        json_object_set_new(json_object_get(*reply, "error"), "status",
+                            json_integer((int)x->status));
     return 0;
 }
 
@@ -207,8 +230,11 @@ static int hop(struct exchange *x, int hops, json_t **reply)
     long size = 0;
     char *to = NULL;
     own(str_fini) char *origin = origin_of(x->url);
+    own(str_fini) char *host = origin ? uri_host(origin) : NULL;
     if (!origin)
         return failed(x, INVALID, "expected an http: or https: URL", reply);
+    if (!reach_host(x->hosts, host))
+        return failed(x, FORBIDDEN, "the site does not let this host be reached", reply);
     CURL *easy = curl_easy_init();
     struct curl_slist *headers = header_list(x, str_same(origin, x->origin));
     x->answer.len = 0;
@@ -224,6 +250,8 @@ static int hop(struct exchange *x, int hops, json_t **reply)
         char text[64];
         snprintf(text, sizeof(text), "the answer has more than %zu bytes", x->max);
         rc = failed(x, TOO_LARGE, text, reply);
+    } else if (code != CURLE_OK && x->refused) {
+        rc = failed(x, FORBIDDEN, "the site does not let private addresses be reached", reply);
     } else if (code != CURLE_OK) {
         rc = failed(x, fault_of(code), x->detail[0] ? x->detail : curl_easy_strerror(code), reply);
     } else {
@@ -276,6 +304,16 @@ static bool is_header(const char *name, const json_t *value)
            strcasecmp(name, "authorization") != 0; /* that is the credential */
 }
 
+static bool is_list_of_texts(const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item)
+        if (!json_is_string(item))
+            return false;
+    return !list || json_is_array(list);
+}
+
 static int read_description(json_t *doc, struct exchange *x, struct err *err)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
@@ -286,10 +324,11 @@ static int read_description(json_t *doc, struct exchange *x, struct err *err)
     bool known = false;
     json_error_t e;
     json_t *value;
-    if (json_unpack_ex(doc, &e, 0, "{s:s,s:s,s?o,s?s,s?F,s?I,s?s,s?i!}", "method", &x->method,
-                       "url", &url, "headers", &x->headers, "body", &x->body, "deadline_s",
-                       &deadline, "max_bytes", &max, "redirects", &redirects, "credential_fd",
-                       &fd) < 0)
+    if (json_unpack_ex(doc, &e, 0, "{s:s,s:s,s?o,s?s,s?F,s?I,s?s,s?i,s?o,s?b,s?o!}", "method",
+                       &x->method, "url", &url, "headers", &x->headers, "body", &x->body,
+                       "deadline_s", &deadline, "max_bytes", &max, "redirects", &redirects,
+                       "credential_fd", &fd, "hosts", &x->hosts, "public", &x->only_public,
+                       "signature", &x->signature) < 0)
         return err_set(err, CODE_DATA, "the description of an exchange is wrong: %s", e.text);
     for (size_t i = 0; i < COUNT(methods); i++)
         known |= str_same(methods[i], x->method);
@@ -300,8 +339,11 @@ static int read_description(json_t *doc, struct exchange *x, struct err *err)
         return err_set(err, CODE_DATA, "deadline_s or max_bytes is out of range");
     if (!str_same(redirects, "follow") && !str_same(redirects, "none"))
         return err_set(err, CODE_DATA, "redirects: expected follow or none, not \"%s\"", redirects);
+    if (!is_list_of_texts(x->hosts))
+        return err_set(err, CODE_DATA, "hosts: expected a list of names");
     if (x->headers && !json_is_object(x->headers))
         return err_set(err, CODE_DATA, "headers: expected a mapping of names to values");
+    json_incref(x->headers);
     json_object_foreach (x->headers, name, value)
         if (!is_header(name, value))
             return err_set(err, CODE_DATA, "headers: \"%s\" is no header that may be set", name);
@@ -313,6 +355,28 @@ static int read_description(json_t *doc, struct exchange *x, struct err *err)
     return fd < 0 ? 0 : read_credential(x, fd, err);
 }
 
+/* The headers of the Standard Webhooks; the time is that of this attempt. */
+static int sign(struct exchange *x, struct err *err)
+{
+    const char *id = NULL, *key = NULL;
+    char time[24];
+    snprintf(time, sizeof(time), "%lld", (long long)clock_ms() / 1000);
+    if (!x->signature)
+        return 0;
+    if (json_unpack(x->signature, "{s:s,s:s!}", "id", &id, "key", &key) < 0 ||
+        !is_header("webhook-id", json_object_get(x->signature, "id")))
+        return err_set(err, CODE_DATA, "signature: expected an id and a key");
+    own(str_fini) char *signature = sign_body(key, id, time, x->body ? x->body : "");
+    if (!signature)
+        return err_set(err, CODE_UNAVAIL, "cannot sign: this was built without OpenSSL");
+    if (!x->headers)
+        x->headers = json_object();
+    json_object_set_new(x->headers, "webhook-id", json_string(id));
+    json_object_set_new(x->headers, "webhook-timestamp", json_string(time));
+    json_object_set_new(x->headers, "webhook-signature", json_string(signature));
+    return 0;
+}
+
 static int run(char **operands, struct buf *out, struct err *err)
 {
     own(json_fini) json_t *doc = NULL;
@@ -321,7 +385,7 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (*operands)
         return err_set(err, CODE_USAGE, "expected nothing, found \"%s\"", *operands);
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (doc_file(NULL, &doc, err) < 0 || read_description(doc, &x, err) < 0)
+    if (doc_file(NULL, &doc, err) < 0 || read_description(doc, &x, err) < 0 || sign(&x, err) < 0)
         return -1;
     for (int hops = 0; hop(&x, hops, &reply) > 0; hops++)
         ;

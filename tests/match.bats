@@ -856,8 +856,38 @@ END
     grep -qE ' 2 to 8, nvidia-ad104 ' table
 }
 
-@test "storage elsewhere that is to be made and deleted is NO, not used as if it were there" {
+@test "persistent storage: where the platform has it, for how long; who says what is unmanaged where it is" {
+    local row want type
+    type=$(type_of storage persistent-storage)
+    platform "storage: [{type: $type, location: 'vos://a.example!vault/keep?endpoint=https://b.example/', maxsize: 220, maxlifetime: P5D}]"
+    while IFS='|' read -r row want; do
+        task "resources: {storage: [{name: s, type: $type, spec: $row}]}"
+        if [ "${want%% *}" = YES ]; then
+            yes && same "${want#YES }" "$(jq -c '.offers[0] | .id as $id | .resources.storage[0].spec | .location |= sub($id; "ID")' out)"
+        else
+            no "$want"
+        fi || { echo "^ $row" && return 1; }
+    done <<END
+{lifecycle: managed, minlifetime: 1D, minsize: 100}|YES {"lifecycle":"managed","minlifetime":"P1D","minsize":100,"maxsize":220,"maxlifetime":"P5D","location":"vos://a.example!vault/keep/ID-s/?endpoint=https://b.example/"}
+{minlifetime: 1D}|YES {"minlifetime":"P1D","maxsize":220,"lifecycle":"managed","maxlifetime":"P5D","location":"vos://a.example!vault/keep/ID-s/?endpoint=https://b.example/"}
+{maxlifetime: 2D, maxsize: 1}|YES {"maxlifetime":"P2D","maxsize":1,"lifecycle":"managed","location":"vos://a.example!vault/keep/ID-s/?endpoint=https://b.example/"}
+{minlifetime: 5DT1S}|/resources/storage/0/spec/minlifetime storage-lifetime P5DT1S P5D: s: it is to be kept for P5DT1S, here that is P5D at most (Planner 2.2.3)
+{lifecycle: unmanaged}|/resources/storage/0/spec/lifecycle storage-lifetime - -: s: what is unmanaged is somebody else's place, and must say where it is (Planner 2.2.3)
+END
+    # without a word of the platform it is in the state directory, and a month
     platform
-    task 'resources: {storage: [{name: box, type: '"$(type_of storage vospace-storage)"', spec: {location: "vos://a.example!vault/x", lifecycle: managed}}]}'
-    no '/resources/storage/0/spec/lifecycle storage-lifetime - -: box: a place elsewhere is neither made nor deleted here'
+    task "resources: {storage: [{name: 'a / b', type: $type, spec: {minlifetime: P2D}}, {name: s, type: $type, spec: {minlifetime: P2M}}]}"
+    yes
+    same "[\"file://$EXECDM_STATE/storage/ID-0/\",\"P30D\",\"file://$EXECDM_STATE/storage/ID-s/\",\"P2M\"]" \
+        "$(jq -c '.offers[0] | .id as $id | [.resources.storage[].spec | (.location | sub($id; "ID")), .maxlifetime]' out)"
+    # nobody has so much room
+    task "resources: {storage: [{name: s, type: $type, spec: {minsize: 900000000}}]}"
+    no 'storage-size 900000000 '
+}
+
+@test "storage elsewhere that cannot be made and deleted is NO, by the name of its scheme" {
+    platform
+    task 'resources: {storage: [{name: box, type: '"$(type_of storage persistent-storage)"', spec: {location: "gsiftp://a.example/x", lifecycle: managed}}]}'
+    no '/resources/storage/0/spec/lifecycle storage-lifetime - -: box: a place of scheme gsiftp is neither made nor deleted here'
+    same '[]' "$(jq -c '[.messages[].hint | select(. != null and . != "make it, and say lifecycle: unmanaged")]' out)"
 }

@@ -142,7 +142,7 @@ cat >"\$in"
 "$TOP_BUILDDIR/cmd/execdm-http" <"\$in" | tee "\$in.reply"
 END
     chmod +x bin/execdm-http
-    for program in plan accept status phase; do cp "$TOP_BUILDDIR/cmd/execdm-$program" bin/; done
+    for program in plan accept status phase run callout; do cp "$TOP_BUILDDIR/cmd/execdm-$program" bin/; done
     "$TOP_SRCDIR/tests/planner" port "$PWD/near" >planner.out 2>&1 3>&- &
     echo $! >planner.pid
     wait_until 20 test -e port
@@ -152,6 +152,22 @@ END
     bin/execdm-accept answer.json >job.json
     id=$(jq -r .id job.json)
     bin/execdm-phase "$id" abort >aborted.json
+    # a callout, signed
+    (umask 077 && echo k3y >key)
+    printf 'execdm: 1\npolicy: {private-addresses: true, allow-hosts: [127.0.0.1]}\nsignatures: [{host: 127.0.0.1, file: %s}]\n' \
+        "$PWD/key" >"$EXECDM_CONFIG/execdm.yaml"
+    # shellcheck disable=SC2016
+    jq --arg near "$near" '"https://www.purl.org/ivoa.net/webservice-types/value-update" as $u |
+        .triggers = [{name: "t", type: $u, spec: {conditions: [{name: "status", value: "X", action: "cancel"}]}}] |
+        .callouts = [{type: $u, spec: {triggers: [{state: "CANCELLED"}], endpoint: $near}}]' task.json >linked.json
+    bin/execdm-plan --planner=localhost linked.json >linked.answer
+    goes_by answer.json linked.answer
+    bin/execdm-accept linked.answer >linked.job
+    execdm-trigger "$(jq -r .id linked.job)" t status=X 2>err >triggered.job
+    bin/execdm-run --once
+    goes_by job.json linked.job
+    goes_by job.json triggered.job
+    cat heard/request.?????? | jq -s -e 'map(select(.hosts)) | length == 1 and (.[0] | .public == false and .signature.key == "k3y")'
     for program in heard/request.??????; do
         goes_by http-request.json "$program"
         goes_by http-reply.json "$program.reply"

@@ -159,7 +159,7 @@ at() { # DATE: as ISO 8601, UTC
     no encabulation
     grep -q '^/resources/compute/0/spec/mincores cores: ' reasons
     grep -q '^/resources/compute/0/spec/minmemory memory: ' reasons
-    grep -q '^/triggers triggers: ' reasons
+    grep -q '^/triggers/0/type triggers: ' reasons
     same 4 "$(wc -l <reasons)"
 }
 
@@ -226,10 +226,10 @@ END
 }
 
 @test "NO: triggers, callouts, authentication" {
-    task "triggers: [{type: $(type_of webservice value-update)}]"
-    no '/triggers triggers: triggers are not offered here'
+    task "triggers: [{type: $(type_of webservice email)}]"
+    no "/triggers/0/type triggers: $(type_of webservice email) is nothing that is offered here (Planner 2.5)"
     task "callouts: [{type: $(type_of webservice value-update)}]"
-    no '/callouts callouts: callouts are not offered here'
+    no '/callouts/0/spec/endpoint callouts: it has no endpoint (Planner 2.5)'
     task 'authentication: [{type: "https://.../basic", spec: {username: u, password: hunter2}}]'
     no '/authentication authentication: none of the authentication methods is recognised'
     # a secret is never echoed (EP-59)

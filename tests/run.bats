@@ -61,7 +61,7 @@ out() { # ID: what the program said
     id=$(submit image=oci-archive:tiny.tar:latest digest="$digest" sh='echo archive')
     work "$id"
     same archive "$(out "$id")"
-    same "config.json rootfs" "$(cd "$EXECDM_STATE"/images/sha256-* && echo *)"
+    same "config.json lock rootfs" "$(cd "$EXECDM_STATE"/images/sha256-* && echo *)"
     same "$digest" "$(job "$id" .executable.spec.digest)"
     tar -C "$tiny" -cf plain.tar blobs index.json oci-layout
     chmod 600 plain.tar # root's own, and yet the job account is to unpack it

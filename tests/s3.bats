@@ -492,6 +492,74 @@ END
     run -1 grep -q sEcret answer.json ran.json job.json
 }
 
+# place DIRECTION URL CODE [MORE]: a line about a place of a job
+place() {
+    run "-$3" execdm-stage - <<<'{"id":"i","direction":"'"$1"'","dest":"'"$2"'"'"${4:+,$4}"'}'
+}
+
+@test "the place of a job: a bucket, a prefix, an object; made once, removed with all in it, and nothing beside it" {
+    place make "s3://$bucket" 1
+    has '"reason":"exists"'
+    place make "s3://$bucket-own" 0
+    place make "s3://$bucket-own" 1
+    has '"reason":"exists"'
+    mkdir many
+    for i in $(seq 1 1100); do echo "$i" >"many/f $i"; done
+    execdm-stage --jobs=16 many "s3://$bucket-own/many/" >/dev/null
+    place remove "s3://$bucket-own" 0
+    place remove "s3://$bucket-own" 0
+    run -22 ask GET "/$bucket-own"
+    place make "s3://$bucket/run" 0 '"type":"directory"'
+    echo 1 >one
+    for key in run/one run/deep/one runner one; do execdm-stage one "s3://$bucket/$key"; done
+    place make "s3://$bucket/run/" 1
+    has '"reason":"exists"'
+    place remove "s3://$bucket/run" 0 '"type":"directory"'
+    ask GET "/$bucket?list-type=2" >keys
+    [ "$(grep -o '<Key>[^<]*' keys | xargs)" = '<Key>one <Key>runner' ]
+    place make "s3://$bucket/one" 1 '"type":"file"'
+    has '"reason":"exists"'
+    place make "s3://$bucket/two" 0 '"type":"file"'
+    place remove "s3://$bucket/one" 0 '"type":"file"'
+    place remove "s3://$bucket/two" 0 '"type":"file"'
+    ask GET "/$bucket?list-type=2" >keys
+    [ "$(grep -o '<Key>[^<]*' keys | xargs)" = '<Key>runner' ]
+    place make "s3://$bucket-none/run/" 1
+    has '"reason":"notfound"'
+}
+
+@test "a managed bucket and a managed prefix are made for a job and deleted after it, with what lies beside left alone" {
+    local type=https://www.purl.org/ivoa.net/storage-types/amazon-s3
+    require bwrap umoci jq sqlite3
+    if [ "$(id -u)" -eq 0 ]; then getent passwd execdm-job >/dev/null || skip "root needs the account execdm-job"; fi
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    mkdir "$HOME/.aws"
+    printf '[default]\naws_access_key_id=AKEXECDMTEST\naws_secret_access_key=sEcret/+of/me\n' >"$HOME/.aws/credentials"
+    ask PUT "/$bucket/runs-of-others/a" -H "Content-Length: 0"
+    printf 'import os\nfor d in "/own", "/runs":\n    open(d + "/a", "w").write("1\\n")\n' >p.py
+    cat >t.yaml <<END
+executable: {type: https://www.purl.org/ivoa.net/executable-types/python-program, spec: {program: p.py}}
+resources:
+  compute: [{volumes: [{resource: own, path: /own, mode: rw}, {resource: runs, path: /runs, mode: rw}]}]
+  storage:
+    - {name: own, type: $type, spec: {endpoint: "$service", bucket: $bucket-job, lifecycle: managed, maxlifetime: 1D}}
+    - {name: runs, type: $type, spec: {endpoint: "$service", bucket: $bucket, object: runs/, lifecycle: managed, maxlifetime: 1D}}
+END
+    execdm-plan t.yaml >answer.json || { cat answer.json; false; }
+    run -22 ask GET "/$bucket-job"
+    execdm-accept <answer.json | execdm-run >ran.json || { cat ran.json; false; }
+    [ "$(ask GET "/$bucket-job/a")$(ask GET "/$bucket/runs/a")" = 11 ]
+    execdm-run --once
+    ask GET "/$bucket-job/a"
+    # a signature of another day is refused, so it is not the clock that is moved here
+    sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE storage SET due=due-90000000"
+    execdm-run --once
+    run -22 ask GET "/$bucket-job"
+    ask GET "/$bucket?list-type=2" >keys
+    [ "$(grep -o '<Key>[^<]*' keys | xargs)" = '<Key>runs-of-others/a' ]
+    [ "$(sqlite3 "$EXECDM_STATE/execdm.db" 'SELECT count(*) FROM storage')" = 0 ]
+}
+
 @test "without an endpoint it is Amazon's, by region, the bucket in the host's name where it fits" {
     unset AWS_ENDPOINT_URL
     export https_proxy=http://127.0.0.1:1 # nothing leaves this machine

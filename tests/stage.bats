@@ -558,6 +558,66 @@ EOT
     run -66 execdm-stage "${dav}none/" out/none
 }
 
+# place DIRECTION URL CODE [MORE]: a line about a place of a job
+place() {
+    run "-$3" execdm-stage - <<<'{"id":"i","direction":"'"$1"'","dest":"'"$2"'"'"${4:+,$4}"'}'
+}
+
+@test "the place of a job is made once, and removed with all in it: directories here" {
+    place make "$(url out/a/run)" 0
+    [ "$output" = '{"id":"i","state":"done","type":"directory","bytes":0,"files":0}' ]
+    holds out a a/run
+    place make "$(url out/a/run/)" 1
+    has '"reason":"exists"'
+    mkdir -p out/a/run/x/y in/kept
+    ln -s "$PWD/in/kept" out/a/run/link
+    echo 1 | tee in/kept/1 out/a/run/x/y/1 >out/a/run/1
+    chmod a-w out/a/run/x/y
+    place remove "$(url out/a/run)" 0
+    place remove "$(url out/a/run)" 0
+    holds out a
+    holds in kept kept/1
+    place make "$(url out/one)" 0 '"type":"file"'
+    [ ! -e out/one ]
+    echo 1 >out/one
+    place make "$(url out/one)" 1 '"type":"file"'
+    has '"reason":"exists"'
+    place make "$(url out/one)" 1
+    has '"reason":"exists"'
+    place make "$(url out/one/below)" 1
+    place remove "$(url out/one)" 0 '"type":"file"'
+    [ ! -e out/one ]
+    place remove file:/// 1
+    place make job:x 1
+    has '"reason":"unsupported"'
+}
+
+# bats test_tags=real
+@test "the place of a job is made once, and removed with all in it: collections of WebDAV" {
+    with_http
+    serve_dav
+    serve
+    place make "${dav}run/one" 0
+    [ -d www/dav/run/one ]
+    place make "${dav}run/one/" 1
+    has '"reason":"exists"'
+    echo x >in/x
+    execdm-stage in/x "${dav}run/one/deep/x"
+    place remove "${dav}run/one" 0
+    place remove "${dav}run/one" 0
+    [ ! -e www/dav/run/one ] && [ -d www/dav/run ]
+    place make "${dav}run/f" 0 '"type":"file"'
+    execdm-stage in/x "${dav}run/f"
+    place make "${dav}run/f" 1 '"type":"file"'
+    has '"reason":"exists"'
+    place remove "${dav}run/f" 0 '"type":"file"'
+    [ ! -e www/dav/run/f ]
+    place remove "${dav%dav/}" 1
+    has 'is the root of a server'
+    place make "$web/status/405/" 1 # no WebDAV
+    has '"reason":"unsupported"'
+}
+
 @test "a directory of a server that lists none: said so" {
     with_http
     serve

@@ -308,7 +308,8 @@ managed() {
     modes link page=3
     managed make "$vos/run/one" 0
     [ "$output" = '{"id":"i","state":"done","type":"directory","bytes":0,"files":0}' ]
-    managed make "$vos/run/one/" 0 # it is there
+    managed make "$vos/run/one/" 1 # it is there, and may be somebody's
+    has '"reason":"exists"'
     mkdir -p space/nodes/run/one/{a,b}/{c,d}
     for i in $(seq 1 10); do echo "$i" | tee "space/nodes/run/one/f$i" >"space/nodes/run/one/a/c/f $i"; done
     modes page=3
@@ -324,9 +325,7 @@ managed() {
     managed remove "$vos/run/x" 1
     managed make "$vos/run/y" 1
     has '"reason":"denied"'
-    managed make "file://$PWD/made" 0
-    [ -d made ]
-    managed remove "file://$PWD/made" 1
+    managed make "ftp://127.0.0.1/made" 1
     has '"reason":"unsupported"'
     run -65 execdm-stage - <<<'{"id":"i","direction":"remove","source":"file:///x","dest":"vos:///y"}'
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "host/clock.h"
+#include "host/image.h"
 #include "host/lock.h"
 #include "host/path.h"
 #include "host/sandbox.h"
@@ -22,6 +23,7 @@ struct attempt {
     uid_t uid; /* who the program is, outside */
     gid_t gid;
     int alive;
+    int image; /* nobody collects it while this is open, which is as long as we live */
 };
 
 static char *file_of(const struct attempt *a, const char *name)
@@ -40,6 +42,7 @@ static int describe(struct attempt *a, struct err *err)
         return err_set(err, CODE_UNAVAIL, "execdm-init is not installed beside the driver");
     a->sandbox = (struct sandbox){.account = a->account, .info_fd = -1};
     a->sandbox.rootfs = str_new(json_text(exec, "rootfs"));
+    a->image = a->sandbox.rootfs ? image_hold(a->sandbox.rootfs) : -1;
     a->sandbox.cwd = str_new(json_text(exec, "cwd"));
     strs_add(&a->sandbox.argv, INIT_PLACE);
     strs_print(&a->sandbox.argv, "%d", INIT_FD);
@@ -279,7 +282,8 @@ static int detach(struct attempt *a, int tell)
 
 int supervisor_start(const json_t *line, const json_t *config, struct err *err)
 {
-    struct attempt a = {.line = line, .account = json_text(config, "job-user"), .alive = -1};
+    struct attempt a = {
+        .line = line, .account = json_text(config, "job-user"), .alive = -1, .image = -1};
     int tell[2];
     char text[600];
     const char *exitfile = json_text(line, "exitfile");

@@ -188,3 +188,53 @@ int dav_parents(const char *url, struct fault *f)
         return -1;
     return make(parent, &status, f);
 }
+
+/* --- a place of a job --- */
+
+/* The URL of a collection ends in a slash (RFC 4918, 5.2), but not that of the server's root. */
+static char *collection(const char *url, struct fault *f)
+{
+    size_t n = strcspn(url, "?#");
+    while (n > 0 && url[n - 1] == '/')
+        n--;
+    own(str_fini) char *place = str_print("%.*s/", (int)n, url);
+    const char *host = strstr(place, "://");
+    if (host && host[3] && strchr(host + 3, '/')[1])
+        return move(place);
+    fault_set(f, REASON_INVALID, false, "%s is the root of a server", url);
+    return NULL;
+}
+
+int dav_create(struct transfer *t, const char *url, struct fault *f)
+{
+    struct fault ignored;
+    own(str_fini) char *place = collection(url, f);
+    own(str_fini) char *shown = uri_shown(url);
+    (void)t;
+    for (int again = 0; place; again++) {
+        own(web_fini) struct web w = {.verb = "make", .method = "MKCOL", .url = place};
+        if (web_run(&w, f) == 0)
+            return 0;
+        if (w.status == 405 && dav_readable(place, &ignored) == 0)
+            return fault_set(f, REASON_EXISTS, false, "%s is there already", shown);
+        if (w.status != 409 || again || dav_parents(place, f) < 0)
+            break;
+    }
+    return -1;
+}
+
+/* A collection goes with all in it; 207 says that something did not (RFC 4918, 9.6.1). */
+int dav_remove(struct transfer *t, const char *url, struct fault *f)
+{
+    bool single = t->item->type == KIND_FILE;
+    own(str_fini) char *place = single ? str_new(url) : collection(url, f);
+    own(str_fini) char *shown = uri_shown(url);
+    if (!place)
+        return -1;
+    own(web_fini) struct web w = {.verb = "remove", .method = "DELETE", .url = place};
+    if (web_run(&w, f) < 0)
+        return f->reason == REASON_NOTFOUND ? 0 : -1;
+    return w.status == 207 ? fault_set(f, REASON_DENIED, false,
+                                       "cannot remove %s: the server keeps some of it", shown)
+                           : 0;
+}

@@ -216,6 +216,40 @@ static int file_make(struct transfer *t, const char *url, struct fault *f)
     return fault_set(f, REASON_INVALID, false, "%s is there and is no directory", url);
 }
 
+static int file_create(struct transfer *t, const char *url, struct fault *f)
+{
+    struct err err = {0};
+    own(str_fini) char *path = file_path(url, f);
+    if (!path)
+        return -1;
+    trim_slashes(path);
+    if (file_parents(t, path, f) < 0)
+        return -1;
+    if (mkdir(path, 0777) < 0)
+        return errno == EEXIST ? fault_set(f, REASON_EXISTS, false, "%s is there already", url)
+                               : fault_sys(f, "cannot make directory %s", url);
+    return path_sync_parent(path, &err) == 0
+               ? 0
+               : fault_set(f, REASON_UNREACHABLE, true, "%s", err.text);
+}
+
+/* Links go, not what they lead to. */
+static int file_remove(struct transfer *t, const char *url, struct fault *f)
+{
+    struct err err = {0};
+    own(str_fini) char *path = file_path(url, f);
+    (void)t;
+    if (!path)
+        return -1;
+    trim_slashes(path);
+    if (!path[1])
+        return fault_set(f, REASON_INVALID, false, "the root of a machine is not removed");
+    if (path_remove(path, &err) == 0)
+        return 0;
+    errno = err.errnum;
+    return fault_sys(f, "cannot remove %s", url);
+}
+
 static int file_sync(const char *url, struct fault *f)
 {
     own(str_fini) char *path = file_path(url, f);
@@ -441,6 +475,8 @@ const struct scheme scheme_file = {
     .open = file_open,
     .put = file_put,
     .make = file_make,
+    .create = file_create,
+    .remove = file_remove,
     .sync = file_sync,
     .kind = file_kind,
     .present = file_present,

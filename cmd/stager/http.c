@@ -126,6 +126,8 @@ const struct scheme scheme_http = {
     .open = http_open,
     .list = dav_list,
     .put = http_put,
+    .create = dav_create,
+    .remove = dav_remove,
     .readable = http_readable,
     .writable = http_writable,
 };
@@ -136,6 +138,8 @@ const struct scheme scheme_https = {
     .open = http_open,
     .list = dav_list,
     .put = http_put,
+    .create = dav_create,
+    .remove = dav_remove,
     .readable = http_readable,
     .writable = http_writable,
 };

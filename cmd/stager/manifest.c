@@ -458,7 +458,8 @@ static void share_jobs(struct manifest *m, int jobs)
     for (size_t i = 0; i < m->n; i++) {
         struct item *item = &m->lines[i].item;
         item->jobs = (int)share;
-        item->batch = item->direction != DIRECTION_CHECK && str_begins(item->dest, "file:");
+        bool data = item->direction == DIRECTION_PULL || item->direction == DIRECTION_PUSH;
+        item->batch = data && str_begins(item->dest, "file:");
     }
 }
 

@@ -192,13 +192,13 @@ static int list_page(struct s3 *p, const char *prefix, const char *most, struct 
 }
 
 /* What keys of this directory begin with. The caller frees. */
-static char *prefix_of(const struct s3 *p)
+char *s3_prefix(const struct s3 *p)
 {
     size_t n = strlen(p->key);
     return str_print("%s%s", p->key, n == 0 || p->key[n - 1] == '/' ? "" : "/");
 }
 
-static bool is_folder(const struct s3 *p)
+bool s3_is_folder(const struct s3 *p)
 {
     return !*p->key || p->key[strlen(p->key) - 1] == '/';
 }
@@ -206,7 +206,7 @@ static bool is_folder(const struct s3 *p)
 /* An object, or else what keys begin with. An empty bucket is a directory, too. */
 static int look(struct s3 *p, enum kind *kind, int64_t *size, struct fault *f)
 {
-    if (!is_folder(p)) {
+    if (!s3_is_folder(p)) {
         *kind = KIND_FILE;
         if (head(p, size, f) == 0)
             return 0;
@@ -215,18 +215,28 @@ static int look(struct s3 *p, enum kind *kind, int64_t *size, struct fault *f)
     }
     struct fault why = *f;
     own(page_fini) struct page g = {0};
-    own(str_fini) char *prefix = prefix_of(p);
+    own(str_fini) char *prefix = s3_prefix(p);
     *kind = KIND_DIRECTORY;
     int rc = list_page(p, prefix, "1", &g, f);
     if (rc == 0 && (g.n > 0 || !*p->key))
         return 0;
     if (rc < 0 && f->reason == REASON_NOTFOUND) /* it names the bucket */
         return -1;
-    if (is_folder(p))
+    if (s3_is_folder(p))
         return rc < 0 ? -1
                       : fault_set(f, REASON_NOTFOUND, false, "%s: no key begins with it", p->shown);
     *f = why;
     return -1;
+}
+
+int s3_keys(struct s3 *p, const char *prefix, const char *most, struct strs *keys, struct fault *f)
+{
+    own(page_fini) struct page g = {0};
+    if (list_page(p, prefix, most, &g, f) < 0)
+        return -1;
+    *keys = g.keys;
+    g.keys = (struct strs){0};
+    return 0;
 }
 
 /* --- as a source --- */
@@ -390,7 +400,7 @@ static int s3_list(struct transfer *t, const char *url, entry_fn *each, void *se
     (void)t;
     if (s3_init(&p, url, f) < 0)
         return -1;
-    own(str_fini) char *prefix = prefix_of(&p);
+    own(str_fini) char *prefix = s3_prefix(&p);
     do {
         if (list_page(&p, prefix, PAGE, &g, f) < 0)
             return -1;
@@ -603,7 +613,7 @@ static int s3_put(struct stream *s, const char *url, mode_t mode, struct fault *
     (void)mode;
     if (s3_init(&p, url, f) < 0)
         return -1;
-    if (is_folder(&p))
+    if (s3_is_folder(&p))
         return fault_set(f, REASON_INVALID, false, "%s is a directory, expected the key of a file",
                          p.shown);
     u.room = part_size(s->src->size);
@@ -618,7 +628,7 @@ static enum kind s3_kind(const char *url)
 {
     struct fault ignored;
     own(s3_fini) struct s3 p = {0};
-    return s3_init(&p, url, &ignored) == 0 && is_folder(&p) ? KIND_DIRECTORY : KIND_UNKNOWN;
+    return s3_init(&p, url, &ignored) == 0 && s3_is_folder(&p) ? KIND_DIRECTORY : KIND_UNKNOWN;
 }
 
 /* --- asking --- */
@@ -637,8 +647,8 @@ static int s3_writable(const char *url, enum kind type, struct fault *f)
     own(upload_fini) struct upload u = {.p = &p};
     if (s3_init(&p, url, f) < 0)
         return -1;
-    if (is_folder(&p) || type == KIND_DIRECTORY) {
-        own(str_fini) char *prefix = prefix_of(&p);
+    if (s3_is_folder(&p) || type == KIND_DIRECTORY) {
+        own(str_fini) char *prefix = s3_prefix(&p);
         free(p.key);
         p.key = str_print("%sexecdm-check", prefix);
     }
@@ -653,6 +663,8 @@ const struct scheme scheme_s3 = {
     .open = s3_open,
     .list = s3_list,
     .put = s3_put,
+    .create = s3_create,
+    .remove = s3_remove,
     .kind = s3_kind,
     .readable = s3_readable,
     .writable = s3_writable,

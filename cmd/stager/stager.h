@@ -20,6 +20,7 @@
 enum reason {
     REASON_NONE,
     REASON_NOTFOUND,
+    REASON_EXISTS, /* and we were to make it */
     REASON_DENIED,
     REASON_NOROOM,
     REASON_CORRUPT,
@@ -51,7 +52,7 @@ enum direction {
     DIRECTION_PULL,   /* the owner's source, to a local and private place */
     DIRECTION_PUSH,   /* what an untrusted task wrote, to the owner's place */
     DIRECTION_CHECK,  /* would it work? writes nothing */
-    DIRECTION_MAKE,   /* a directory, where the lifecycle of a place is ours (EP-4B) */
+    DIRECTION_MAKE,   /* a place whose lifecycle is ours (EP-4B): REASON_EXISTS when it is there */
     DIRECTION_REMOVE, /* such a place, and all in it */
     DIRECTION_COPY,   /* SOURCE DEST of a person: as cp would */
 };
@@ -192,9 +193,13 @@ struct scheme {
     /* Stores a stream at url; all or nothing. */
     int (*put)(struct stream *s, const char *url, mode_t mode, struct fault *f);
     int (*make)(struct transfer *t, const char *url, struct fault *f); /* a directory */
-    int (*remove)(const char *url, struct fault *f); /* and all in it; absent is success */
-    int (*sync)(const char *url, struct fault *f);   /* makes a directory and all in it last */
-    enum kind (*kind)(const char *url);              /* of what is at a destination */
+    /* A directory whose lifecycle is ours; REASON_EXISTS when there is one, or anything, already.
+     */
+    int (*create)(struct transfer *t, const char *url, struct fault *f);
+    /* Such a place and all in it; absent is success. A file when the item's type says so. */
+    int (*remove)(struct transfer *t, const char *url, struct fault *f);
+    int (*sync)(const char *url, struct fault *f); /* makes a directory and all in it last */
+    enum kind (*kind)(const char *url);            /* of what is at a destination */
     /* Opens what is at a destination, to see whether it is already right. */
     struct source *(*present)(const char *url);
     int (*readable)(const char *url, struct found *found, struct fault *f);
@@ -321,6 +326,8 @@ void xml_free(struct xml *x);
 int dav_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
 int dav_readable(const char *url, struct fault *f);
 int dav_parents(const char *url, struct fault *f); /* makes what holds url */
+int dav_create(struct transfer *t, const char *url, struct fault *f);
+int dav_remove(struct transfer *t, const char *url, struct fault *f);
 
 /* external.c: the executable for a scheme of others, or NULL; the caller frees */
 char *external_program(const char *scheme);

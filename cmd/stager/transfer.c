@@ -33,6 +33,7 @@ static const struct {
 } reasons[] = {
     [REASON_NONE] = {"none", CODE_OK},
     [REASON_NOTFOUND] = {"notfound", CODE_NOINPUT},
+    [REASON_EXISTS] = {"exists", CODE_NO},
     [REASON_DENIED] = {"denied", CODE_PERM},
     [REASON_NOROOM] = {"noroom", CODE_IO},
     [REASON_CORRUPT] = {"corrupt", CODE_NO},
@@ -597,19 +598,34 @@ static int check_item(struct transfer *t, struct fault *f)
     return 0;
 }
 
+static int place_unsupported(const struct transfer *t, struct fault *f)
+{
+    return fault_set(f, REASON_UNSUPPORTED, false, "no place is made and removed at a %s: URL",
+                     t->to->name);
+}
+
+/* A place that is to be one file comes to be when that is stored. */
+static int file_absent(struct transfer *t, struct fault *f)
+{
+    struct found found = {.size = -1};
+    own(str_fini) char *shown = uri_shown(t->item->dest);
+    if (t->to->readable(t->item->dest, &found, f) == 0)
+        return fault_set(f, REASON_EXISTS, false, "%s is there already", shown);
+    return f->reason == REASON_NOTFOUND ? 0 : -1;
+}
+
 static int make_item(struct transfer *t, struct fault *f)
 {
-    t->out = (struct outcome){.kind = KIND_DIRECTORY};
-    return t->to->make ? t->to->make(t, t->item->dest, f)
-                       : fault_set(f, REASON_UNSUPPORTED, false,
-                                   "no directory can be made at a %s: URL", t->to->name);
+    const enum kind kind = t->item->type ? t->item->type : KIND_DIRECTORY;
+    t->out = (struct outcome){.kind = kind};
+    if (!t->to->create)
+        return place_unsupported(t, f);
+    return kind == KIND_FILE ? file_absent(t, f) : t->to->create(t, t->item->dest, f);
 }
 
 static int remove_item(struct transfer *t, struct fault *f)
 {
-    return t->to->remove ? t->to->remove(t->item->dest, f)
-                         : fault_set(f, REASON_UNSUPPORTED, false,
-                                     "nothing is removed at a %s: URL", t->to->name);
+    return t->to->remove ? t->to->remove(t, t->item->dest, f) : place_unsupported(t, f);
 }
 
 int transfer_run(const struct item *item, const struct watcher *watcher, struct outcome *out,

@@ -66,7 +66,10 @@ int vos_name_service(const struct vos *v, struct fault *f); /* asks it for its i
 /* Makes the container at path and those it is in; one that is there is success. */
 int vos_make(const struct vos *v, const char *path, struct fault *f);
 int vos_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
-int vos_remove(const char *url, struct fault *f); /* with all that is in it */
+/* The place of a job: made when it is not there, REASON_EXISTS when it is; and removed with all
+ * that is in it. */
+int vos_create(struct transfer *t, const char *url, struct fault *f);
+int vos_remove(struct transfer *t, const char *url, struct fault *f);
 /* The path of what holds it; NULL when that is the root. The caller frees. */
 char *vos_parent(const char *path);
 

@@ -610,6 +610,7 @@ const struct scheme scheme_vos = {
     .list = vos_list,
     .put = vos_put,
     .make = vos_make_url,
+    .create = vos_create,
     .remove = vos_remove,
     .kind = vos_kind,
     .readable = vos_readable,

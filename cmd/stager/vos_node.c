@@ -243,7 +243,8 @@ char *vos_parent(const char *path)
     return slash > path ? str_print("%.*s", (int)(slash - path), path) : NULL;
 }
 
-static int put_container(const struct vos *v, const char *path, struct fault *f)
+/* With `ours` one that is there already is REASON_EXISTS. */
+static int put_container(const struct vos *v, const char *path, bool ours, struct fault *f)
 {
     char *type[] = {"Content-Type: text/xml", NULL};
     own(buf_fini) struct buf b = {0};
@@ -262,6 +263,8 @@ static int put_container(const struct vos *v, const char *path, struct fault *f)
                                   .length = b.len};
     if (vos_run(&w, v->service->nodes.token, f) == 0)
         return 0;
+    if (ours && w.status == 409)
+        return fault_set(f, REASON_EXISTS, false, "%s is there already", v->shown);
     /* others may make it at the same time; what has its name must be a container, too */
     own(vos_node_fini) struct vos_node there = {0};
     struct fault ignored;
@@ -270,18 +273,32 @@ static int put_container(const struct vos *v, const char *path, struct fault *f)
     return -1;
 }
 
-int vos_make(const struct vos *v, const char *path, struct fault *f)
+static int make_container(const struct vos *v, const char *path, bool ours, struct fault *f)
 {
-    if (!*path)
-        return 0;
     if (vos_name_service(v, f) < 0)
         return -1;
-    if (put_container(v, path, f) == 0)
+    if (put_container(v, path, ours, f) == 0)
         return 0;
     own(str_fini) char *parent = vos_parent(path);
-    if (f->reason != REASON_NOTFOUND || !parent || vos_make(v, parent, f) < 0)
+    if (f->reason != REASON_NOTFOUND || !parent || make_container(v, parent, false, f) < 0)
         return -1;
-    return put_container(v, path, f);
+    return put_container(v, path, ours, f);
+}
+
+int vos_make(const struct vos *v, const char *path, struct fault *f)
+{
+    return *path ? make_container(v, path, false, f) : 0;
+}
+
+int vos_create(struct transfer *t, const char *url, struct fault *f)
+{
+    own(vos_fini) struct vos v = {0};
+    (void)t;
+    if (vos_init(&v, url, f) < 0)
+        return -1;
+    if (!*v.path)
+        return fault_set(f, REASON_EXISTS, false, "%s is there already", v.shown);
+    return make_container(&v, v.path, true, f);
 }
 
 static int delete_node(const struct vos *v, const char *path, struct fault *f)
@@ -331,9 +348,10 @@ static int remove_below(const struct vos *v, const char *path, int depth, struct
     return delete_node(v, path, f);
 }
 
-int vos_remove(const char *url, struct fault *f)
+int vos_remove(struct transfer *t, const char *url, struct fault *f)
 {
     own(vos_fini) struct vos v = {0};
+    (void)t;
     if (vos_init(&v, url, f) < 0)
         return -1;
     if (!*v.path)

@@ -34,6 +34,16 @@ char *clock_uuid(char text[UUID_TEXT])
     return uuid_print(clock_ms(), random, text);
 }
 
+char *clock_chance(char text[CHANCE_TEXT])
+{
+    uint8_t random[CHANCE_TEXT / 2];
+    while (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        ;
+    for (size_t i = 0; i < sizeof(random); i++)
+        snprintf(text + 2 * i, 3, "%02x", random[i]);
+    return text;
+}
+
 int clock_watch(void)
 {
     const struct itimerspec never = {.it_value.tv_sec = (time_t)1 << 40};

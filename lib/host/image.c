@@ -1,4 +1,6 @@
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include "host/clock.h"
 #include "host/image.h"
 #include "host/lock.h"
@@ -324,17 +326,47 @@ static int unpack_new(struct unpacking *u, const char *final, struct err *err)
     return path_sync_parent(final, err);
 }
 
+/* "DIR/images/lock", made when it is not there: whose it is may unpack, and collect. */
+static int open_guard(const char *dir, struct err *err)
+{
+    own(str_fini) char *guard = str_print("%s/images/lock", dir);
+    if (path_mkparents(guard, 0700, err) < 0)
+        return -1;
+    int fd = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : err_sys(err, "cannot open %s", guard);
+}
+
+static char *lock_of(const char *rootfs)
+{
+    const char *slash = strrchr(rootfs, '/');
+    return str_print("%.*s/lock", (int)(slash ? slash - rootfs : 0), rootfs);
+}
+
+static int open_hold(const char *rootfs, int flags)
+{
+    own(str_fini) char *path = lock_of(rootfs);
+    own(fd_fini) int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
+    if (fd < 0 || lock_share(fd) != 1)
+        return -1;
+    int held = fd;
+    fd = -1;
+    return held;
+}
+
+int image_hold(const char *rootfs)
+{
+    return open_hold(rootfs, 0);
+}
+
 int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
-                 json_t **config, struct err *err)
+                 json_t **config, int *hold, struct err *err)
 {
     struct unpacking u = {.image = image, .place = place};
     own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, image->digest + 7);
     own(str_fini) char *config_file = str_print("%s/config.json", final);
-    own(str_fini) char *guard = str_print("%s/images/lock", place->dir);
-    if (path_mkparents(final, 0700, err) < 0)
-        return -1;
+    own(str_fini) char *files = str_print("%s/rootfs", final);
     /* one unpacks, the others wait for it */
-    own(fd_fini) int turn = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    own(fd_fini) int turn = open_guard(place->dir, err);
     int rc = turn < 0 ? -1 : 0;
     while (rc == 0 && (rc = lock_try(turn)) == 0) {
         if (place->stop && place->stop(place->context))
@@ -342,11 +374,47 @@ int image_unpack(const struct image *image, const struct image_place *place, cha
         usleep(100000);
     }
     if (rc < 0)
-        return err_sys(err, "cannot lock %s", guard);
+        return turn < 0 ? -1 : err_sys(err, "cannot lock the images in %s", place->dir);
     if (!path_exists(config_file) && unpack_new(&u, final, err) < 0)
         return -1;
+    own(fd_fini) int held = open_hold(files, O_CREAT);
+    if (held < 0 || futimens(held, NULL) < 0) /* when it was last asked for */
+        return err_sys(err, "cannot lock %s", final);
     if (doc_file(config_file, config, err) < 0)
         return -1;
-    *rootfs = str_print("%s/rootfs", final);
+    *rootfs = move(files);
+    *hold = held;
+    held = -1;
     return 0;
+}
+
+/* One image: renamed first, so that it is there whole or not at all. */
+static void collect(const char *dir, const char *name, int64_t since)
+{
+    struct stat st;
+    struct err ignored;
+    own(str_fini) char *image = str_print("%s/images/%s", dir, name);
+    own(str_fini) char *lock = str_print("%s/lock", image);
+    own(str_fini) char *tmp = str_print("%s/images/tmp", dir);
+    own(str_fini) char *away = str_print("%s/%s", tmp, name);
+    own(fd_fini) int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_mtim.tv_sec >= since || lock_try(fd) != 1)
+        return;
+    if (path_mkdirs(tmp, 0700, &ignored) == 0 && rename(image, away) == 0)
+        path_remove(tmp, &ignored);
+}
+
+void image_collect(const char *dir, int64_t since)
+{
+    struct err ignored;
+    own(str_fini) char *path = str_print("%s/images", dir);
+    own(fd_fini) int turn = path_exists(path) ? open_guard(dir, &ignored) : -1;
+    if (turn < 0 || lock_try(turn) != 1) /* somebody unpacks: another day */
+        return;
+    DIR *images = opendir(path);
+    for (struct dirent *e; images && (e = readdir(images));)
+        if (str_begins(e->d_name, "sha256-"))
+            collect(dir, e->d_name, since);
+    if (images)
+        closedir(images);
 }

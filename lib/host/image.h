@@ -27,11 +27,17 @@ struct image_place {
     void *context;
 };
 
-/* Unpacks the image below DIR/images, if it is not there, and checks every digest on the way.
- * *rootfs becomes the directory of its files and *config what the image says about its process
- * {args, env, cwd}; the caller frees. Runs umoci inside bubblewrap. CODE_DATA: corrupt image;
- * CODE_TEMP: stopped. */
+/* Unpacks the image below DIR/images, if it is not there, and checks every digest on the way. It
+ * stays there while *hold is open, and afterwards while a supervisor has the same lock
+ * (image_hold). *rootfs becomes the directory of its files and *config what the image says about
+ * its process {args, env, cwd}; the caller frees. Runs umoci inside bubblewrap. CODE_DATA: corrupt
+ * image; CODE_TEMP: stopped. */
 int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
-                 json_t **config, struct err *err);
+                 json_t **config, int *hold, struct err *err);
+/* A descriptor that keeps an unpacked image where it is while it is open, or -1 when it is none of
+ * ours. */
+int image_hold(const char *rootfs);
+/* Removes the images below DIR that nobody holds, and nobody asked for since a time (s). */
+void image_collect(const char *dir, int64_t since);
 
 #endif

@@ -2,9 +2,9 @@
 #include "host/lock.h"
 #include "host/path.h"
 
-int lock_try(int fd)
+static int lock(int fd, short type)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
     while (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
         if (errno == EAGAIN || errno == EACCES)
             return 0;
@@ -12,6 +12,16 @@ int lock_try(int fd)
             return -1;
     }
     return 1;
+}
+
+int lock_try(int fd)
+{
+    return lock(fd, F_WRLCK);
+}
+
+int lock_share(int fd)
+{
+    return lock(fd, F_RDLCK);
 }
 
 bool lock_is_held(const char *path)

@@ -7,6 +7,8 @@
 
 /* Takes the lock of an open file: 1, 0 when another holds it, -1 with errno. */
 int lock_try(int fd);
+/* The same, shared with others who only share it. */
+int lock_share(int fd);
 /* Does somebody hold the lock of this file? A file that is not there is not locked. */
 bool lock_is_held(const char *path);
 

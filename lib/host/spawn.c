@@ -250,33 +250,49 @@ static void bound(struct spawn *s, int64_t since)
     }
 }
 
+/* One look at all of them, for at most 200 ms; how many pipes were open before it. */
+static size_t serve(struct spawn *const list[], size_t n, int64_t since)
+{
+    struct pollfd *fds = mem_new((2 * n + 1) * sizeof(*fds));
+    size_t live = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < 2; k++) {
+            bool open = list[i]->pid > 0 && list[i]->pipes[k] >= 0;
+            fds[2 * i + k] = (struct pollfd){open ? list[i]->pipes[k] : -1, POLLIN, 0};
+            live += open;
+        }
+    if (live)
+        poll(fds, 2 * n, 200);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < 2; k++)
+            if (fds[2 * i + k].revents && !drain(list[i], list[i]->pipes[k], k == 1))
+                fd_fini(&list[i]->pipes[k]);
+        if (is_open(list[i]))
+            bound(list[i], since);
+    }
+    free(fds);
+    return live;
+}
+
 void spawn_serve(struct spawn *const list[], size_t n)
 {
     const int64_t since = clock_boot();
-    struct pollfd *fds = mem_new(2 * n * sizeof(*fds));
-    for (size_t live = 1; live;) {
-        live = 0;
-        for (size_t i = 0; i < n; i++)
-            for (size_t k = 0; k < 2; k++) {
-                bool open = list[i]->pid > 0 && list[i]->pipes[k] >= 0;
-                fds[2 * i + k] = (struct pollfd){open ? list[i]->pipes[k] : -1, POLLIN, 0};
-                live += open;
-            }
-        if (live)
-            poll(fds, 2 * n, 200);
-        for (size_t i = 0; i < n; i++) {
-            for (size_t k = 0; k < 2; k++)
-                if (fds[2 * i + k].revents && !drain(list[i], list[i]->pipes[k], k == 1))
-                    fd_fini(&list[i]->pipes[k]);
-            if (is_open(list[i]))
-                bound(list[i], since);
-        }
-    }
-    free(fds);
+    while (serve(list, n, since) > 0)
+        ;
     for (size_t i = 0; i < n; i++)
         while (list[i]->pid > 0 && waitpid(list[i]->pid, &list[i]->status, 0) < 0 && errno == EINTR)
             if (list[i]->stop && list[i]->stop(list[i]->context))
                 kill(-list[i]->pid, SIGKILL);
+}
+
+void spawn_serve_some(struct spawn *const list[], size_t n)
+{
+    serve(list, n, 0);
+}
+
+bool spawn_silent(const struct spawn *s)
+{
+    return !is_open(s);
 }
 
 int spawn_result(struct spawn *s, struct err *err)
@@ -296,6 +312,17 @@ int spawn_run(struct spawn *s, struct err *err)
         return -1;
     spawn_serve(&s, 1);
     return spawn_result(s, err);
+}
+
+bool spawn_ended(struct spawn *s)
+{
+    if (s->pid <= 0)
+        return true;
+    if (waitpid(s->pid, &s->status, WNOHANG) == 0)
+        return false;
+    pipe_fini(s->pipes);
+    s->pid = 0;
+    return true;
 }
 
 void spawn_fini(struct spawn *s)

@@ -41,6 +41,13 @@ int spawn_run(struct spawn *s, struct err *err);
 int spawn_start(struct spawn *s, struct err *err);
 void spawn_serve(struct spawn *const list[], size_t n);
 int spawn_result(struct spawn *s, struct err *err);
+/* Serves them for a moment, 200 ms at most; one that is silent then has nothing more to say, and
+ * spawn_serve of it alone does not wait for long. */
+void spawn_serve_some(struct spawn *const list[], size_t n);
+bool spawn_silent(const struct spawn *s);
+/* Has one that was started ended by now? Nobody reads what it writes then. One that was not started
+ * has. */
+bool spawn_ended(struct spawn *s);
 void spawn_fini(struct spawn *s); /* out and errors; one that still runs is ended */
 
 /* For a child about to become another program: no signal ignored or blocked, whatever our parent

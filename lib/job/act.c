@@ -6,6 +6,7 @@
 #include "job/turn.h"
 #include "model/secret.h"
 #include "store/seal.h"
+#include "store/storage.h"
 
 int act_go_locked(struct step *s, struct job *j, enum phase_event event, int64_t now,
                   const char *why, struct err *err)
@@ -14,7 +15,9 @@ int act_go_locked(struct step *s, struct job *j, enum phase_event event, int64_t
     if (rc == 0)
         rc = err_set(err, CODE_TEMP, "job %s was moved on by another process", j->id);
     if (rc > 0 && phase_terminal(j->phase))
-        rc = store_booking_drop(s->store, j->id, err) < 0 ? -1 : 1;
+        rc = store_booking_drop(s->store, j->id, err) < 0 || storage_end(s->store, j, now, err) < 0
+                 ? -1
+                 : 1;
     if (rc > 0 && (event == EVENT_PREPARE || event == EVENT_EXECUTE))
         rc = turn_take(s->store, j, now / 1000, err) < 0 ? -1 : 1;
     return rc;
@@ -41,6 +44,11 @@ void act_error(struct job *j, const char *reason, const char *fault, bool transi
     json_object_set_new(j->doc, "error",
                         json_pack("{s:s,s:s,s:b,s:s}", "reason", reason, "fault", fault,
                                   "transient", transient, "message", message));
+}
+
+const char *act_reason(const struct job *j)
+{
+    return json_text(json_object_get(j->doc, "error"), "message");
 }
 
 void act_release_inputs(struct step *s, struct job *j)

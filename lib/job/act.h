@@ -22,6 +22,7 @@ int act_fail(struct step *s, struct job *j, const char *reason, const char *faul
 /* j's document: its error; a warning under a rule, and all those of a rule forgotten. */
 void act_error(struct job *j, const char *reason, const char *fault, bool transient,
                const char *message);
+const char *act_reason(const struct job *j); /* the error's message */
 void act_message(struct job *j, const char *rule, const char *text);
 void act_forget(struct job *j, const char *rule);
 /* What the plan noted for the worker; j's. */

@@ -25,7 +25,7 @@ bool crew_idle(const struct crew *c)
     return true;
 }
 
-static int step_while_long(struct step *s, const char *id, struct err *err)
+int crew_stage(struct step *s, const char *id, struct err *err)
 {
     own(fd_fini) int lease = lease_take(s->store, id, 0, err);
     int64_t due;
@@ -34,13 +34,13 @@ static int step_while_long(struct step *s, const char *id, struct err *err)
     for (;;) {
         own(job_fini) struct job j = {0};
         const int rc = step_job(s, id, &j, &due, err);
-        if (rc <= 0 || !step_is_long(&j))
+        if (rc <= 0 || !step_is_long(s, &j))
             return rc < 0 ? -1 : 0;
     }
 }
 
 /* A process of its own has a store of its own: SQLite's connections are not for children. */
-static void work(const struct step *like, const char *id, int to)
+static void work_alone(const struct step *like, const char *id, crew_work *work, int to)
 {
     own(store_close) struct store store = {.lock = -1};
     struct step step = *like;
@@ -48,12 +48,13 @@ static void work(const struct step *like, const char *id, int to)
     step.store = &store;
     step.brief = false;
     step.progress = NULL;
-    if ((store_open(&store, &err) < 0 || step_while_long(&step, id, &err) < 0) &&
+    if ((store_open(&store, &err) < 0 || work(&step, id, &err) < 0) &&
         !(step.stop && step.stop(step.context)))
         fd_write(to, (const char *)&err, sizeof(err));
 }
 
-int crew_start(struct crew *c, const struct step *like, const char *id, struct err *err)
+int crew_start(struct crew *c, const struct step *like, const char *id, crew_work *work,
+               struct err *err)
 {
     const pid_t parent = getpid();
     int ends[2];
@@ -72,7 +73,7 @@ int crew_start(struct crew *c, const struct step *like, const char *id, struct e
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == parent)
-            work(like, id, ends[1]);
+            work_alone(like, id, work, ends[1]);
         _exit(0);
     }
     close(ends[1]);
@@ -100,8 +101,7 @@ static void let_go(struct hand *h, struct err *err)
     while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        err_set(err, CODE_TEMP, "the process that staged it was ended by signal %d",
-                WTERMSIG(status));
+        err_set(err, CODE_TEMP, "the process that did it was ended by signal %d", WTERMSIG(status));
     h->pid = 0;
 }
 

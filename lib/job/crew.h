@@ -20,9 +20,15 @@ struct crew {
 
 bool crew_full(const struct crew *c);
 bool crew_idle(const struct crew *c);
-/* A process that takes the job's lease and steps it until nothing of it takes long any more, as
- * `like` would; it dies with us. 0, or -1 when it cannot be made. */
-int crew_start(struct crew *c, const struct step *like, const char *id, struct err *err);
+/* What such a process does, with a step and a store of its own. */
+typedef int crew_work(struct step *s, const char *id, struct err *err);
+/* Takes the job's lease and steps it until nothing of it takes long any more. */
+int crew_stage(struct step *s, const char *id, struct err *err);
+
+/* A process that works as `like` would; it dies with us. id may be "", when it is of no job. 0, or
+ * -1 when it cannot be made. */
+int crew_start(struct crew *c, const struct step *like, const char *id, crew_work *work,
+               struct err *err);
 /* For poll(2): fds has room for CREW_MAX; how many were set. */
 size_t crew_fds(const struct crew *c, struct pollfd *fds);
 /* One that has come to its end: 1 and its job in id, with the trouble it had in *err, whose text is

@@ -30,9 +30,8 @@ static bool is_python(const struct task *t)
     return str_same(t->type, EXEC_TYPES "python-program");
 }
 
-/* A result that is one file, not a directory: said so, or there already, or a URL whose path ends
- * in a name. */
-static bool is_single_result(const struct storage *st)
+/* Said so, or there already, or a URL whose path ends in a name. */
+bool layout_single(const struct storage *st)
 {
     struct stat info;
     const char *type = storage_kind(st);
@@ -147,7 +146,7 @@ int layout_make(const struct store *s, const struct job *j, const struct task *t
         own(str_fini) char *place = place_of(s, j, t, i);
         if (st->location && !st->used_for_write)
             continue;
-        if (st->location && is_single_result(st)) {
+        if (st->location && layout_single(st)) {
             if (make_placeholder(place, err) < 0)
                 return -1;
         } else if (path_mkdirs(place, 0700, err) < 0) {

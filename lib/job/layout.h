@@ -13,6 +13,9 @@
 /* "DIR/jobs/ID/attempt-A/name"; name may be NULL. The caller frees. */
 char *layout_attempt(const struct store *s, const struct job *j, const char *name);
 
+/* Is what is stored there one file, not a directory? It has a location. */
+bool layout_single(const struct storage *st);
+
 /* Manifests for execdm-stage, new references: inputs before the run, results after it. A single
  * file the program never wrote to is left out, and its storage named in unwritten. */
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t);

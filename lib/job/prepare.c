@@ -2,6 +2,7 @@
 #include "host/image.h"
 #include "host/path.h"
 #include "job/layout.h"
+#include "job/managed.h"
 #include "job/parts.h"
 
 #define SUBMIT_S 60
@@ -33,7 +34,7 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
 
 /* The image's files. 0 with them, 1 when the job has failed over it, -1. */
 static int prepare_image(struct step *s, struct job *j, const struct task *t, char **rootfs,
-                         json_t **config, struct err *err)
+                         json_t **config, int *hold, struct err *err)
 {
     own(image_fini) struct image image = {0};
     struct moving m = {.step = s, .job = j};
@@ -46,7 +47,7 @@ static int prepare_image(struct step *s, struct job *j, const struct task *t, ch
     if (s->progress)
         s->progress(s->context, j, "image", -1, -1);
     if (image_find(json_text(t->spec, "image"), json_text(t->spec, "digest"), &image, &why) == 0 &&
-        image_unpack(&image, &place, rootfs, config, &why) == 0)
+        image_unpack(&image, &place, rootfs, config, hold, &why) == 0)
         return 0;
     if (moving_stop(&m)) { /* by a signal, or because the owner wants the job ended */
         *err = why;
@@ -82,18 +83,21 @@ int part_prepare(struct step *s, struct job *j, const struct task *t, struct err
     int rc = adopt(s, j, err);
     if (rc != 0)
         return rc;
+    rc = managed_make(s, j, t, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
     path_remove(in, &why); /* what a worker that died here left behind */
     rc = act_move(s, j, "inputs", lines, &stager, "stagein", err);
     if (rc < 0)
         return -1;
     if (rc > 0) {
         path_remove(in, &why);
-        return act_go(s, j, EVENT_FAIL, json_text(json_object_get(j->doc, "error"), "message"),
-                      err);
+        return act_go(s, j, EVENT_FAIL, act_reason(j), err);
     }
     if (layout_make(s->store, j, t, &why) < 0)
         return act_fail(s, j, "stagein", "platform", true, why.text, err);
-    rc = prepare_image(s, j, t, &rootfs, &config, err);
+    own(fd_fini) int hold = -1; /* of the image, until the supervisor has it */
+    rc = prepare_image(s, j, t, &rootfs, &config, &hold, err);
     if (rc != 0)
         return rc;
     own(json_fini) json_t *line = layout_submit(s->store, j, t, rootfs, config);

@@ -1,15 +1,27 @@
 #include "host/clock.h"
 #include "host/lock.h"
 #include "host/path.h"
+#include "job/act.h"
+#include "job/destroy.h"
 #include "job/follow.h"
 #include "job/layout.h"
 #include "job/lease.h"
 #include "job/act.h"
 #include "job/query.h"
+#include "job/step.h"
+#include "job/trigger.h"
 #include "job/turn.h"
+#include "store/link.h"
 
 #define PATIENCE_MS 40000 /* for a worker that is just at the job */
 #define PAUSE_S 30
+
+static bool is_awaited(struct store *store, const struct job *j, int64_t now)
+{
+    struct err ignored = {0};
+    own(str_fini) char *names = trigger_awaited(store, j, &ignored);
+    return names && !j->wish && now / 1000 <= json_int(json_object_get(j->doc, "private"), "to", 0);
+}
 
 /* What the next step needs, when it is not under way. */
 static const char *waiting_for(struct store *store, const struct job *j, int64_t now)
@@ -22,6 +34,8 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
         return NULL;
     if (j->phase == PHASE_PENDING && now < from)
         return "start window";
+    if (j->phase == PHASE_PENDING && is_awaited(store, j, now))
+        return "trigger";
     if (j->phase == PHASE_QUEUED && turn_start(store, j, now / 1000, &start, &ignored) == 0 &&
         start != now / 1000)
         return "room";
@@ -35,6 +49,22 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
     return j->phase == PHASE_SUSPENDED ? "resume" : NULL;
 }
 
+/* What became of callouts is told by the rows that were queued: nobody who steps the job waits for
+ * them. */
+static int add_failures(struct store *store, struct job *j, struct err *err)
+{
+    own(json_fini) json_t *texts = json_array();
+    size_t i;
+    json_t *text;
+    if (json_array_size(json_object_get(j->doc, "callouts")) == 0)
+        return 0;
+    if (link_failures(store, j->id, texts, err) < 0)
+        return -1;
+    json_array_foreach (texts, i, text)
+        act_message(j, "callout-failed", json_string_value(text));
+    return 0;
+}
+
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
 {
     own(job_fini) struct job j = {0};
@@ -43,6 +73,8 @@ json_t *query_job(struct store *store, const char *id, int64_t now, struct err *
     own(json_fini) json_t *history = store_events(store, j.id, err);
     if (history && job_remote(&j))
         return follow_document(&j, history);
+    if (add_failures(store, &j, err) < 0)
+        return NULL;
     return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
 }
 
@@ -154,19 +186,24 @@ static int change_pause(struct store *store, struct job *j, const struct verb *v
     return owner_step(store, &now, verb, err);
 }
 
-static int remove_files(struct store *store, const struct job *j, struct err *err)
+/* With the lease, and as it is now. */
+static int take_over(struct store *store, const char *id, int *lease, struct job *j,
+                     struct err *err)
 {
-    own(str_fini) char *dir = store_job_path(store, j->id, NULL);
-    return path_remove(dir, err);
+    *lease = lease_take(store, id, PATIENCE_MS, err);
+    return *lease < 0 ? -1 : store_job_get(store, id, j, err);
 }
 
 static int change_archive(struct store *store, struct job *j, const struct verb *verb,
                           struct err *err)
 {
-    json_object_del(j->doc, "results");
-    if (owner_step(store, j, verb, err) < 0)
+    (void)verb;
+    own(fd_fini) int lease = -1;
+    own(job_fini) struct job now = {0};
+    /* a job that goes on is refused at once, not when its worker lets go of it */
+    if (destroy_allowed(j, BY_OWNER, err) < 0 || take_over(store, j->id, &lease, &now, err) < 0)
         return -1;
-    return remove_files(store, j, err);
+    return destroy_job(store, &now, BY_OWNER, "owner", NULL, err);
 }
 
 /* Through ARCHIVED, so that a deletion that was broken off leaves a job that is known not to have
@@ -174,13 +211,15 @@ static int change_archive(struct store *store, struct job *j, const struct verb 
 static int change_delete(struct store *store, struct job *j, const struct verb *verb,
                          struct err *err)
 {
-    const struct verb archive = {.name = verb->name, .event = EVENT_ARCHIVE};
+    own(fd_fini) int lease = -1;
     own(job_fini) struct job now = {0};
     if (!phase_terminal(j->phase) && change_abort(store, j, verb, err) < 0)
         return -1;
-    if (store_job_get(store, j->id, &now, err) < 0 ||
-        (now.phase != PHASE_ARCHIVED && change_archive(store, &now, &archive, err) < 0) ||
-        remove_files(store, j, err) < 0 || store_begin(store, true, err) < 0)
+    if (take_over(store, j->id, &lease, &now, err) < 0 ||
+        (now.phase == PHASE_ARCHIVED
+             ? destroy_files(store, &now, err)
+             : destroy_job(store, &now, BY_OWNER, "owner", NULL, err)) < 0 ||
+        store_begin(store, true, err) < 0)
         return -1;
     if (store_job_delete(store, j->id, err) < 0) {
         store_rollback(store);
@@ -188,9 +227,8 @@ static int change_delete(struct store *store, struct job *j, const struct verb *
     }
     if (store_commit(store, err) < 0)
         return -1;
-    /* A worker that looked on may have made the directory again before the job was gone; one that
-     * does so from now on finds no job, and removes it itself. */
-    return remove_files(store, j, err);
+    /* a worker that looks on from now on makes the directory again, finds no job, and removes it */
+    return destroy_directory(store, j->id, err);
 }
 
 static const struct verb verbs[VERBS] = {
@@ -234,7 +272,7 @@ int query_change(struct store *store, const char *id, const char *name, struct e
     if (job_remote(&j)) {
         if (follow_change(store, &j, name, err) < 0)
             return -1;
-        return str_same(name, "delete") ? remove_files(store, &j, err) : 0;
+        return str_same(name, "delete") ? destroy_directory(store, j.id, err) : 0;
     }
     return may(&j, verb) ? verb->change(store, &j, verb, err) : refuse(&j, verb, err);
 }

@@ -90,7 +90,8 @@ static void on_change(void *context, const char *job, enum phase phase)
     f->room |= phase_terminal(phase) || phase == PHASE_QUEUED;
     if (!e && f->roster->all && !phase_terminal(phase))
         add(f->roster, job);
-    else if (e && e->phase != phase) /* else it was a step of our own */
+    /* else it was a step of our own; none leads to PENDING, where triggers are waited for */
+    else if (e && (e->phase != phase || phase == PHASE_PENDING))
         e->due = 0;
 }
 

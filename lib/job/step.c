@@ -1,21 +1,32 @@
 #include "job/step.h"
 #include "host/clock.h"
 #include "job/follow.h"
+#include "job/managed.h"
 #include "job/parts.h"
+#include "job/trigger.h"
 #include "job/turn.h"
 
 #define CANCEL_S 30
 #define RETRY_S 5 /* between two looks for room by a job that must not wait for its window */
 
-/* PENDING: until the window opens. */
-static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
+/* The task as it was accepted, for the numbers and paths in it. */
+static int parse_task(const struct step *s, const struct job *j, struct task *t, struct err *err)
 {
-    int64_t now = clock_ms(), from = json_int(act_private(j), "from", 0) * 1000;
-    if (now < from) {
-        *due = from;
-        return 0;
-    }
-    return act_go(s, j, EVENT_OPEN, NULL, err);
+    own(json_fini) json_t *doc =
+        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
+                  json_object_get(j->doc, "resources"));
+    own(json_fini) json_t *whole = act_reveal(s, j, doc, err);
+    return whole ? task_init(t, whole, err) : -1;
+}
+
+/* One that waits for its trigger has its storage from the window's opening on (EP-75). */
+static bool wants_places(const struct step *s, const struct job *j)
+{
+    own(task_fini) struct task t = {0};
+    struct err ignored;
+    return json_is_true(json_object_get(act_private(j), "held")) &&
+           clock_ms() >= json_int(act_private(j), "from", 0) * 1000 &&
+           parse_task(s, j, &t, &ignored) == 0 && managed_wants(s->store, j, &t);
 }
 
 static int expire(struct step *s, struct job *j, struct err *err)
@@ -23,6 +34,40 @@ static int expire(struct step *s, struct job *j, struct err *err)
     act_error(j, "startwindow", "policy", false,
               "the start window closed before the job was started");
     return act_go(s, j, EVENT_EXPIRE, "the start window closed", err);
+}
+
+/* The window is open, and all its room held, but nobody has called (Planner 2.5.1). */
+static int await_trigger(struct step *s, struct job *j, const char *names, int64_t *due,
+                         struct err *err)
+{
+    *due = json_int(act_private(j), "to", 0) * 1000 + 1000;
+    if (clock_ms() < *due)
+        return 0;
+    own(str_fini) char *text =
+        str_print("the start window closed before the job was triggered: %s was not called", names);
+    act_error(j, "startwindow", "policy", false, text);
+    return act_go(s, j, EVENT_EXPIRE, "the start window closed untriggered", err);
+}
+
+/* PENDING: until the window opens, and whoever is to start it has called. */
+static int step_pending(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
+    int64_t now = clock_ms(), from = json_int(act_private(j), "from", 0) * 1000;
+    if (now < from) {
+        *due = from;
+        return 0;
+    }
+    if (wants_places(s, j)) {
+        own(task_fini) struct task t = {0};
+        int rc = parse_task(s, j, &t, err) < 0 ? -1 : managed_make(s, j, &t, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
+    }
+    err->code = CODE_OK;
+    own(str_fini) char *names = trigger_awaited(s->store, j, err);
+    if (err->code)
+        return -1;
+    return names ? await_trigger(s, j, names, due, err) : act_go(s, j, EVENT_OPEN, NULL, err);
 }
 
 /* In the transaction that takes the room. 1, or 0 when it is gone again. */
@@ -85,14 +130,10 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
     return act_go(s, j, EVENT_ABORT, why, err) < 0 ? -1 : 0;
 }
 
-/* The task as it was accepted, for the numbers and paths in it. */
-static int parse_task(const struct step *s, const struct job *j, struct task *t, struct err *err)
+static int abort_wished(struct step *s, struct job *j, struct err *err)
 {
-    own(json_fini) json_t *doc =
-        json_pack("{s:O,s:O}", "executable", json_object_get(j->doc, "executable"), "resources",
-                  json_object_get(j->doc, "resources"));
-    own(json_fini) json_t *whole = act_reveal(s, j, doc, err);
-    return whole ? task_init(t, whole, err) : -1;
+    own(str_fini) char *why = trigger_reason(s->store, j);
+    return step_abort(s, j, why, err);
 }
 
 /* With the task as it was accepted. What was sealed and cannot be opened any more never can. */
@@ -133,9 +174,10 @@ static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *e
     }
 }
 
-bool step_is_long(const struct job *j)
+bool step_is_long(const struct step *s, const struct job *j)
 {
-    return j->phase == PHASE_PREPARING || j->phase == PHASE_FINALIZING;
+    return j->phase == PHASE_PREPARING || j->phase == PHASE_FINALIZING ||
+           (j->phase == PHASE_PENDING && wants_places(s, j));
 }
 
 int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
@@ -148,8 +190,8 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
     if (job_remote(j))
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
-        return step_abort(s, j, "aborted by its owner", err) < 0 ? -1 : 1;
-    if (s->brief && step_is_long(j))
+        return abort_wished(s, j, err) < 0 ? -1 : 1;
+    if (s->brief && step_is_long(s, j))
         return STEP_LONG;
     int rc = step_phase(s, j, due, err);
     if (rc < 0 && err->code == CODE_TEMP) { /* work was broken off because of a new wish? */

@@ -29,7 +29,7 @@ struct step {
 int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err);
 
 /* Does the phase of j call for something that takes long: data to move, an image to unpack? */
-bool step_is_long(const struct job *j);
+bool step_is_long(const struct step *s, const struct job *j);
 
 /* Ends the job now, whatever it is doing: the process tree is gone when this returns 0. The caller
  * holds the lease. CODE_CONFLICT when it has ended already. */

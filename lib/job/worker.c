@@ -9,10 +9,12 @@
 #include "job/lease.h"
 #include "job/parts.h"
 #include "job/roster.h"
+#include "job/sweep.h"
 
 #define IDLE_MS 60000 /* the longest sleep where other hosts may write to the store unheard */
 #define REST_MS 3600000
 #define TICK_MS 1000
+#define TIDY_MS 60000   /* before what could not be cleared away is tried again */
 #define TROUBLE_MS 2000 /* before a step that failed is tried again */
 #define STATUS_S 60
 
@@ -29,8 +31,11 @@ struct working {
     struct crew crew;
     struct refusal *refusals; /* of this round */
     size_t nrefusals;
-    int alarm; /* inotify: any write to the store, and the exit record of a running job */
-    int clock; /* somebody set it */
+    bool away;    /* a process of ours tidies up */
+    int64_t tidy; /* when it does next, ms; INT64_MAX: not known yet, or never */
+    int64_t rest; /* nor before, as it had trouble */
+    int alarm;    /* inotify: any write to the store, and the exit record of a running job */
+    int clock;    /* somebody set it */
 };
 
 static void working_fini(struct working *w)
@@ -147,7 +152,7 @@ static int64_t send_away(struct working *w, struct entry *e, const struct job *j
     entry_note(e, j, NULL);
     if (crew_full(&w->crew))
         return clock_ms();
-    if (crew_start(&w->crew, s, e->id, &err) < 0)
+    if (crew_start(&w->crew, s, e->id, crew_stage, &err) < 0)
         return trouble(w, e->id, &err);
     if (s->progress)
         s->progress(s->context, j, "staging", -1, -1);
@@ -184,6 +189,7 @@ static int64_t advance(struct working *w, struct entry *e)
             alarm_attempt(w, e, &j);
         if (rc == 0)
             return note(w, e, &j, due);
+        caller_care(&w->worker->caller, s->store);
         if (stopping(w))
             return clock_ms();
     }
@@ -311,15 +317,42 @@ static void gather(struct working *w)
     struct err err;
     while (crew_reap(&w->crew, id, &err)) {
         struct entry *e = roster_find(&w->roster, id);
+        const int64_t later = err.text[0] ? trouble(w, id, &err) : 0;
+        if (!e) { /* it was of no job */
+            w->away = false;
+            w->rest = later ? clock_ms() + TIDY_MS : 0;
+            continue;
+        }
         e->away = false;
-        e->due = err.text[0] ? trouble(w, id, &err) : 0;
+        e->due = later;
     }
+}
+
+/* What is due of jobs that have ended: done by one process, whom nobody waits for. */
+static int tidy_up(struct working *w, struct err *err)
+{
+    const struct step *s = &w->worker->step;
+    const int64_t now = clock_ms();
+    w->tidy = INT64_MAX;
+    if (w->worker->mode == WORKER_JOBS || w->away)
+        return 0;
+    if (sweep_when(s->store, now, &w->tidy, err) < 0)
+        return -1;
+    if (w->tidy <= now && w->rest > now && w->rest - now <= TIDY_MS)
+        w->tidy = w->rest;
+    if (w->tidy > now || crew_full(&w->crew))
+        return 0;
+    if (crew_start(&w->crew, s, "", sweep_work, err) < 0)
+        return -1;
+    w->tidy = INT64_MAX;
+    w->away = true;
+    return 0;
 }
 
 /* The next moment at which something is due, INT64_MAX when nothing is. */
 static int64_t next_due(const struct working *w)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = w->away || crew_full(&w->crew) ? INT64_MAX : w->tidy;
     for (size_t i = 0; i < w->roster.n; i++) {
         const struct entry *e = &w->roster.list[i];
         if (!e->away && !waits_for_crew(w, e) && e->due < next)
@@ -347,7 +380,7 @@ static void sleep_until(const struct working *w, int64_t due)
     }
 }
 
-int worker_run(struct worker *worker, struct err *err)
+static int work(struct worker *worker, struct err *err)
 {
     own(working_fini) struct working w = {.worker = worker, .alarm = -1, .clock = -1};
     const bool named = worker->mode == WORKER_JOBS;
@@ -361,6 +394,9 @@ int worker_run(struct worker *worker, struct err *err)
         if (roster_refresh(&w.roster, worker->step.store, err) < 0)
             return -1;
         round_over(&w);
+        caller_care(&worker->caller, worker->step.store);
+        if (tidy_up(&w, err) < 0)
+            return -1;
         const int64_t next = next_due(&w);
         const bool rest = crew_idle(&w.crew) && next > clock_ms();
         if (!stopping(&w) && ((worker->mode == WORKER_ONCE && rest) || (named && w.roster.n == 0)))
@@ -368,4 +404,11 @@ int worker_run(struct worker *worker, struct err *err)
         sleep_until(&w, next);
     }
     return 1;
+}
+
+int worker_run(struct worker *worker, struct err *err)
+{
+    const int rc = work(worker, err);
+    caller_end(&worker->caller, worker->step.store, worker->step.stop, worker->step.context);
+    return rc;
 }

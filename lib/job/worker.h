@@ -2,6 +2,7 @@
 #ifndef JOB_WORKER_H
 #define JOB_WORKER_H
 
+#include "job/callout.h"
 #include "job/step.h"
 
 enum worker_mode {
@@ -19,6 +20,7 @@ struct worker {
     void (*trouble)(void *context, const char *id, const struct err *err);
     /* called about once a second while there is nothing to do; NULL: nobody looks on */
     void (*tick)(void *context);
+    struct caller caller; /* begins as {0} */
 };
 
 /* 0 when done, 1 when step.stop ended it before, -1. */

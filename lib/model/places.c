@@ -226,8 +226,10 @@ static bool begins_empty(const struct ruling *r, const json_t *storage)
 {
     const struct storage_row *row = storage_row(storage);
     const char *lifecycle = json_text(json_object_get(storage, "spec"), "lifecycle");
+    const bool placed = str_same(json_text(storage, "type"), STORAGE_TYPES "persistent-storage") &&
+                        !json_object_get(json_object_get(storage, "spec"), "location");
     return !typed_foreign(r->model, storage) &&
-           ((row && row->empty) || str_same(lifecycle, "managed"));
+           ((row && row->empty) || placed || str_same(lifecycle, "managed"));
 }
 
 /* A checksum says which bytes there are, and unpack that they are an archive's: what the program

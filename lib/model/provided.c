@@ -181,6 +181,22 @@ static void rule_times(struct ruling *r)
     }
 }
 
+/* Below a location places are made for jobs, and deleted (Planner 2.2.3). */
+static void check_place(struct ruling *r, const json_t *row, const char *at)
+{
+    const char *location = json_text(row, "location");
+    if (!location)
+        return;
+    if (!str_same(json_text(row, "type"), STORAGE_TYPES "persistent-storage"))
+        contradiction(r, at, "location",
+                      "only persistent storage gets its place from the platform");
+    else if (!storage_makeable(location))
+        contradiction(r, at, "location",
+                      "no place can be made and deleted at %s, expected file:, http:, https:, s3: "
+                      "or vos:",
+                      location);
+}
+
 static void rule_storage(struct ruling *r)
 {
     size_t i;
@@ -192,6 +208,7 @@ static void rule_storage(struct ruling *r)
             json_object_get(row, "maxlifetime"))
             contradiction(r, at, "maxlifetime",
                           "what is unmanaged is never deleted here, so it has no maxlifetime");
+        check_place(r, row, at);
     }
 }
 

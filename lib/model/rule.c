@@ -89,8 +89,8 @@ const struct rule rule_rows[] = {
     {"not-allowed", ERROR, "Planner 2.3", "the platform is for others"},
     {"quota", ERROR, "Planner 2.3", "more than whoever asks may use in all"},
     {"authentication", ERROR, "Planner 2.3", "the platform recognises none of the methods"},
-    {"triggers", ERROR, "Planner 2.5.1", "the platform offers no triggers"},
-    {"callouts", ERROR, "Planner 2.5.2", "the platform offers no callouts"},
+    {"triggers", ERROR, "Planner 2.5.1", "a trigger that is not offered here"},
+    {"callouts", ERROR, "Planner 2.5.2", "a callout that is not made from here"},
     {"no-slot", ERROR, "Planner 2.4", "there is no room in the time asked for"},
     {"closed", ERROR, "Planner 2.4", "the platform is not open in the time asked for"},
     {"shorter", WARNING, "Planner 2.4", "less run time is offered than was asked for"},
@@ -99,6 +99,7 @@ const struct rule rule_rows[] = {
     /* what is told of a job */
     {"output-limit", WARNING, "", "the job's output was cut off at its limit"},
     {"output-skipped", WARNING, "", "a result was not kept"},
+    {"callout-failed", WARNING, "Planner 2.5.2", "a callout could not be made, and is given up"},
     {"not-seen", WARNING, "", "a job elsewhere cannot be looked at now"},
 
     /* what is told of a job store */

@@ -1,5 +1,6 @@
 /* What no schema can say: values that must agree with each other (model.md, "Semantic rules"). */
 #include "model/rules.h"
+#include "model/signal.h"
 #include "text/size.h"
 #include "text/when.h"
 #include "text/write.h"
@@ -228,18 +229,16 @@ static size_t shown_length(const char *s, size_t n)
 /* The marker that begins at s, behind its {{: is it one of those that are filled in? */
 static bool check_marker(struct ruling *r, const char *s, const char *pointer)
 {
-    static const char *const known[] = {"job.name",        "job.ident",   "job.status", "job.link",
-                                        "system.datetime", "system.date", NULL};
     const char *end = strstr(s, "}}");
     const size_t n = end ? (size_t)(end - s) : strcspn(s, "\n"), shown = shown_length(s, n);
     own(str_fini) char *marker = str_print("%.*s", (int)shown, s);
-    for (size_t k = 0; end && shown == n && known[k]; k++)
-        if (str_same(known[k], marker))
+    for (size_t k = 0; end && shown == n && signal_markers[k]; k++)
+        if (str_same(signal_markers[k], marker))
             return true;
     struct finding *f =
         rules_break(r, "unknown-marker", pointer, "{{%s%s%s is no marker%s (Planner 2.5.2)", marker,
                     shown < n ? "..." : "", end ? "}}" : "", end ? "" : ", expected }} at its end");
-    const char *near = end && shown == n ? near_miss(marker, known) : NULL;
+    const char *near = end && shown == n ? near_miss(marker, signal_markers) : NULL;
     if (near)
         finding_hint(f, "did you mean {{%s}}?", near);
     return false;

@@ -135,6 +135,21 @@ const char *storage_kind(const struct storage *s)
     return said ? "file" : s->used_for_write ? "directory" : NULL;
 }
 
+bool storage_placed(const struct storage *s)
+{
+    return str_same(s->type, STORAGE_TYPES "persistent-storage") && !s->location;
+}
+
+bool storage_makeable(const char *location)
+{
+    static const char *const schemes[] = {"file", "http", "https", "s3", "vos"};
+    own(str_fini) char *scheme = uri_scheme(location);
+    for (size_t i = 0; i < COUNT(schemes); i++)
+        if (str_same(scheme, schemes[i]))
+            return true;
+    return false;
+}
+
 static int read_storage(struct task *t, const json_t *list, struct err *err)
 {
     size_t i;
@@ -150,6 +165,7 @@ static int read_storage(struct task *t, const json_t *list, struct err *err)
         s->derived = derive_location(s);
         if (s->derived)
             s->location = s->derived;
+        s->managed = str_same(json_text(s->spec, "lifecycle"), "managed") || storage_placed(s);
         if (read_size(s->spec, "minsize", true, &s->size, err) < 0 ||
             (!s->size && read_size(s->spec, "size", true, &s->size, err) < 0))
             return -1;

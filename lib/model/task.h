@@ -21,10 +21,16 @@ struct storage {
     char *derived;        /* the location, when it follows from other keys; else NULL */
     int64_t size;         /* bytes wanted at least */
     bool used_for_write;  /* some volume mounts it rw */
+    bool managed;         /* the service makes and deletes it: asked for, or nobody else can */
 };
 
 /* "file" or "directory", as its keys say what it is; NULL: what is there decides. */
 const char *storage_kind(const struct storage *s);
+
+/* Persistent storage that says not where it is: the platform chooses (Planner 2.2.3). */
+bool storage_placed(const struct storage *s);
+/* Is this a location at which execdm-stage can make a place, and remove it again? */
+bool storage_makeable(const char *location);
 
 struct volume {
     const char *name, *path;

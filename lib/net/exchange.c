@@ -12,7 +12,7 @@ static const struct {
 } kinds[] = {
     {"unreachable", CODE_UNAVAIL}, {"tls", CODE_UNAVAIL},
     {"timeout", CODE_TEMP},        {"cut", CODE_TEMP},
-    {"invalid", CODE_DATA},
+    {"invalid", CODE_DATA},        {"forbidden", CODE_PERM},
 };
 
 static const struct {
@@ -42,6 +42,10 @@ static char *description(const struct exchange *x)
     own(json_fini) json_t *doc = json_pack(
         "{s:s,s:s,s:O,s:s*,s:f,s:i}", "method", x->method, "url", x->url, "headers", headers,
         "body", x->body, "deadline_s", (double)x->deadline_ms / 1000, "max_bytes", ANSWER_MAX);
+    json_object_update(headers, x->headers);
+    json_object_update(doc, x->only);
+    if (x->only)
+        json_object_set_new(doc, "redirects", json_string("none"));
     return doc ? write_string(doc) : NULL;
 }
 

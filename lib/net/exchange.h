@@ -11,6 +11,9 @@ struct exchange {
     const char *method, *url;
     const char *body, *type; /* with its media type, or NULL */
     const char *key;         /* the same key is the same request (Idempotency-Key), or NULL */
+    json_t *headers;         /* more of them, borrowed, or NULL */
+    json_t *only; /* {"hosts", "public", "signature"} of schema/http-request.json: whom it
+                     may reach, no redirects; borrowed, or NULL */
     int64_t deadline_ms;
     bool (*stop)(void *context); /* asked five times a second; true ends it. May be NULL */
     void *context;

@@ -63,12 +63,13 @@ static void make_job(const struct offer_row *row, int64_t start, int64_t now, st
     job->platform = str_new(row->platform);
     job->driver = str_new(json_text(private, "driver"));
     job->destruction = (start + length + KEPT_S) * 1000;
-    job->doc = json_pack("{s:s,s:s*,s:n,s:O,s:O,s:O,s:O*,s:O}", "offer", row->id,
-                         "executionduration", json_text(datetime, "maxduration"), "url",
-                         "executable", json_object_get(offer, "executable"), "resources",
-                         json_object_get(offer, "resources"), "datetime",
-                         json_object_get(offer, "datetime"), "advisory",
-                         json_object_get(offer, "advisory"), "private", private);
+    job->doc = json_pack(
+        "{s:s,s:s*,s:n,s:O,s:O,s:O,s:O*,s:O*,s:O*,s:O}", "offer", row->id, "executionduration",
+        json_text(datetime, "maxduration"), "url", "executable",
+        json_object_get(offer, "executable"), "resources", json_object_get(offer, "resources"),
+        "datetime", json_object_get(offer, "datetime"), "advisory",
+        json_object_get(offer, "advisory"), "triggers", json_object_get(offer, "triggers"),
+        "callouts", json_object_get(offer, "callouts"), "private", private);
 }
 
 /* Room may have gone since the offer was made: looked at again, inside the transaction. */
@@ -83,6 +84,11 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
     const struct room all = room_of(json_object_get(p, "capacity"));
     if (from < now / 1000)
         from = now / 1000;
+    if (from <= to &&
+        json_is_true(json_object_get(p, "held"))) { /* all of its window (Planner 2.5.1) */
+        length += to - from;
+        to = from;
+    }
     if (calendar_open(&calendar, store, row->platform, all, now / 1000, err) < 0)
         return -1;
     *start = calendar_fit(&calendar, need, from, to, length, NULL);

@@ -45,10 +45,12 @@ static void make_job(const struct offer_row *row, json_t *doc, const char *url, 
     job->platform = str_new(row->platform);
     job->driver = str_new(JOB_REMOTE);
     job->doc = json_pack(
-        "{s:s,s:s,s:O,s:O,s:O*,s:O*,s:O*}", "offer", row->id, "url", url, "planner",
+        "{s:s,s:s,s:O,s:O,s:O*,s:O*,s:O*,s:O*,s:O*}", "offer", row->id, "url", url, "planner",
         json_object_get(offer, "planner"), "platform", json_object_get(offer, "platform"),
         "executable", json_object_get(offer, "executable"), "resources",
-        json_object_get(offer, "resources"), "datetime", json_object_get(offer, "datetime"));
+        json_object_get(offer, "resources"), "datetime", json_object_get(offer, "datetime"),
+        "triggers", json_object_get(offer, "triggers"), "callouts",
+        json_object_get(offer, "callouts"));
     job_seen(job, doc, now);
 }
 

@@ -3,6 +3,7 @@
 #include "plan/answer.h"
 #include "plan/nearest.h"
 #include "plan/offer.h"
+#include "plan/signals.h"
 #include "store/seal.h"
 #include "store/usage.h"
 #include "text/pointer.h"
@@ -115,7 +116,8 @@ static int seal_secrets(struct answering *w, struct offer_row *row)
 
 static int add_offer(struct answering *w, const struct slot *s, const struct level *l)
 {
-    const struct offering o = {w->task, w->platform, &w->grant, l, s, w->answer->policy, w->quota};
+    const struct offering o = {w->task, w->platform,       &w->grant, l,
+                               s,       w->answer->policy, w->quota,  w->store->dir};
     own(offer_row_fini) struct offer_row row = {.platform = str_new(w->platform->name)};
     snprintf(row.answer, sizeof(row.answer), "%s", w->answer->id);
     clock_uuid(row.id);
@@ -141,7 +143,7 @@ static int64_t most_free(struct answering *w, const struct slot *s, const struct
         const int64_t middle = low + (high - low + 1) / 2;
         const int64_t tried = least + middle * step;
         *amount = tried < most ? tried : most;
-        if (calendar_fit(w->calendar, *need, s->start, s->start, s->length, NULL) < 0)
+        if (calendar_fit(w->calendar, *need, s->start, s->start, slot_span(s), NULL) < 0)
             high = middle - 1;
         else
             low = middle;
@@ -157,7 +159,7 @@ static struct level grown(struct answering *w, const struct slot *s, struct leve
     quota_cap(w->quota, need, &l.maxcores, &l.maxmemory);
     need.cores = l.maxcores;
     need.memory = l.maxmemory;
-    if (calendar_fit(w->calendar, need, s->start, s->start, s->length, NULL) == s->start)
+    if (calendar_fit(w->calendar, need, s->start, s->start, slot_span(s), NULL) == s->start)
         return l;
     const struct level whole = l;
     need = offer_need(&whole);
@@ -219,6 +221,7 @@ static int answer_wishes(struct answering *w)
         wishes[i].possible = slot_init(&wishes[i].slot, t->nrequests ? &t->requests[i] : &any,
                                        w->platform, w->grant.maxduration, w->now,
                                        w->answer->policy->grace, pointer, &w->findings);
+        wishes[i].slot.held = signals_wait(t);
     }
     const int rc = answer_levels(w, wishes, n);
     for (size_t i = 0; i < n; i++) {
@@ -273,7 +276,8 @@ int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
 static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
-    const bool may = policy_allows(policy, w->platform, &w->findings);
+    bool may = policy_allows(policy, w->platform, &w->findings);
+    may &= signals_allow(w->task, policy, &w->findings);
     if (!match_platform(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
                         &w->grant, &w->findings) ||
         !may ||

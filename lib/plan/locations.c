@@ -4,6 +4,7 @@
 #include "host/path.h"
 #include "host/stager.h"
 #include "plan/locations.h"
+#include "plan/signals.h"
 #include "text/pointer.h"
 #include "text/uri.h"
 #include "text/write.h"
@@ -165,6 +166,25 @@ static char *name_of(const struct task *t, const char *pointer)
     return name ? str_print("%s: ", name) : str_new("");
 }
 
+/* A bucket that is made for the job need not be there; what is elsewhere made shows itself by what
+ * it lies in. What a job reads that waits for a trigger may be what an earlier step has yet to
+ * write (Planner 2.5.3); it is staged after the call. */
+static bool comes_to_be(const struct task *t, const char *pointer, const json_t *result)
+{
+    const char *reason = json_text(json_object_get(result, "error"), "reason");
+    for (size_t i = 0; i < t->nstorage; i++) {
+        const struct storage *s = &t->storage[i];
+        own(str_fini) char *storage = str_print("/resources/storage/%zu", i);
+        if (str_same(storage, pointer) && !s->used_for_write && signals_wait(t))
+            return str_same(reason, "notfound");
+        if (!str_same(storage, pointer) || !s->managed || !str_begins(s->location, "s3://"))
+            continue;
+        const char *key = s->location + 5 + strcspn(s->location + 5, "/?#");
+        return str_same(reason, "notfound") && (*key != '/' || !key[1] || key[1] == '?');
+    }
+    return false;
+}
+
 static void judge(const struct locations *l, const struct task *task, const json_t *line,
                   struct findings *findings)
 {
@@ -176,7 +196,7 @@ static void judge(const struct locations *l, const struct task *task, const json
         finding_add(findings, FINDING_ERROR, "file-at-outputs", id,
                     "/outputs is the working directory, and %s is a file; mount it below /outputs",
                     json_text(line, "source"));
-    if (!is_done(result))
+    if (!is_done(result) && !comes_to_be(task, id, result))
         finding_amounts(finding_add(findings, FINDING_ERROR, "unreachable", id,
                                     "%s%s (Planner 2.2.3)", name,
                                     json_text(json_object_get(result, "error"), "text")),

@@ -25,18 +25,9 @@ json_t *match_types(const json_t *list)
 /* What this planner cannot do for a job is refused, never dropped. */
 static void match_rest(struct matching *m)
 {
-    static const struct {
-        const char *key, *text;
-    } parts[] = {
-        {"authentication", "none of the authentication methods is recognised (Planner 2.3)"},
-        {"triggers", "triggers are not offered here (Planner 2.5.1)"},
-        {"callouts", "callouts are not offered here (Planner 2.5.2)"},
-    };
-    for (size_t i = 0; i < COUNT(parts); i++) {
-        own(str_fini) char *pointer = str_print("/%s", parts[i].key);
-        if (json_array_size(json_object_get(m->task->doc, parts[i].key)))
-            match_refuse(m, parts[i].key, pointer, "%s", parts[i].text);
-    }
+    if (json_array_size(json_object_get(m->task->doc, "authentication")))
+        match_refuse(m, "authentication", "/authentication",
+                     "none of the authentication methods is recognised (Planner 2.3)");
 }
 
 bool match_platform(const struct task *task, const struct platform *platform,

@@ -32,8 +32,10 @@ bool match_platform(const struct task *task, const struct platform *platform,
                     struct grant *grant, struct findings *findings);
 void grant_fini(struct grant *g);
 
-/* What is told of an offered storage: its spec within what the task asks for and the platform has.
- * A new reference. */
-json_t *match_storage_spec(const struct storage *s, const struct platform *platform);
+/* What is told of an offered storage, the task's `number`th: its spec within what the task asks for
+ * and the platform has; of persistent storage also where it will be. `state` is the state
+ * directory, `id` the offer's. A new reference. */
+json_t *match_storage_spec(const struct storage *s, const struct platform *platform,
+                           const char *state, const char *id, size_t number);
 
 #endif

@@ -1,4 +1,5 @@
 #include "plan/offer.h"
+#include "plan/signals.h"
 #include "text/size.h"
 
 /* The task's compute resource, with the amounts that are offered; its extras are those it asked
@@ -17,7 +18,7 @@ static json_t *offered_compute(const struct offering *o, const json_t *item)
     return compute;
 }
 
-static json_t *offered_resources(const struct offering *o)
+static json_t *offered_resources(const struct offering *o, const char *id)
 {
     const json_t *asked = json_object_get(o->task->doc, "resources");
     json_t *resources = asked ? json_deep_copy(asked) : json_object();
@@ -26,7 +27,7 @@ static json_t *offered_resources(const struct offering *o)
                         json_pack("[o]", offered_compute(o, json_array_get(compute, 0))));
     for (size_t i = 0; i < o->task->nstorage; i++) {
         json_t *item = json_array_get(json_object_get(resources, "storage"), i);
-        json_t *spec = match_storage_spec(&o->task->storage[i], o->platform);
+        json_t *spec = match_storage_spec(&o->task->storage[i], o->platform, o->state, id, i);
         if (json_object_size(spec) || json_object_get(item, "spec"))
             json_object_set(item, "spec", spec);
         json_decref(spec);
@@ -55,7 +56,8 @@ static json_t *present_load(const struct platform *p)
     return told;
 }
 
-static json_t *offer_shown(const struct offering *o, const struct offer_row *row, size_t number)
+static json_t *offer_shown(const struct offering *o, const struct offer_row *row, size_t number,
+                           json_t *triggers)
 {
     const struct slot *s = o->slot;
     char expires[WHEN_TEXT], window[WINDOW_TEXT], min[WHEN_TEXT], max[WHEN_TEXT];
@@ -64,14 +66,14 @@ static json_t *offer_shown(const struct offering *o, const struct offer_row *row
     json_t *advisory =
         json_object_get(json_object_get(o->platform->probe, "capabilities"), "advisory");
     return json_pack(
-        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:n,s:n}", "id", row->id,
-        "name", json_sprintf("offer-%03zu", number), "task", o->task->name, "platform",
+        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:o*,s:o*,s:n,s:n}", "id",
+        row->id, "name", json_sprintf("offer-%03zu", number), "task", o->task->name, "platform",
         o->platform->name, "expires", when_print(when_of_ms(row->expires), expires), "executable",
-        offered_executable(o), "resources", offered_resources(o), "datetime", "start",
+        offered_executable(o), "resources", offered_resources(o, row->id), "datetime", "start",
         window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
         "maxduration", duration_print(duration_of(s->length), max), "authentication",
-        o->policy->who.method, "advisory", advisory, "load", present_load(o->platform), "accept",
-        "job");
+        o->policy->who.method, "advisory", advisory, "load", present_load(o->platform), "triggers",
+        triggers, "callouts", signals_callouts(o->task), "accept", "job");
 }
 
 struct room offer_need(const struct level *l)
@@ -80,19 +82,21 @@ struct room offer_need(const struct level *l)
 }
 
 /* What accept needs and no client sends back. */
-static json_t *offer_private(const struct offering *o)
+static json_t *offer_private(const struct offering *o, json_t *secrets)
 {
     const struct slot *s = o->slot;
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:I,s:o,s:o,s:s,s:O*}", "from", (json_int_t)s->from,
-                     "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
-                     (json_int_t)s->length, "need", room_json(offer_need(o->level)), "maxmemory",
-                     (json_int_t)o->level->maxmemory, "capacity", room_json(o->platform->capacity),
-                     "policy", policy_private(o->policy, o->quota), "driver", o->platform->driver,
-                     "driver_options", o->platform->driver_options);
+    return json_pack(
+        "{s:I,s:I,s:I,s:I,s:o,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*}", "from", (json_int_t)s->from,
+        "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length", (json_int_t)s->length,
+        "need", room_json(offer_need(o->level)), "maxmemory", (json_int_t)o->level->maxmemory,
+        "capacity", room_json(o->platform->capacity), "policy", policy_private(o->policy, o->quota),
+        "driver", o->platform->driver, "driver_options", o->platform->driver_options, "secrets",
+        secrets, "held", s->held ? json_true() : NULL);
 }
 
 json_t *offer_document(const struct offering *o, const struct offer_row *row, size_t number)
 {
-    return json_pack("{s:o,s:o}", "offer", offer_shown(o, row, number), "private",
-                     offer_private(o));
+    json_t *secrets, *triggers = signals_triggers(o->task, o->policy, row->id, &secrets);
+    return json_pack("{s:o,s:o}", "offer", offer_shown(o, row, number, triggers), "private",
+                     offer_private(o, secrets));
 }

@@ -15,6 +15,7 @@ struct offering {
     const struct slot *slot;
     const struct policy *policy;
     const struct quota *quota;
+    const char *state; /* the state directory */
 };
 
 /* What an accepted offer books: its minimum (decisions.md, "What is booked"). Parts are borrowed.

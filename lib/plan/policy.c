@@ -204,6 +204,7 @@ int policy_open(struct policy *p, struct model *model, struct err *err)
     *p = (struct policy){.grace = duration_seconds(grace, (struct when){0})};
     identity_local(&p->who);
     p->quotas = quotas_of(json_object_get(policy, "quotas"), p->who.name);
+    p->site = move(doc);
     return 0;
 }
 
@@ -211,6 +212,7 @@ void policy_close(struct policy *p)
 {
     identity_fini(&p->who);
     json_decref(p->quotas);
+    json_decref(p->site);
     *p = (struct policy){0};
 }
 

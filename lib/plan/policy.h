@@ -16,6 +16,7 @@ struct identity {
 struct policy {
     struct identity who;
     json_t *quotas; /* its rows, as an offer keeps them */
+    json_t *site;   /* execdm.yaml as it stands; an empty object where there is none */
     int64_t grace;  /* s a bare instant may be late (decisions.md, "Slot") */
 };
 /* For the local user of this process. Without a configuration there are no limits. */

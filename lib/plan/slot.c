@@ -1,5 +1,7 @@
 #include "plan/slot.h"
 
+#define HELD_S 86400 /* a window that nobody asked for, of a job that waits for a trigger */
+
 static struct finding *refuse(struct findings *findings, const char *rule, const char *pointer,
                               const char *text)
 {
@@ -82,7 +84,8 @@ bool slot_init(struct slot *s, const struct request *r, const struct platform *p
                struct duration most, int64_t now, int64_t grace, const char *pointer,
                struct findings *findings)
 {
-    *s = (struct slot){.from = now, .to = when_add((struct when){now, 0}, p->horizon).sec};
+    *s = (struct slot){
+        .asked = r->has_window, .from = now, .to = when_add((struct when){now, 0}, p->horizon).sec};
     return (!r->has_window || read_period(s, r, grace, pointer, findings)) &&
            choose_length(s, r, p, most, pointer, findings);
 }
@@ -118,9 +121,64 @@ static bool place_length(struct slot *s, struct calendar *calendar, const struct
     return false;
 }
 
+/* Is there room for a start at any time from `from` to `to`? */
+static bool is_free(struct calendar *calendar, struct room need, int64_t from, int64_t to,
+                    int64_t length)
+{
+    return calendar_fit(calendar, need, from, from, to - from + length, NULL) == from;
+}
+
+/* What can be held of a window, for a start at any time in it: to its end, from as early as there
+ * is room for that; else from the first moment there is room at all, for as long as there is. */
+static bool hold_some(struct calendar *calendar, struct room need, int64_t length, int64_t *from,
+                      int64_t *to)
+{
+    int64_t low = *from, high = *to;
+    const bool end = is_free(calendar, need, *to, *to, length);
+    if (!end && (low = calendar_fit(calendar, need, *from, *to, length, NULL)) < 0)
+        return false;
+    const int64_t begin = low;
+    while (low < high) { /* the earlier it begins, or the later it ends, the more room it takes */
+        const int64_t middle = low + (high - low + !end) / 2;
+        if (is_free(calendar, need, end ? middle : begin, end ? *to : middle, length) == end)
+            high = end ? middle : middle - 1;
+        else
+            low = end ? middle + 1 : middle;
+    }
+    *from = end ? low : begin;
+    *to = end ? *to : low;
+    return true;
+}
+
+/* A job that waits for a trigger holds its room from the beginning of its window, and could start
+ * at its end (Planner 2.5.1). A window that nobody asked for is a day, as the draft's own (2.5.3).
+ */
+static bool place_held(struct slot *s, struct calendar *calendar, const struct platform *p,
+                       struct room need, int64_t length)
+{
+    const int64_t last = s->asked || s->to - s->from < HELD_S ? s->to : s->from + HELD_S;
+    int64_t open, close, at = s->from;
+    for (; at <= last && opening_next(p, at, last, &open, &close); at = close) {
+        int64_t from = open > s->from ? open : s->from;
+        int64_t to = close - length < last ? close - length : last;
+        if (from <= to && hold_some(calendar, need, length, &from, &to)) {
+            s->length = length;
+            s->from = s->start = from;
+            s->latest = s->to = to;
+            return true;
+        }
+        if (close == INT64_MAX)
+            break;
+    }
+    return false;
+}
+
 bool slot_place(struct slot *s, struct calendar *calendar, const struct platform *p,
                 struct room need)
 {
+    if (s->held)
+        return place_held(s, calendar, p, need, s->length) ||
+               (s->minlength < s->length && place_held(s, calendar, p, need, s->minlength));
     if (!place_length(s, calendar, p, need, s->length) &&
         (s->minlength >= s->length || !place_length(s, calendar, p, need, s->minlength)))
         return false;
@@ -129,6 +187,11 @@ bool slot_place(struct slot *s, struct calendar *calendar, const struct platform
     const int64_t latest = when_add((struct when){s->start, 0}, p->lifetime).sec;
     s->latest = latest < s->to && !s->instant ? latest : s->to;
     return true;
+}
+
+int64_t slot_span(const struct slot *s)
+{
+    return s->held ? s->to - s->start + s->length : s->length;
 }
 
 /* The longest time a job of this request could run in one opening; the first opening in *open and

@@ -15,6 +15,8 @@ struct slot {
     int64_t from, start, latest, to; /* start: where there was room */
     int64_t length, minlength;
     const struct window *instant; /* or NULL */
+    bool asked;                   /* the window was; else it is ours to choose (EP-68) */
+    bool held; /* it waits for a trigger: its room is held from `from` on, whenever it starts */
 };
 
 /* What a request allows on a platform, before anybody looks for room. `most` is how long a job may
@@ -27,6 +29,10 @@ bool slot_init(struct slot *s, const struct request *r, const struct platform *p
  * none, and *s is as before. */
 bool slot_place(struct slot *s, struct calendar *calendar, const struct platform *p,
                 struct room need);
+
+/* For how long its room is booked, from its start on: a job that may start at any time in what is
+ * held has its room to the end of the last one. */
+int64_t slot_span(const struct slot *s);
 
 /* Says why there was none. */
 void slot_refuse(const struct slot *s, const struct platform *p, const char *pointer,

@@ -15,6 +15,13 @@
     "json_extract(doc,'$.private.need.memory') AS memory,"                                         \
     "json_extract(doc,'$.private.length') AS length FROM jobs"
 
+/* When a callout is due: at once, and after its nth failure in a pause that doubles up to an hour.
+ * One tried later than now (?1) was so before the clock was set back. */
+#define CALLOUT_DUE                                                                                \
+    "CASE WHEN tries=0 OR tried>?1 THEN 0 ELSE tried+min(3600000,500<<min(tries,13)) END"
+/* Jobs whose files are to be destroyed some day; the condition is that of an index. */
+#define DESTROYABLE "live=0 AND phase<>'ARCHIVED' AND destruction>0"
+
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
@@ -111,6 +118,43 @@ static const char *const sql[SQL_COUNT] = {
                            "FROM jobs WHERE created>=?1 AND created<?2",
     [SQL_USAGE_FIRST] = "SELECT min(?1,coalesce((SELECT min(created) FROM jobs),?1),"
                         "coalesce((SELECT min(day)*86400000 FROM tallies),?1))",
+    [SQL_FIRING_ADD] = "INSERT OR IGNORE INTO firings(job,trigger,action,time) "
+                       "VALUES(?1,?2,?3,?4)",
+    [SQL_FIRINGS] = "SELECT trigger,action,time FROM firings WHERE job=?1",
+    [SQL_FIRINGS_DROP] = "DELETE FROM firings WHERE job=?1",
+    [SQL_CALLOUT_ADD] = "INSERT INTO callouts(job,name,number,state,time,tries,tried,doc) "
+                        "SELECT ?1,?2,1+count(*),'waiting',?3,0,0,?4 FROM callouts "
+                        "WHERE job=?1 AND name=?2",
+    /* in order: none while an earlier one of the same job and target waits */
+    [SQL_CALLOUTS_DUE] = "SELECT seq,job,name,number,time,tries,doc FROM callouts c "
+                         "WHERE state='waiting' AND " CALLOUT_DUE "<=?1 AND NOT EXISTS(SELECT 1 "
+                         "FROM callouts d WHERE d.job=c.job AND d.name=c.name AND d.seq<c.seq "
+                         "AND d.state='waiting') ORDER BY tries>0,seq LIMIT ?2",
+    [SQL_CALLOUTS_NEXT] = "SELECT " CALLOUT_DUE " FROM callouts c WHERE state='waiting' AND NOT "
+                          "EXISTS(SELECT 1 FROM callouts d WHERE d.job=c.job AND d.name=c.name "
+                          "AND d.seq<c.seq AND d.state='waiting') ORDER BY 1 LIMIT 1",
+    [SQL_CALLOUT_SETTLE] = "UPDATE callouts SET state=?2,tries=tries+1,tried=?3,said=?4 "
+                           "WHERE seq=?1",
+    [SQL_CALLOUT_ORPHAN] = "DELETE FROM callouts WHERE seq=?1 AND state<>'waiting' AND NOT "
+                           "EXISTS(SELECT 1 FROM jobs WHERE id=callouts.job)",
+    [SQL_CALLOUTS_DROP] = "DELETE FROM callouts WHERE job=?1 AND state<>'waiting'",
+    [SQL_CALLOUTS_FAILED] = "SELECT name,number,said FROM callouts WHERE job=?1 AND "
+                            "state='failed' ORDER BY seq",
+    [SQL_STORAGE_OF] = "SELECT name,url,single,made,keep,due,tries,owner FROM storage WHERE job=?1",
+    /* a key ends in a slash, so that one that begins with another lies in it */
+    [SQL_STORAGE_OVERLAP] = "SELECT job FROM storage WHERE (job<>?1 OR name<>?3) AND "
+                            "(substr(?2,1,length(key))=key OR substr(key,1,length(?2))=?2) LIMIT 1",
+    [SQL_STORAGE_ADD] = "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries,owner) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [SQL_STORAGE_MADE] = "UPDATE storage SET made=1 WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_DUE] = "UPDATE storage SET due=?3,tries=?4 WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_FORGET] = "DELETE FROM storage WHERE job=?1 AND name=?2",
+    [SQL_STORAGE_NEXT] = "SELECT min(due) FROM storage WHERE due>?1",
+    [SQL_DESTRUCTION_NEXT] = "SELECT min(destruction) FROM jobs WHERE " DESTROYABLE
+                             " AND destruction>?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_CHORES] = "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
+                   "SELECT id FROM jobs WHERE " DESTROYABLE
+                   " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
 };
 
 /* The tables of version 1. */
@@ -143,9 +187,27 @@ static const char first_tables[] =
     " n INTEGER NOT NULL, amount INTEGER NOT NULL, cores INTEGER NOT NULL,"
     " PRIMARY KEY(kind,day,name)) WITHOUT ROWID;";
 
+/* What came with version 2. */
+static const char second_tables[] =
+    "CREATE INDEX jobs_destruction ON jobs(destruction) WHERE " DESTROYABLE ";"
+    /* places that were made for jobs (storage.c) */
+    "CREATE TABLE storage(job TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL,"
+    " key TEXT NOT NULL, single INTEGER NOT NULL, made INTEGER NOT NULL, keep TEXT NOT NULL,"
+    " due INTEGER NOT NULL, tries INTEGER NOT NULL, owner TEXT, PRIMARY KEY(job,name))"
+    " WITHOUT ROWID;"
+    "CREATE INDEX storage_due ON storage(due);"
+    /* triggers that were called, and callouts to be made (link.c) */
+    "CREATE TABLE firings(job TEXT NOT NULL, trigger TEXT NOT NULL, action TEXT NOT NULL,"
+    " time INTEGER NOT NULL, PRIMARY KEY(job,trigger,action)) WITHOUT ROWID;"
+    "CREATE TABLE callouts(seq INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL,"
+    " name TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, time INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, tried INTEGER NOT NULL, doc TEXT NOT NULL, said TEXT);"
+    "CREATE INDEX callouts_job ON callouts(job,name,seq);"
+    "CREATE INDEX callouts_waiting ON callouts(seq) WHERE state='waiting';";
+
 /* What makes version N + 1 of version N, of which 0 is an empty file. A row is never changed once
  * it was published: there are stores that were made by it. */
-static const char *const steps[] = {first_tables};
+static const char *const steps[] = {first_tables, second_tables};
 
 static int err_db(struct err *err, struct store *s, const char *doing)
 {

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include "host/path.h"
 #include "store/db.h"
+#include "store/link.h"
 #include "store/place.h"
 #include "text/write.h"
 
@@ -154,7 +155,9 @@ int store_job_add(struct store *s, const struct job *j, const char *by, const ch
     };
     if (db_run(s, SQL_JOB_ADD, values, COUNT(values), err) < 0)
         return -1;
-    return add_event(s, j, "accept", j->created, by, why, err);
+    if (add_event(s, j, "accept", j->created, by, why, err) < 0)
+        return -1;
+    return link_queue(s, j, PHASE_ARCHIVED, j->created, err);
 }
 
 /* The whole id for a beginning or, as ids of one minute begin alike, an end of it. */
@@ -252,7 +255,10 @@ int store_job_step(struct store *s, struct job *j, enum phase_event event, unsig
     j->phase = (enum phase)to;
     int rc = save_job(s, j, before, err);
     if (rc > 0)
-        rc = add_event(s, j, phase_event_name(event), now, by, why, err) < 0 ? -1 : 1;
+        rc = add_event(s, j, phase_event_name(event), now, by, why, err) < 0 ||
+                     link_queue(s, j, before, now, err) < 0
+                 ? -1
+                 : 1;
     if (rc <= 0)
         j->phase = before;
     return rc;
@@ -265,6 +271,12 @@ int store_job_note(struct store *s, const struct job *j, enum phase before, int6
     if (rc > 0 && j->phase != before && add_event(s, j, "seen", now, "remote", NULL, err) < 0)
         return -1;
     return rc;
+}
+
+int store_job_told(struct store *s, const struct job *j, const char *event, int64_t now,
+                   const char *by, const char *why, struct err *err)
+{
+    return add_event(s, j, event, now, by, why, err);
 }
 
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err)
@@ -288,7 +300,7 @@ int store_job_delete(struct store *s, const char *id, struct err *err)
 {
     const struct bind values[] = {TEXT(id)};
     if (db_run(s, SQL_EVENTS_DELETE, values, COUNT(values), err) < 0 ||
-        store_booking_drop(s, id, err) < 0 ||
+        store_booking_drop(s, id, err) < 0 || link_forget(s, id, err) < 0 ||
         db_run(s, SQL_JOB_DELETE, values, COUNT(values), err) < 0)
         return -1;
     return 0;

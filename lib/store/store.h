@@ -109,6 +109,9 @@ int store_job_step(struct store *s, struct job *j, enum phase_event event, unsig
  * or 0 when another phase was written meanwhile. Between store_begin and store_commit. */
 int store_job_note(struct store *s, const struct job *j, enum phase before, int64_t now,
                    struct err *err);
+/* An event that leaves the job in its phase. Between store_begin and store_commit. */
+int store_job_told(struct store *s, const struct job *j, const char *event, int64_t now,
+                   const char *by, const char *why, struct err *err);
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err);
 /* The wish now standing, a new string or NULL. Cheap: asked while a transfer runs. */
 char *store_job_wished(struct store *s, const char *id);

@@ -196,6 +196,22 @@ bool uri_has_user(const char *url)
     return n && memchr(authority + 3, '@', n);
 }
 
+char *uri_host(const char *url)
+{
+    const char *at = strstr(url, "://"), *end;
+    if (!at)
+        return NULL;
+    at += 3;
+    end = at + strcspn(at, "/?#\\");
+    for (const char *p = at; p < end; p++)
+        if (*p == '@')
+            at = p + 1;
+    if (*at == '[')
+        return str_print("%.*s", (int)strcspn(at + 1, "]/"), at + 1);
+    const size_t n = strcspn(at, ":/?#\\");
+    return n ? str_print("%.*s", (int)n, at) : NULL;
+}
+
 char *uri_shown(const char *url)
 {
     const char *authority = strstr(url, "://");

@@ -21,6 +21,9 @@ char *uri_below(const char *base, const char *name);
 char *uri_resolve(const char *base, const char *reference);
 /* Does it name a user, like "http://ada@host/", with or without a password? */
 bool uri_has_user(const char *url);
+/* The host of a URL, without user, port and the brackets of an IPv6 address, or NULL when it names
+ * none. The caller frees. */
+char *uri_host(const char *url);
 /* The URL without user, password and query, for messages. The caller frees. */
 char *uri_shown(const char *url);
 
