@@ -407,11 +407,16 @@ static int open_file(struct store *s, int flags, struct err *err)
     return 0;
 }
 
+int db_version(void)
+{
+    return COUNT(steps);
+}
+
 int db_open(struct store *s, struct err *err)
 {
     if (open_file(s, SQLITE_OPEN_CREATE, err) < 0)
         return -1;
-    return db_migrate(s, steps, COUNT(steps), err);
+    return db_migrate(s, steps, db_version(), err);
 }
 
 int db_open_as_is(struct store *s, struct err *err)
@@ -421,7 +426,7 @@ int db_open_as_is(struct store *s, struct err *err)
     if (path_exists(path) && (open_file(s, 0, err) < 0 || user_version(s, &version, err) < 0))
         return -1;
     if (version > 0)
-        return db_migrate(s, steps, COUNT(steps), err);
+        return db_migrate(s, steps, db_version(), err);
     if (check_made(s, err) < 0)
         return -1;
     return err_set(err, CODE_NOINPUT, "there is no job store in %s; set EXECDM_STATE", s->dir);
