@@ -231,7 +231,6 @@ ended_there() { # STEP ID PHASE
         ids+=("$(take)")
     done <endpoints
     execdm-run "${ids[@]:1}" >/dev/null
-    execdm-run --once
     same "PENDING trigger" "$(job "$last" '"\(.phase) \(.waiting_for)"')"
     execdm-run "${ids[0]}" "$last" >/dev/null
     is "$last" COMPLETED

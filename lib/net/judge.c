@@ -161,6 +161,32 @@ static char *judge_storage(const struct judging *j)
     return NULL;
 }
 
+/* Does it have all items of a section that were asked for, by their names? */
+static char *judge_section(const struct judging *j, const char *key, const char *what)
+{
+    const json_t *asked = json_object_get(j->asked->doc, key), *there;
+    size_t i, k;
+    json_t *item, *other;
+    json_array_foreach (asked, i, item) {
+        const char *name = json_text(item, "name");
+        bool found = false;
+        there = json_object_get(j->offered->doc, key);
+        json_array_foreach (there, k, other)
+            found |= name ? str_same(name, json_text(other, "name")) : k == i;
+        if (!found)
+            return str_print("it lacks the %s %s (Planner 2.5)", what,
+                             name ? name : "without name");
+    }
+    return NULL;
+}
+
+/* A job that nobody can start, or that tells nobody, is not what was asked for. */
+static char *judge_signals(const struct judging *j)
+{
+    char *why = judge_section(j, "triggers", "trigger");
+    return why ? why : judge_section(j, "callouts", "callout");
+}
+
 /* Is this slot one of this period? NULL, or why not. */
 static char *judge_period(const struct request *asked, const struct request *offered, int64_t grace)
 {
@@ -237,6 +263,7 @@ char *judge_offer(const struct model *m, const struct task *asked, json_t *offer
     char *why = judge_executable(&j);
     why = why ? why : judge_compute(&j);
     why = why ? why : judge_storage(&j);
+    why = why ? why : judge_signals(&j);
     why = why ? why : judge_time(&j, now);
     return why ? why : judge_expiry(offer, now);
 }

@@ -12,7 +12,8 @@ static const char task[] =
     "'volumes':[{'name':'v','resource':'s','path':'/inputs','mode':'r'}]}],'storage':[{'name':'s',"
     "'type':'https://example.org/s','spec':{'location':'https://ada:pw@example.org/a','size':1}}]},"
     "'datetime':[{'start':'2027-01-15T09:00:00Z/2027-01-15T11:00:00Z','minduration':'PT10M',"
-    "'maxduration':'PT1H'},{'start':'2027-01-16T00:00:00Z'}]}";
+    "'maxduration':'PT1H'},{'start':'2027-01-16T00:00:00Z'}],"
+    "'triggers':[{'name':'go','type':'u'}],'callouts':[{'name':'tell','type':'u'}]}";
 
 /* An offer is the task with these changes: pointers, and what stands there instead. */
 static const struct {
@@ -45,6 +46,10 @@ static const struct {
     {"/resources/compute/0/volumes/0/mode", "'rw'", "lacks the volume /inputs"},
     {"/resources/compute/0/volumes/0/path", "'/other'", "lacks the volume /inputs"},
     {"/resources/storage", "[]", "cannot be read"},
+    {"/triggers", "[]", "lacks the trigger go"},
+    {"/triggers/0/name", "'come'", "lacks the trigger go"},
+    {"/triggers/0/spec", "{'endpoint':'https://a.example/triggers/1'}", NULL},
+    {"/callouts", "null", "lacks the callout tell"},
     {"/resources/storage/0/spec/location", "'https://example.org/b'", "is another place"},
     {"/resources/storage/0/spec/size", "0.5", "is smaller"},
     {"/resources/storage/0/spec/size", "3", NULL},
