@@ -49,7 +49,7 @@ block() { # PATTERN
     # the id in the README is an example; the job here has ended, which is what it says
     sed "s/execdm-phase [0-9a-f]*/execdm-phase ${id: -8}/" last >last.here
     run -79 bash last.here
-    [[ $output == *"is COMPLETED already"* ]]
+    [[ $output == *"is COMPLETED, where abort is refused"* ]]
 }
 
 @test "every program the README names exists and answers" {

@@ -256,6 +256,22 @@ by_schema() {
     execdm-phase "$running" abort
 }
 
+@test "a store of version 1 is brought up to date when it is opened, with all that is in it" {
+    local newest
+    rm "$EXECDM_CONFIG/platforms.d"/*
+    three
+    execdm-phase "$running" abort
+    newest=$(sql 'PRAGMA user_version')
+    sql 'DROP TABLE storage; DROP TABLE firings; DROP TABLE callouts; DROP INDEX jobs_destruction; PRAGMA user_version = 1'
+    execdm-status "$ended" "$accepted" >/dev/null
+    same "$newest" "$(sql 'PRAGMA user_version')"
+    sound
+    work "$(submit sh='exit 0')"
+    sql 'DROP TABLE storage; PRAGMA user_version = 1' # its other tables are in the way: nothing is done by half
+    run ! execdm-status "$ended"
+    same '1 0' "$(sql "PRAGMA user_version; SELECT count(*) FROM sqlite_master WHERE name = 'storage'" | xargs)"
+}
+
 # --- backup
 
 @test "a copy is made while workers write, is whole, and works in the place of the store" {

@@ -6,6 +6,7 @@
 #include "host/stager.h"
 #include "job/step.h"
 
+#define STATUS_S 20  /* for a backend to say how its jobs are */
 #define POLL_MS 5000 /* how often a backend is asked; its exit record wakes us sooner */
 
 /* Moves j along the table, in one transaction with its booking: taken anew when it begins to

@@ -6,7 +6,6 @@
 #include "text/size.h"
 
 #define ATTEMPTS_MAX 3 /* of a job whose platform fails it (decisions.md) */
-#define STATUS_S 60
 
 /* Whose fault an end is. */
 static const char *fault_of(const char *reason)

@@ -65,8 +65,10 @@ int roster_begin(struct roster *r, struct store *store, const struct strs *ids, 
     if (store_events_last(store, &r->seen, err) < 0 ||
         (!ids && store_jobs(store, true, &live, err) < 0))
         return -1;
-    for (size_t i = 0; i < (ids ? ids : &live)->n; i++)
-        add(r, (ids ? ids : &live)->list[i]);
+    for (size_t i = live.n; i-- > 0;) /* the store names the newest first */
+        add(r, live.list[i]);
+    for (size_t i = 0; ids && i < ids->n; i++)
+        add(r, ids->list[i]);
     return 0;
 }
 

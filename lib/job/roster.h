@@ -7,8 +7,9 @@
 
 struct entry {
     char id[UUID_TEXT];
-    int64_t due; /* ms of real time; 0: it is looked at anew */
-    bool away;   /* a process of ours steps it (crew.h) */
+    int64_t due;  /* ms of real time; 0: it is looked at anew */
+    bool away;    /* a process of ours steps it (crew.h) */
+    int troubles; /* in a row */
     enum phase phase;
     int attempt;
     /* QUEUED: what it waits for, and when it will be its turn at the latest */

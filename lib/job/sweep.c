@@ -74,13 +74,12 @@ int sweep_when(struct store *store, int64_t now, int64_t *when, struct err *err)
     return 0;
 }
 
-int sweep_work(struct step *s, const char *none, struct err *err)
+int sweep_work(struct step *s, struct err *err)
 {
     own(strs_fini) struct strs ids = {0};
     const int64_t now = clock_ms();
     int64_t next;
     int rc = 0;
-    (void)none;
     if (storage_due(s->store, now, &ids, &next, err) < 0)
         return -1;
     for (size_t i = 0; i < ids.n && !(s->stop && s->stop(s->context)); i++)

@@ -9,7 +9,7 @@
 int sweep_when(struct store *store, int64_t now, int64_t *when, struct err *err);
 
 /* Does all that is due, unless s->stop ends it. -1 when something is to be done again, the rest is
- * done all the same. A crew_work, of no job. */
-int sweep_work(struct step *s, const char *none, struct err *err);
+ * done all the same. execdm-step does it for the worker. */
+int sweep_work(struct step *s, struct err *err);
 
 #endif

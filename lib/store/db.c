@@ -68,10 +68,13 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
     [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' "
                       "ORDER BY id DESC",
-    [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL",
+    [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL AND "
+                        "driver<>'" JOB_REMOTE "'",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
-    [SQL_EVENTS_AFTER] = "SELECT seq,job,phase FROM events WHERE seq>?1 ORDER BY seq",
+    [SQL_EVENTS_AFTER] = "SELECT seq,job,phase FROM events WHERE seq>?1 AND NOT EXISTS"
+                         "(SELECT 1 FROM jobs WHERE id=job AND driver='" JOB_REMOTE "') "
+                         "ORDER BY seq",
     [SQL_EVENTS_LAST] = "SELECT coalesce(max(seq),0) FROM events",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
     /* what execdm-store check reads (check.c) */
@@ -404,11 +407,16 @@ static int open_file(struct store *s, int flags, struct err *err)
     return 0;
 }
 
+int db_version(void)
+{
+    return COUNT(steps);
+}
+
 int db_open(struct store *s, struct err *err)
 {
     if (open_file(s, SQLITE_OPEN_CREATE, err) < 0)
         return -1;
-    return db_migrate(s, steps, COUNT(steps), err);
+    return db_migrate(s, steps, db_version(), err);
 }
 
 int db_open_as_is(struct store *s, struct err *err)
@@ -418,7 +426,7 @@ int db_open_as_is(struct store *s, struct err *err)
     if (path_exists(path) && (open_file(s, 0, err) < 0 || user_version(s, &version, err) < 0))
         return -1;
     if (version > 0)
-        return db_migrate(s, steps, COUNT(steps), err);
+        return db_migrate(s, steps, db_version(), err);
     if (check_made(s, err) < 0)
         return -1;
     return err_set(err, CODE_NOINPUT, "there is no job store in %s; set EXECDM_STATE", s->dir);

@@ -99,6 +99,8 @@ struct bind {
 int db_open(struct store *s, struct err *err);
 /* The same, but CODE_NOINPUT when there is none. */
 int db_open_as_is(struct store *s, struct err *err);
+/* Which version that is. */
+int db_version(void);
 /* Brings the store to version n, in one transaction: list[i] is the SQL that makes version i + 1 of
  * version i. */
 int db_migrate(struct store *s, const char *const list[], int n, struct err *err);

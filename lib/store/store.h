@@ -120,8 +120,8 @@ int store_job_delete(struct store *s, const char *id, struct err *err);
 int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err);
 /* Live jobs here that their owner wants something of. */
 int store_jobs_wished(struct store *s, struct strs *ids, struct err *err);
-/* What the event log says happened to jobs after the event *seen, in its order, and moves *seen on.
- * store_events_last: the last event there is. */
+/* What the event log says happened to jobs here after the event *seen, in its order; moves *seen
+ * on. store_events_last: the last event there is. */
 int store_jobs_changed(struct store *s, int64_t *seen,
                        void (*each)(void *context, const char *job, enum phase now), void *context,
                        struct err *err);
