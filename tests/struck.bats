@@ -135,6 +135,7 @@ jump() { # TO: and somebody wakes the worker
 power_fails() { # DIR
     local pid
     /usr/bin/python3 -c 'import fcntl, os, struct, sys
+with open(sys.argv[1] + "/unsynced", "w") as f: f.write("1")
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2)) # EXT4_IOC_SHUTDOWN, NOLOGFLUSH' "$1"
     for _ in {1..50}; do
         for pid in $(at_work | sed -n 's/.*(\([0-9]*\))$/\1/p'); do kill -9 "$pid" 2>/dev/null || true; done
@@ -145,9 +146,9 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2)) 
     return 1
 }
 
-# One round: jobs come and run, power fails, and there is a new day.
+# One round, with explicit returns: jobs come and run, power fails, and there is a new day.
 powered() {
-    local i pid ids=() done_ids=()
+    local i pid worker ids=() done_ids=()
     mkdir "$EXECDM_STATE"
     (for i in 1 2 3 4 5 6; do
         execdm-offer --platform=./lab.yaml task.json >"answer.$i" && execdm-accept "answer.$i" >"said.$i"
@@ -155,16 +156,19 @@ powered() {
     done) >clients.err 2>&1 3>&- &
     pid=$!
     execdm-run --watch >watch.out 2>&1 3>&- &
-    sleep "$((RANDOM % 4)).$((RANDOM % 10))"
+    worker=$!
+    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
     execdm-status --list >list 2>/dev/null || true
-    power_fails disk
-    wait "$pid" $! 2>/dev/null || true
-    mount -o loop disk.img disk
-    mapfile -t ids < <(cat said.* | jq -r .id)
+    power_fails disk || return 1
+    wait "$pid" "$worker" 2>/dev/null || true
+    # A copy: where somebody's mount namespace still has the dead one, its loop device would be taken again.
+    cp disk.img again.img && mount -o loop again.img disk || return 1
+    [ ! -s disk/unsynced ] || return 1 # power did fail
+    mapfile -t ids < <(cat said.* 2>/dev/null | jq -r .id)
     mapfile -t done_ids < <(jq -r 'select(.phase == "COMPLETED").id' list)
     echo "${#ids[@]} accepted, ${#done_ids[@]} completed"
-    if [ "${#ids[@]}" -gt 0 ]; then survived "${ids[@]}"; fi
-    for id in "${done_ids[@]}"; do same "COMPLETED 1" "$(job "$id" '"\(.phase) \(.attempt)"')"; done
+    if [ "${#ids[@]}" -gt 0 ]; then survived "${ids[@]}" || return 1; fi
+    for id in "${done_ids[@]}"; do same "COMPLETED 1" "$(job "$id" '"\(.phase) \(.attempt)"')" || return 1; done
     [ "$(execdm-status --list | wc -l)" -le 6 ]
 }
 
@@ -176,11 +180,12 @@ powered() {
     mkdir disk
     export EXECDM_STATE=$PWD/disk/state
     for ((round = 1; round <= ${EXECDM_POWER_ROUNDS:-4}; round++)); do
-        rm -f said.* disk.img
+        rm -f said.* disk.img again.img
         truncate -s 64M disk.img
         mkfs.ext4 -q disk.img
         mount -o loop disk.img disk || skip "cannot mount a loop device"
-        (set -e && powered) || status=$?
+        powered || status=$? # which is no place for set -e
+        if [ "$status" != 0 ]; then find "$EXECDM_STATE/jobs" -printf '%P %s\n'; fi
         power_fails disk
         same 0 "$status"
     done
