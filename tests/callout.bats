@@ -306,7 +306,7 @@ P
 #!/bin/sh
 echo "$*" >>"$(dirname "$0")/mails"
 cat >>"$(dirname "$0")/mails"
-exit $(cat "$(dirname "$0")/exit" 2>/dev/null || echo 0)
+exit $(cat "$(dirname "$0")/code" 2>/dev/null || echo 0)
 P
     chmod +x sendmail
     task sh='exit 0' name=$'Grüße\nBcc: eve@example.org'
@@ -328,11 +328,11 @@ assert m["Bcc"] is None and m["Execdm-Sequence"] == "1"
 assert text.split("\n\n", 1)[1] == "See %s\nof Grüße Bcc: eve@example.org" % sys.argv[1], text
 P
     # a machine that takes none now is asked again; an address that is none is not
-    echo 75 >exit
+    echo 75 >code
     id=$(take)
     work "$id"
     same 1 "$(waiting)"
-    echo 67 >exit
+    echo 67 >code
     wait_until 10 eval 'execdm-run --once && none_waits'
     has "$(job "$id" '.messages[0].text')" "ended with 67"
 }

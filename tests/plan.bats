@@ -259,7 +259,7 @@ input() {
     task "resources: {storage: [{name: bucket, type: $(type_of storage amazon-s3), spec: {size: 1}}]}"
     no '/resources/storage/0 unknown-storage: bucket: no room of type amazon-s3 is given here'
     task "resources: {storage: [{name: lake, type: $(type_of storage rucio-storage), spec: {objectid: b}}]}"
-    no '/resources/storage/0 unknown-storage: lake: there is no storage of type rucio-storage'
+    no '/resources/storage/0 unknown-storage: lake: no room of type rucio-storage is given here'
     task 'resources: {storage: [{name: tape, type: "https://example.org/tape"}]}'
     no '/resources/storage/0 unknown-storage: tape: there is no storage of type tape'
     task "resources: {storage: [{name: big, type: $(type_of storage ephemeral-storage), spec: {size: 900 PB}}]}"

@@ -126,11 +126,12 @@ all() { # PHASE N
     [ "$(sqlite3 "$EXECDM_STATE/execdm.db" "SELECT count(*) FROM jobs WHERE phase='$1'")" -eq "$2" ]
 }
 
-# Hundredths of a second that a process has computed, and its slept-and-woken count.
+# Hundredths of a second that a process has computed.
 cpu() {
     awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"
 }
 
+# How often it was put to sleep, and so woken.
 woken() {
     awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
 }

@@ -199,7 +199,7 @@ ended_there() { # STEP ID PHASE
 
 @test "a chain: each starts when the one before has completed" {
     allow
-    next= id=
+    next='' id=''
     ids=()
     for i in $(seq "$steps" -1 1); do
         task sh='exit 0' name="step-$i" max=PT10S memory=0.015

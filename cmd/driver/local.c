@@ -41,16 +41,26 @@ static bool is_alive(const json_t *line)
     return path && lock_is_held(path);
 }
 
-static bool is_ours(const json_t *line)
+/* Whose attempt is in the directory? SURELY_NOT: it never began. */
+enum whose { OURS, ANOTHERS, SURELY_NOT, UNREADABLE };
+
+static enum whose whose_is(const json_t *line)
 {
     char text[128];
     own(str_fini) char *path = native_file(line, "started");
     own(fd_fini) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd < 0)
+        return !path || errno == ENOENT || errno == ENOTDIR ? SURELY_NOT : UNREADABLE;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
     if (n < 0)
-        return false;
+        return UNREADABLE;
     text[n] = '\0';
-    return str_same(text, json_text(line, "stamp"));
+    return str_same(text, json_text(line, "stamp")) ? OURS : ANOTHERS;
+}
+
+static bool is_ours(const json_t *line)
+{
+    return whose_is(line) == OURS;
 }
 
 struct runtime {
@@ -249,7 +259,7 @@ static json_t *find(const json_t *line, const struct call *call)
     json_t *reply = reply_to(line);
     json_object_set_new(reply, "natives", natives);
     json_object_set_new(reply, "end", json_true());
-    json_object_set_new(reply, "complete", json_true());
+    json_object_set_new(reply, "complete", json_boolean(whose_is(line) != UNREADABLE));
     return reply;
 }
 

@@ -17,7 +17,7 @@ static const char *fault_of(const char *reason)
     for (size_t i = 0; i < COUNT(rows); i++)
         if (str_same(rows[i][0], reason))
             return rows[i][1];
-    return NULL;
+    return str_same(reason, "ok") ? NULL : "platform"; /* what nobody here knows, or no reason */
 }
 
 /* And in words, with what to do; the caller frees. */
@@ -50,7 +50,7 @@ static void judge_end(struct job *j, const json_t *reply)
     const char *reason = json_text(reply, "reason"), *fault = fault_of(reason);
     own(str_fini) char *text = end_in_words(j, reply, reason);
     if (fault)
-        act_error(j, reason, fault, str_same(fault, "platform"), text);
+        act_error(j, reason ? reason : "internal", fault, str_same(fault, "platform"), text);
 }
 
 static void take_stream(struct job *j, const json_t *reply, const char *name)
@@ -136,6 +136,24 @@ bool part_is_news(const json_t *reply, enum phase phase)
     return is_at_end(reply) || json_object_get(reply, "error") || pause_event(reply, phase) >= 0;
 }
 
+/* Its backend does not know it by its name: perhaps by its stamp. Only when it says for certain
+ * that there is none is it lost; a second one beside it would be worse (driver.md, "Recovery"). */
+static int look_for(struct step *s, struct job *j, int64_t *due, struct err *err)
+{
+    own(json_fini) json_t *lines = act_driver_line(s, j);
+    own(json_fini) json_t *replies = NULL;
+    if (act_driver(j, "find", lines, STATUS_S, &replies, err) < 0)
+        return -1;
+    const json_t *reply = json_array_get(replies, 0);
+    json_t *native = json_array_get(json_object_get(reply, "natives"), 0);
+    if (!native && json_is_true(json_object_get(reply, "complete")))
+        return lost(s, j, "its backend knows nothing of it any more", err);
+    if (native)
+        json_object_set(json_object_get(j->doc, "backend"), "native", native);
+    *due = clock_ms() + POLL_MS;
+    return 0;
+}
+
 int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     if (s->progress)
@@ -151,8 +169,10 @@ int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
         const char *message = json_text(reply, "message");
         return lost(s, j, message ? message : "the sandbox broke down", err);
     }
-    if (str_same(state, "lost") || str_same(state, "unknown"))
+    if (str_same(state, "lost"))
         return lost(s, j, "the supervisor is gone and left no record", err);
+    if (str_same(state, "unknown"))
+        return look_for(s, j, due, err);
     if (is_at_end(reply)) {
         part_record(j, reply);
         return act_go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);

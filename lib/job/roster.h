@@ -9,6 +9,7 @@ struct entry {
     char id[UUID_TEXT];
     int64_t due;  /* ms of real time; 0: it is looked at anew */
     bool away;    /* a process of ours steps it (crew.h) */
+    bool waits;   /* for such a process */
     int troubles; /* in a row */
     enum phase phase;
     int attempt;

@@ -105,11 +105,17 @@ static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *
     return rc;
 }
 
+/* Which its driver may be busy with, and takes its time to end. */
+static bool has_attempt(const struct job *j)
+{
+    return j->attempt > 0 && j->phase != PHASE_QUEUED;
+}
+
 int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
 {
     if (phase_terminal(j->phase))
         return err_set(err, CODE_CONFLICT, "job %s is %s already", j->id, phase_name(j->phase));
-    if (j->attempt > 0 && j->phase != PHASE_QUEUED) {
+    if (has_attempt(j)) {
         own(json_fini) json_t *lines = act_driver_line(s, j);
         own(json_fini) json_t *replies = NULL;
         if (act_driver(j, "cancel", lines, CANCEL_S, &replies, err) < 0)
@@ -190,7 +196,7 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
     if (job_remote(j))
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
-        return abort_wished(s, j, err) < 0 ? -1 : 1;
+        return s->brief && has_attempt(j) ? STEP_LONG : abort_wished(s, j, err) < 0 ? -1 : 1;
     if (s->brief && step_is_long(s, j))
         return STEP_LONG;
     int rc = step_phase(s, j, due, err);

@@ -183,7 +183,8 @@ static int64_t send_away(struct working *w, struct entry *e, const struct job *j
     const struct step *s = &w->worker->step;
     struct err err = {0};
     entry_note(e, j, NULL);
-    if (crew_full(&w->crew))
+    e->waits = crew_full(&w->crew);
+    if (e->waits)
         return clock_ms();
     if (crew_start(&w->crew, e->id, &err) < 0)
         return trouble(w, e->id, &err);
@@ -365,8 +366,7 @@ static void ask(struct working *w, const struct strs *ids)
 /* What takes long waits for one of the crew to come back. */
 static bool waits_for_crew(const struct working *w, const struct entry *e)
 {
-    return (e->phase == PHASE_PREPARING || e->phase == PHASE_FINALIZING) && e->due != 0 &&
-           crew_full(&w->crew);
+    return e->waits && e->due != 0 && crew_full(&w->crew);
 }
 
 static bool is_among(const struct entry *const list[], size_t n, const struct entry *e)
