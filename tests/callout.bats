@@ -2,6 +2,8 @@
 # Callouts (Planner 2.5.2; EP-80 to EP-85): queued with the phase, made beside the steps, in order, at least once, again with
 # growing pauses, signed, to hosts the site allows; mail.
 
+# shellcheck disable=SC2016,SC2154 # jq has variables of its own; links.bash sets $listener
+
 bats_require_minimum_version 1.5.0
 load helper
 load jobs

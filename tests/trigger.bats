@@ -2,6 +2,8 @@
 # execdm-trigger and the jobs that wait for it (Planner 2.5.1; EP-70 to EP-77): early, inside, late, never, wrong values,
 # several conditions, several triggers; calls recorded before they are said, each once.
 
+# shellcheck disable=SC2016,SC2154 # jq has variables of its own; links.bash sets $listener
+
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -282,7 +284,7 @@ at() {
 }
 
 @test "kill -9 of caller and worker at any moment: what was said is so, and happens once" {
-    for i in $(seq "${EXECDM_TRIGGER_KILLS:-6}"); do
+    for _ in $(seq "${EXECDM_TRIGGER_KILLS:-6}"); do
         id=$(waiting)
         rm -f said
         execdm-trigger "$id" go status=COMPLETED 2>said >/dev/null 3>&- &
