@@ -428,7 +428,7 @@ static void gather(struct working *w)
         const int64_t later = err.text[0] ? trouble(w, id, &err) : 0;
         if (!e) { /* it was of no job */
             w->away = false;
-            w->rest = later ? clock_ms() + TIDY_MS : 0;
+            w->rest = clock_ms() + (later ? TIDY_MS : TICK_MS);
             continue;
         }
         e->away = false;
