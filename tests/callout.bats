@@ -2,6 +2,8 @@
 # Callouts (Planner 2.5.2; EP-80 to EP-85): queued with the phase, made beside the steps, in order, at least once, again with
 # growing pauses, signed, to hosts the site allows; mail.
 
+# shellcheck disable=SC2016,SC2154 # jq has variables of its own; links.bash sets $listener
+
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -386,4 +388,25 @@ P
         calls '[.[] | [.headers."execdm-sequence", .headers."idempotency-key", .body]] | unique | length' | grep -qx 2
         same "RUNNING COMPLETED" "$(calls '[.[].body | capture("status: (?<s>.*)").s] | unique | reverse | join(" ")')"
     done
+}
+
+@test "kill -9 of who makes the calls: an idle worker has another one made" {
+    task sh='exit 0' name=left
+    callout a http://127.0.0.1:1/nobody COMPLETED
+    id=$(take)
+    execdm-run --watch 2>err 3>&- &
+    worker=$!
+    echo "$worker" >worker.pid
+    wait_until 20 is "$id" COMPLETED
+    wait_until 10 pgrep -P "$worker" -f execdm-callout
+    first=$(pgrep -P "$worker" -f execdm-callout)
+    kill -9 "$first"
+    wait_until 20 another
+    has "$(cat err)" "callouts are not made: "
+    kill "$worker"
+    wait "$worker" || true
+}
+
+another() {
+    pid=$(pgrep -P "$worker" -f execdm-callout) && [ "$pid" != "$first" ]
 }

@@ -142,7 +142,7 @@ cat >"\$in"
 "$TOP_BUILDDIR/cmd/execdm-http" <"\$in" | tee "\$in.reply"
 END
     chmod +x bin/execdm-http
-    for program in plan accept status phase run callout; do cp "$TOP_BUILDDIR/cmd/execdm-$program" bin/; done
+    for program in plan accept status phase run callout step; do cp "$TOP_BUILDDIR/cmd/execdm-$program" bin/; done
     "$TOP_SRCDIR/tests/planner" port "$PWD/near" >planner.out 2>&1 3>&- &
     echo $! >planner.pid
     wait_until 20 test -e port

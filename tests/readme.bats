@@ -50,6 +50,8 @@ block() { # PATTERN
     sed "s/execdm-phase [0-9a-f]*/execdm-phase ${id: -8}/" last >last.here
     run -79 bash last.here
     [[ $output == *"is COMPLETED, where abort is refused"* ]]
+    block '^execdm-stage s3:' | sed "s/  *#.*//; s/job:[0-9a-f]*/job:${id: -8}/" | sed -n 3p | bash -e
+    [ "$(cat copy.txt)" = 385 ]
 }
 
 @test "every program the README names exists and answers" {
@@ -70,4 +72,5 @@ block() { # PATTERN
     run -1 bash -c "$(block '^execdm-plan --explain' | sed -n 1p)"
     jq -e '.messages[] | select(.rule == "nearest")' <<<"$output"
     block '^execdm-plan --explain' | sed -n 's/#.*//; 3p' | bash | jq -e .platforms
+    block '^execdm-plan --explain' | sed -n 's/#.*//; 4p' | bash
 }

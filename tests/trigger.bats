@@ -2,6 +2,8 @@
 # execdm-trigger and the jobs that wait for it (Planner 2.5.1; EP-70 to EP-77): early, inside, late, never, wrong values,
 # several conditions, several triggers; calls recorded before they are said, each once.
 
+# shellcheck disable=SC2016,SC2154 # jq has variables of its own; links.bash sets $listener
+
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -282,7 +284,7 @@ at() {
 }
 
 @test "kill -9 of caller and worker at any moment: what was said is so, and happens once" {
-    for i in $(seq "${EXECDM_TRIGGER_KILLS:-6}"); do
+    for _ in $(seq "${EXECDM_TRIGGER_KILLS:-6}"); do
         id=$(waiting)
         rm -f said
         execdm-trigger "$id" go status=COMPLETED 2>said >/dev/null 3>&- &
@@ -302,4 +304,19 @@ at() {
         work "$id"
         same "COMPLETED 1" "$(job "$id" '"\(.phase) \([.history[] | select(.by == "trigger go")] | length)"')"
     done
+}
+
+@test "triggers without a name get one that no other has" {
+    task sh='exit 0'
+    jq '"https://www.purl.org/ivoa.net/webservice-types/value-update" as $u
+        | {type: $u, spec: {conditions: [{name: "s", value: "X", action: "start"}]}} as $t
+        | .triggers = [$t + {name: "trigger-002"}, $t]' task.json >two.json
+    execdm-plan two.json | execdm-accept >job.json
+    id=$(jq -r .id job.json)
+    same "trigger-002 trigger-003" "$(job "$id" '[.triggers[].name] | join(" ")')"
+    for i in 0 1; do
+        execdm-trigger "$(job "$id" ".triggers[$i].spec.endpoint")" s=X >/dev/null
+    done
+    execdm-run "$id" >run.json
+    same COMPLETED "$(jq -r .phase run.json)"
 }

@@ -2,6 +2,8 @@
 # Workflows of jobs that call each other: the two steps of Planner 2.5.3 at two services, a chain, and one that waits for
 # many (EP-84). EXECDM_WORKFLOW_STEPS=50 is the long form of the last two.
 
+# shellcheck disable=SC2016,SC2154 # jq has variables of its own; links.bash sets $listener
+
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -27,7 +29,6 @@ of() {
 
 # services: a VOSpace, the service of step-a, and that of step-b, whose triggers are behind a listener
 services() {
-    local n
     mkdir -p config-a config-b space/nodes
     /usr/bin/python3 "$TOP_SRCDIR/tests/vospace-server.py" port space t0ken >space.out 2>&1 3>&- &
     echo $! >space.pid

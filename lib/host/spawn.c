@@ -129,7 +129,7 @@ static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int sec
     close_range(s->secret ? SPAWN_SECRET + 1 : SPAWN_SECRET, ~0U, CLOSE_RANGE_CLOEXEC);
     if (s->exec)
         s->exec(s->exec_context);
-    execve(s->argv[0], s->argv, spawn_environment());
+    execve(s->argv[0], s->argv, s->kin ? environ : spawn_environment());
     _exit(127);
 }
 

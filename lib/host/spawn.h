@@ -10,6 +10,7 @@
 struct spawn {
     char *const *argv;   /* argv[0] is a path; nothing is searched. With exec only a name */
     const char *input;   /* standard input, or NULL for none */
+    bool kin;            /* it is one of our own: it gets our environment as it is */
     const char *secret;  /* what can be read from descriptor SPAWN_SECRET, or NULL */
     int64_t deadline_ms; /* after this its process group is killed; 0: none */
     size_t output_max;   /* more output than this is an error; 0: 64 MiB */

@@ -31,7 +31,7 @@ int crew_start(struct crew *c, const char *id, struct err *err)
     h->argv[0] = spawn_find_program("execdm-step");
     h->argv[1] = id ? "job" : "sweep";
     h->argv[2] = id ? h->id : NULL;
-    h->run = (struct spawn){.argv = h->argv};
+    h->run = (struct spawn){.argv = h->argv, .kin = true};
     if (!h->argv[0])
         return err_set(err, CODE_UNAVAIL, "execdm-step is not installed beside this program");
     if (spawn_start(&h->run, err) < 0) {

@@ -1,9 +1,9 @@
 /* accept fill JOBS OFFERS  so many jobs that have ended and offers of one platform in the store;
- * prints the offers' ids accept ours WRITERS <IDS that many processes accept them at once, each a
- * store of its own accept peer-fill ROWS    plain.db with so many rows: SQLite in WAL mode accept
- * peer WRITERS N    that many processes write N rows at once into it, each a transaction with
- *                          synchronous=FULL and SQLite's busy handler
- * ours and peer print "RATE P50 P99": a second, and the seconds one took. */
+ * prints the offers' ids accept live JOBS 0  so many that wait for tomorrow accept ours WRITERS
+ * <IDS that many processes accept them at once, each a store of its own accept peer-fill ROWS
+ * plain.db with so many rows: SQLite in WAL mode accept peer WRITERS N    that many processes write
+ * N rows at once into it, each a transaction with synchronous=FULL and SQLite's busy handler ours
+ * and peer print "RATE P50 P99": a second, and the seconds one took. */
 #include <pwd.h>
 #include <sqlite3.h>
 #include <sys/mman.h>
@@ -31,11 +31,17 @@ static const char offer_text[] =
     "\"length\":3600,\"driver\":\"local\",\"need\":{\"cores\":1000,\"memory\":1073741824},"
     "\"capacity\":{\"cores\":256000,\"memory\":1099511627776}}}";
 
-static int fill_jobs(struct store *store, size_t n, json_t *doc, struct err *err)
+static int fill_jobs(struct store *store, enum phase phase, size_t n, json_t *doc, struct err *err)
 {
+    const int64_t tomorrow = clock_ms() / 1000 + 86400;
+    json_t *private = json_object_get(doc, "private");
+    json_object_set_new(private, "from", json_integer(tomorrow));
+    json_object_set_new(private, "to", json_integer(tomorrow + 86400));
     for (size_t i = 0; i < n; i++) {
-        struct job j = {.phase = PHASE_COMPLETED, .platform = "lab", .driver = "local", .doc = doc};
-        j.created = j.started = j.ended = j.destruction = clock_ms();
+        struct job j = {.phase = phase, .platform = "lab", .driver = "local", .doc = doc};
+        j.created = j.destruction = clock_ms();
+        if (phase_terminal(phase))
+            j.started = j.ended = j.created;
         clock_uuid(j.id);
         if (store_job_add(store, &j, "owner", "offer accepted", err) < 0)
             return -1;
@@ -66,10 +72,10 @@ static int fill_offers(struct store *store, size_t n, json_t *doc, struct err *e
     return 0;
 }
 
-static int fill(struct store *store, size_t jobs, size_t offers, struct err *err)
+static int fill(struct store *store, enum phase phase, size_t jobs, size_t offers, struct err *err)
 {
     own(json_fini) json_t *doc = json_loads(offer_text, 0, NULL);
-    if (store_begin(store, false, err) < 0 || fill_jobs(store, jobs, doc, err) < 0 ||
+    if (store_begin(store, false, err) < 0 || fill_jobs(store, phase, jobs, doc, err) < 0 ||
         fill_offers(store, offers, doc, err) < 0)
         return -1;
     return store_commit(store, err);
@@ -171,13 +177,13 @@ static int at_once(struct bench *b, int (*some)(const struct bench *, size_t))
     return rc ? -1 : 0;
 }
 
-static int fill_store(size_t jobs, size_t offers)
+static int fill_store(enum phase phase, size_t jobs, size_t offers)
 {
     struct store store;
     struct err err = {0};
     int rc = store_open(&store, &err);
     if (rc == 0)
-        rc = fill(&store, jobs, offers, &err);
+        rc = fill(&store, phase, jobs, offers, &err);
     if (rc < 0)
         fprintf(stderr, "accept: %s\n", err.text);
     store_close(&store);
@@ -190,7 +196,9 @@ int main(int argc, char **argv)
     const size_t n = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
     char id[UUID_TEXT + 1];
     if (argc == 4 && str_same(argv[1], "fill"))
-        return fill_store(b.writers, n) < 0;
+        return fill_store(PHASE_COMPLETED, b.writers, n) < 0;
+    if (argc == 4 && str_same(argv[1], "live"))
+        return fill_store(PHASE_PENDING, b.writers, n) < 0;
     if (argc == 3 && str_same(argv[1], "ours")) {
         while (fgets(id, sizeof(id), stdin)) {
             b.ids = mem_grow(b.ids, b.n + 1, sizeof(*b.ids));
