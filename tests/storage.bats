@@ -435,9 +435,26 @@ END
         wait_until 10 later +31d
         same "ARCHIVED 1" "$(job "$id" '"\(.phase) \([.history[] | select(.phase == "ARCHIVED")] | length)"')"
     done
-    mkdir -p "$(files "$id")" "$EXECDM_STATE/jobs/01a20665-b58d-703e-821e-e2fd7f3c3fd5/attempt-1"
+    mkdir -p "$(files "$id")" "$EXECDM_STATE/jobs/01a20665-b58d-703e-821e-e2fd7f3c3fd5"
+    touch "$EXECDM_STATE/jobs/01a20665-b58d-703e-821e-e2fd7f3c3fd5/lock"
     later +33d
     same "" "$(ls "$EXECDM_STATE/jobs")"
+}
+
+@test "jobs that a restored store has lost keep what they left, day after day" {
+    local id
+    id=$(submit sh='echo 1')
+    execdm-phase "$id" abort >/dev/null
+    execdm-store backup copy.db
+    id=$(submit sh='echo precious')
+    work "$id"
+    cp copy.db "$EXECDM_STATE/execdm.db"
+    rm -f "$EXECDM_STATE"/execdm.db-*
+    later +25h
+    later +50h
+    same precious "$(cat "$(files "$id")/attempt-1/stdout")"
+    run execdm-store check
+    has "$output" "jobs/$id is there, but no such job"
 }
 
 @test "an image that nobody uses for a week is collected, one that is in use or was asked for is not" {
