@@ -322,10 +322,64 @@ END
     space
     sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE storage SET url=replace(url,'$port_was','$(cat port)')"
     modes protected
-    later +27h
+    faketime -f +27h execdm-run --once 2>err # of a token that has expired there may be a new one
+    grep -q 'results: ' err
+    same "1 null" "$(noted) $(job "$id" .messages)"
+    sqlite3 "$EXECDM_STATE/execdm.db" 'UPDATE storage SET tries=35'
+    later +30h
     has "$(job "$id" '.messages[0] | "\(.rule) \(.text)"')" 'storage-left results: its place could not be deleted'
     same 0 "$(noted)"
     [ -e space/nodes/run/deep/total ]
+    # of a deleted job the worker says it
+    modes
+    rm -r space/nodes/run
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, maxlifetime: 1D}"
+    id=$(accepted)
+    work "$id"
+    execdm-phase "$id" delete >/dev/null
+    modes protected
+    sqlite3 "$EXECDM_STATE/execdm.db" 'UPDATE storage SET tries=35'
+    faketime -f +25h execdm-run --once 2>err
+    grep -q "$id: results: its place could not be deleted and is left to its owner" err
+    same 0 "$(noted)"
+}
+
+@test "a place that was noted, but not made, may be somebody else's by now: it is only removed when it is empty" {
+    local id
+    space
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, maxlifetime: 1D}"
+    modes down=PUT
+    id=$(accepted)
+    run -1 work "$id"
+    same "ERROR 1" "$(job "$id" .phase) $(noted)"
+    modes
+    mkdir space/nodes/run
+    echo mine >space/nodes/run/thesis
+    later +0s
+    same "mine 0" "$(cat space/nodes/run/thesis) $(noted)"
+    has "$(job "$id" '.messages[0] | "\(.rule) \(.text)"')" 'it cannot be told whether it was made for this job'
+    # nobody made it
+    rm -r space/nodes/run
+    modes down=PUT
+    id=$(accepted)
+    run -1 work "$id"
+    modes
+    later +0s
+    same "0 null" "$(noted) $(job "$id" .messages)"
+    # and of a directory it can be told
+    for there in nothing thesis; do
+        asks results file-storage '{location: "here", lifecycle: managed, maxlifetime: 1D}'
+        id=$(accepted)
+        execdm-phase "$id" abort >/dev/null
+        sqlite3 "$EXECDM_STATE/execdm.db" "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries,owner)
+            VALUES('$id','results','file://$PWD/here','file:$PWD/here/',0,0,'P1D',1,0,NULL)"
+        mkdir here
+        [ "$there" = nothing ] || echo mine >here/thesis
+        later +0s
+        same 0 "$(noted)"
+        [ "$there" = nothing ] || same mine "$(cat here/thesis)"
+        [ "$there" = thesis ] || [ ! -e here ]
+    done
 }
 
 @test "a place is made and deleted with the credential of the job's owner, also when the job itself is deleted" {

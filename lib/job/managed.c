@@ -1,10 +1,12 @@
 /* A place is ours when it was not there before we noted it, and we made it. The order is: look,
  * note, make, say that it is made. Whoever dies in between leaves a note without "made"; then the
- * place is there because of us, or not at all. */
+ * place is there because of us, or not at all. That holds while the job is being prepared; when it
+ * has ended others may have come, and what was not said to be made is only looked at. */
 #include "job/managed.h"
 #include "host/clock.h"
 #include "job/layout.h"
 #include "store/storage.h"
+#include "text/uri.h"
 
 #define PAUSE_MS 60000        /* before the second try to remove */
 #define PAUSE_MAX_MS 21600000 /* between any two */
@@ -120,7 +122,7 @@ static int judge(struct step *s, struct job *j, const struct storage_row *row, b
     if (says(error, "exists"))
         return storage_forget(s->store, row, err) < 0 ? -1 : refuse_there(j, row);
     const bool transient = json_is_true(json_object_get(error, "transient"));
-    /* when it cannot be told what became of it, it is removed with the rest */
+    /* when it cannot be told what became of it, it is looked at with the rest */
     if (!transient && storage_forget(s->store, row, err) < 0)
         return -1;
     return refuse(j, row, transient, json_text(error, "text"));
@@ -185,15 +187,19 @@ bool managed_wants(struct store *store, const struct job *j, const struct task *
 
 /* --- afterwards --- */
 
-/* For its owner, when there is a job still. In the transaction. */
+/* For its owner; when the job is deleted, 1 with why in err. In the transaction. */
 static int say_left(struct step *s, const struct storage_row *row, const char *why, struct err *err)
 {
     own(job_fini) struct job j = {0};
     struct err none = {0};
-    if (store_job_get(s->store, row->job, &j, &none) < 0)
-        return none.code == CODE_NOINPUT ? 0 : (*err = none, -1);
     own(str_fini) char *text = str_print(
         "%s: its place could not be deleted and is left to its owner: %s", row->name, why);
+    if (store_job_get(s->store, row->job, &j, &none) < 0 && none.code == CODE_NOINPUT) {
+        err_set(err, CODE_NO, "%s", text);
+        return 1;
+    }
+    if (none.code)
+        return *err = none, -1;
     act_message(&j, "storage-left", text);
     return store_job_note(s->store, &j, j.phase, clock_ms(), err) < 0 ? -1 : 0;
 }
@@ -209,15 +215,45 @@ static int64_t pause_after(int64_t tries)
     return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
 }
 
-/* 1 when it is to be tried again. */
+/* What no time mends. An `invalid` file: URL could not have been made: it is ENOTEMPTY, somebody
+ * is writing there yet. */
+static bool is_final(const struct storage_row *row, const json_t *error)
+{
+    return says(error, "unsupported") || (says(error, "invalid") && !str_begins(row->url, "file:"));
+}
+
+/* One that was noted, but perhaps never made, may have been made by others meanwhile. 0 when
+ * nothing of ours is there, or nothing any more: an empty directory goes; of other schemes it
+ * cannot be told what is in it. */
+static int leave_unmade(const struct storage_row *row, const json_t *error)
+{
+    own(str_fini) char *path = uri_file_path(row->url);
+    if (says(error, "notfound"))
+        return 0;
+    return path && !row->single && (rmdir(path) == 0 || errno == ENOENT) ? 0 : -1;
+}
+
+static int give_up(struct step *s, const struct storage_row *row, const char *why, struct err *err)
+{
+    return storage_forget(s->store, row, err) < 0 ? -1 : say_left(s, row, why, err);
+}
+
+/* 1 when it is to be tried again, or there is something to say. */
 static int settle(struct step *s, const struct storage_row *row, const json_t *error,
                   struct err *err)
 {
     const char *why = json_text(error, "text");
+    if (!row->made && (!error || says(error, "notfound") || says(error, "invalid")))
+        return leave_unmade(row, error) == 0
+                   ? storage_forget(s->store, row, err)
+                   : give_up(s, row,
+                             "something is there, but it cannot be told whether it was made for "
+                             "this job or by others",
+                             err);
     if (!error)
         return storage_forget(s->store, row, err);
-    if (!json_is_true(json_object_get(error, "transient")) || row->tries + 1 >= TRIES_MAX)
-        return storage_forget(s->store, row, err) < 0 ? -1 : say_left(s, row, why, err);
+    if (is_final(row, error) || row->tries + 1 >= TRIES_MAX)
+        return give_up(s, row, why, err);
     if (storage_later(s->store, row, clock_ms() + pause_after(row->tries), err) < 0)
         return -1;
     err_set(err, CODE_TEMP, "%s: %s", row->name, why);
@@ -260,7 +296,8 @@ int managed_clear(struct step *s, const char *id, struct err *err)
         return -1;
     for (size_t i = 0; i < rows.n; i++)
         if (is_due(&rows.list[i], now))
-            json_array_append_new(lines, line_of(&rows.list[i], "remove"));
+            json_array_append_new(lines,
+                                  line_of(&rows.list[i], rows.list[i].made ? "remove" : "check"));
     if (json_array_size(lines) == 0)
         return 0;
     stager.identity = rows.list[0].owner; /* the job itself may be gone */
