@@ -191,6 +191,14 @@ holds_nodes() {
         run -1 work "$two"
         has "$(job "$two" .error.message)" 'b: it'
     done
+    # written in another way
+    ln -s out link
+    for place in "file://$PWD/out/%61" "file://$PWD/./out//a/new" "file://localhost$PWD/link/a/x" "file://$PWD/link/"; do
+        asks b file-storage "{location: \"$place\", lifecycle: managed, maxlifetime: 1D}"
+        two=$(accepted)
+        run -1 work "$two"
+        has "$(job "$two" .error.message)" 'b: it'
+    done
     later +25h
     [ ! -e out/a ]
     asks b file-storage "{location: \"out/a/below\", lifecycle: managed, maxlifetime: 1D}"

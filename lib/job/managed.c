@@ -12,10 +12,17 @@
 #define PAUSE_MAX_MS 21600000 /* between any two */
 #define TRIES_MAX 36          /* about a week of them */
 
-static json_t *line_of(const struct storage_row *row, const char *direction)
+/* Adds what is to be done there; `type` is false for a look at whatever it is. */
+static int add_line(struct store *store, json_t *lines, const struct storage_row *row,
+                    const char *direction, bool type, struct err *err)
 {
-    return json_pack("{s:s,s:s,s:s,s:s}", "id", row->name, "dest", row->url, "direction", direction,
-                     "type", row->single ? "file" : "directory");
+    own(str_fini) char *url = storage_url(store, row, err);
+    const char *kind = row->single ? "file" : "directory";
+    if (!url)
+        return -1;
+    return json_array_append_new(lines,
+                                 json_pack("{s:s,s:s,s:s,s:s*}", "id", row->name, "dest", url,
+                                           "direction", direction, "type", type ? kind : NULL));
 }
 
 static const json_t *error_of(const struct stager *stager, const struct storage_row *row)
@@ -37,8 +44,8 @@ static const struct storage_row *find(const struct storage_rows *rows, const cha
 }
 
 /* The places of the task that nobody has noted yet. */
-static void list_new(const struct job *j, const struct task *t, const struct storage_rows *known,
-                     struct storage_rows *rows)
+static int list_new(struct store *store, const struct job *j, const struct task *t,
+                    const struct storage_rows *known, struct storage_rows *rows, struct err *err)
 {
     for (size_t i = 0; i < t->nstorage; i++) {
         const struct storage *st = &t->storage[i];
@@ -48,12 +55,14 @@ static void list_new(const struct job *j, const struct task *t, const struct sto
         rows->list = mem_grow(rows->list, rows->n + 1, sizeof(*rows->list));
         struct storage_row *row = &rows->list[rows->n++];
         *row = (struct storage_row){.name = str_new(st->name),
-                                    .url = str_new(st->location),
                                     .owner = str_new(j->owner),
                                     .single = layout_single(st),
                                     .keep = str_new(keep ? keep : "PT0S")};
         snprintf(row->job, sizeof(row->job), "%s", j->id);
+        if (storage_hide(store, row, st->location, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
 static int refuse(struct job *j, const struct storage_row *row, bool transient, const char *why)
@@ -76,8 +85,8 @@ static int look(struct step *s, struct job *j, const struct storage_rows *rows, 
     own(stager_fini) struct stager stager = {0};
     own(json_fini) json_t *lines = json_array();
     for (size_t i = 0; i < rows->n; i++)
-        json_array_append_new(lines, json_pack("{s:s,s:s,s:s}", "id", rows->list[i].name, "dest",
-                                               rows->list[i].url, "direction", "check"));
+        if (add_line(s->store, lines, &rows->list[i], "check", false, err) < 0)
+            return -1;
     if (act_move(s, j, "storage", lines, &stager, "stagein", err) < 0)
         return -1;
     json_object_del(j->doc, "error");
@@ -136,8 +145,8 @@ static int make(struct step *s, struct job *j, const struct storage_rows *rows, 
     own(json_fini) json_t *lines = json_array();
     int rc = 0;
     for (size_t i = 0; i < rows->n; i++)
-        if (!rows->list[i].made)
-            json_array_append_new(lines, line_of(&rows->list[i], "make"));
+        if (!rows->list[i].made && add_line(s->store, lines, &rows->list[i], "make", true, err) < 0)
+            return -1;
     if (json_array_size(lines) == 0)
         return 0;
     if (act_move(s, j, "storage", lines, &stager, "stagein", err) < 0 ||
@@ -164,7 +173,8 @@ int managed_make(struct step *s, struct job *j, const struct task *t, struct err
     int rc = make(s, j, &known, true, err);
     if (rc != 0)
         return rc;
-    list_new(j, t, &known, &fresh);
+    if (list_new(s->store, j, t, &known, &fresh, err) < 0)
+        return -1;
     if (fresh.n == 0)
         return 0;
     if ((rc = look(s, j, &fresh, err)) != 0 || (rc = note(s, j, &fresh, err)) != 0)
@@ -286,20 +296,38 @@ static bool stopping(void *context)
     return s->stop && s->stop(s->context);
 }
 
+/* One whose URL cannot be opened, as if the stager had said so. */
+static void cannot_open(json_t *results, const struct storage_row *row, const struct err *why)
+{
+    json_object_set_new(results, row->name,
+                        json_pack("{s:{s:s,s:b,s:s}}", "error", "reason", "sealed", "transient",
+                                  false, "text", why->text));
+}
+
 int managed_clear(struct step *s, const char *id, struct err *err)
 {
     own(storage_rows_fini) struct storage_rows rows = {0};
     own(json_fini) json_t *lines = json_array();
     own(stager_fini) struct stager stager = {.stop = stopping, .context = s};
+    own(json_fini) json_t *closed = json_object();
     const int64_t now = clock_ms();
+    size_t due = 0;
     if (storage_of(s->store, id, &rows, err) < 0)
         return -1;
-    for (size_t i = 0; i < rows.n; i++)
-        if (is_due(&rows.list[i], now))
-            json_array_append_new(lines,
-                                  line_of(&rows.list[i], rows.list[i].made ? "remove" : "check"));
-    if (json_array_size(lines) == 0)
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct storage_row *row = &rows.list[i];
+        struct err why = {0};
+        if (!is_due(row, now))
+            continue;
+        due++;
+        if (add_line(s->store, lines, row, row->made ? "remove" : "check", true, &why) < 0)
+            cannot_open(closed, row, &why);
+    }
+    if (due == 0)
         return 0;
     stager.identity = rows.list[0].owner; /* the job itself may be gone */
-    return stager_run(&stager, lines, err) < 0 ? -1 : settle_all(s, &rows, now, &stager, err);
+    if (stager_run(&stager, lines, err) < 0)
+        return -1;
+    json_object_update(stager.results, closed);
+    return settle_all(s, &rows, now, &stager, err);
 }
