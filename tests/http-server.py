@@ -3,7 +3,7 @@
 
     http-server.py PORTFILE DIRECTORY
 
-Writes its port to PORTFILE when it listens. GET, HEAD and PUT below DIRECTORY; a first part of the
+Writes its port to PORTFILE when it listens. GET, HEAD, PUT and DELETE below DIRECTORY; a first part of the
 path asks for a fault:
 
     /short/N          half the body, then the end        /slow/N       half the body, then nothing
@@ -140,6 +140,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(201)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def do_DELETE(self):
+        what = self.begin()
+        if not what:
+            return
+        there = os.path.isfile(what[1])
+        if there:
+            os.unlink(what[1])
+        self.short_answer(204 if there else 404)
 
     def do_OPTIONS(self):
         what = self.begin()

@@ -46,6 +46,28 @@ nowhere() {
     work "$id"
 }
 
+@test "a managed place behind a password is made and removed, after the job was deleted, and the password is nowhere" {
+    require faketime sqlite3
+    id=$(submit sh='echo 6 >/outputs/b' rw:/outputs/b="$login/auth/b" spec:lifecycle=managed spec:maxlifetime=P1D)
+    work "$id"
+    same 6 "$(cat www/b)"
+    same "${web/127/me@127}/auth/b" "$(sqlite3 "$EXECDM_STATE/execdm.db" 'SELECT url FROM storage')"
+    execdm-store backup copy.db
+    nowhere
+    execdm-phase "$id" delete >/dev/null
+    nowhere
+    # without its key it is tried again
+    mv "$EXECDM_STATE/key" key.away
+    faketime -f +25h execdm-run --once 2>run.err
+    has "$(cat run.err)" 'cannot read the key'
+    [ -e www/b ]
+    mv key.away "$EXECDM_STATE/key"
+    faketime -f +26h execdm-run --once
+    [ ! -e www/b ]
+    same 0 "$(sqlite3 "$EXECDM_STATE/execdm.db" 'SELECT count(*) FROM storage')"
+    nowhere
+}
+
 @test "a wrong password fails the job without being said" {
     id=$(submit sh='exit 0' r:/inputs/a="$login/auth/a")
     execdm-phase "$id" delete

@@ -191,6 +191,14 @@ holds_nodes() {
         run -1 work "$two"
         has "$(job "$two" .error.message)" 'b: it'
     done
+    # written in another way
+    ln -s out link
+    for place in "file://$PWD/out/%61" "file://$PWD/./out//a/new" "file://localhost$PWD/link/a/x" "file://$PWD/link/"; do
+        asks b file-storage "{location: \"$place\", lifecycle: managed, maxlifetime: 1D}"
+        two=$(accepted)
+        run -1 work "$two"
+        has "$(job "$two" .error.message)" 'b: it'
+    done
     later +25h
     [ ! -e out/a ]
     asks b file-storage "{location: \"out/a/below\", lifecycle: managed, maxlifetime: 1D}"
@@ -322,10 +330,64 @@ END
     space
     sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE storage SET url=replace(url,'$port_was','$(cat port)')"
     modes protected
-    later +27h
+    faketime -f +27h execdm-run --once 2>err # of a token that has expired there may be a new one
+    grep -q 'results: ' err
+    same "1 null" "$(noted) $(job "$id" .messages)"
+    sqlite3 "$EXECDM_STATE/execdm.db" 'UPDATE storage SET tries=35'
+    later +30h
     has "$(job "$id" '.messages[0] | "\(.rule) \(.text)"')" 'storage-left results: its place could not be deleted'
     same 0 "$(noted)"
     [ -e space/nodes/run/deep/total ]
+    # of a deleted job the worker says it
+    modes
+    rm -r space/nodes/run
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, maxlifetime: 1D}"
+    id=$(accepted)
+    work "$id"
+    execdm-phase "$id" delete >/dev/null
+    modes protected
+    sqlite3 "$EXECDM_STATE/execdm.db" 'UPDATE storage SET tries=35'
+    faketime -f +25h execdm-run --once 2>err
+    grep -q "$id: results: its place could not be deleted and is left to its owner" err
+    same 0 "$(noted)"
+}
+
+@test "a place that was noted, but not made, may be somebody else's by now: it is only removed when it is empty" {
+    local id
+    space
+    asks results "$vospace" "{endpoint: \"$service\", path: /run, lifecycle: managed, maxlifetime: 1D}"
+    modes down=PUT
+    id=$(accepted)
+    run -1 work "$id"
+    same "ERROR 1" "$(job "$id" .phase) $(noted)"
+    modes
+    mkdir space/nodes/run
+    echo mine >space/nodes/run/thesis
+    later +0s
+    same "mine 0" "$(cat space/nodes/run/thesis) $(noted)"
+    has "$(job "$id" '.messages[0] | "\(.rule) \(.text)"')" 'it cannot be told whether it was made for this job'
+    # nobody made it
+    rm -r space/nodes/run
+    modes down=PUT
+    id=$(accepted)
+    run -1 work "$id"
+    modes
+    later +0s
+    same "0 null" "$(noted) $(job "$id" .messages)"
+    # and of a directory it can be told
+    for there in nothing thesis; do
+        asks results file-storage '{location: "here", lifecycle: managed, maxlifetime: 1D}'
+        id=$(accepted)
+        execdm-phase "$id" abort >/dev/null
+        sqlite3 "$EXECDM_STATE/execdm.db" "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries,owner)
+            VALUES('$id','results','file://$PWD/here','file:$PWD/here/',0,0,'P1D',1,0,NULL)"
+        mkdir here
+        [ "$there" = nothing ] || echo mine >here/thesis
+        later +0s
+        same 0 "$(noted)"
+        [ "$there" = nothing ] || same mine "$(cat here/thesis)"
+        [ "$there" = thesis ] || [ ! -e here ]
+    done
 }
 
 @test "a place is made and deleted with the credential of the job's owner, also when the job itself is deleted" {
@@ -435,9 +497,26 @@ END
         wait_until 10 later +31d
         same "ARCHIVED 1" "$(job "$id" '"\(.phase) \([.history[] | select(.phase == "ARCHIVED")] | length)"')"
     done
-    mkdir -p "$(files "$id")" "$EXECDM_STATE/jobs/01a20665-b58d-703e-821e-e2fd7f3c3fd5/attempt-1"
+    mkdir -p "$(files "$id")" "$EXECDM_STATE/jobs/01a20665-b58d-703e-821e-e2fd7f3c3fd5"
+    touch "$EXECDM_STATE/jobs/01a20665-b58d-703e-821e-e2fd7f3c3fd5/lock"
     later +33d
     same "" "$(ls "$EXECDM_STATE/jobs")"
+}
+
+@test "jobs that a restored store has lost keep what they left, day after day" {
+    local id
+    id=$(submit sh='echo 1')
+    execdm-phase "$id" abort >/dev/null
+    execdm-store backup copy.db
+    id=$(submit sh='echo precious')
+    work "$id"
+    cp copy.db "$EXECDM_STATE/execdm.db"
+    rm -f "$EXECDM_STATE"/execdm.db-*
+    later +25h
+    later +50h
+    same precious "$(cat "$(files "$id")/attempt-1/stdout")"
+    run execdm-store check
+    has "$output" "jobs/$id is there, but no such job"
 }
 
 @test "an image that nobody uses for a week is collected, one that is in use or was asked for is not" {

@@ -20,6 +20,7 @@ wrong is read from DIRECTORY/modes at each request, one word a line:
     everything        ignores limit and uri               link             has a link node in each container
     readonly          #writable is false                  unlisted         does not let / be read
     no-md5            nodes have no #MD5                  no-length        nodes have no #length
+    down=METHOD       503 to that method
 
 All requests are written to PORTFILE.log ("HOST METHOD PATH TOKEN"), the documents to PORTFILE.documents/N.xml.
 """
@@ -111,6 +112,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.ticket(url.path.rsplit("/", 1)[1])
         if self.here != "127.0.0.1" or not url.path.startswith("/vospace/"):
             return self.fault("InvalidURI", 404)
+        if self.modes.get("down") == self.command:
+            self.body()
+            return self.fault("InternalFault", 503)
         if "protected" in self.modes and not self.who:
             self.body()
             return self.fault("PermissionDenied", 401)

@@ -93,7 +93,11 @@ int destroy_job(struct store *store, struct job *j, unsigned who, const char *by
 int destroy_directory(struct store *store, const char *id, struct err *err)
 {
     own(str_fini) char *dir = store_job_path(store, id, NULL);
-    return path_remove(dir, err);
+    own(str_fini) char *lock = store_job_path(store, id, "lock");
+    unlink(lock);
+    return rmdir(dir) == 0 || errno == ENOENT || errno == ENOTEMPTY
+               ? 0
+               : err_sys(err, "cannot remove %s", dir);
 }
 
 /* Both are tried, whatever becomes of the first. */

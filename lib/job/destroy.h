@@ -23,8 +23,9 @@ int destroy_job(struct store *store, struct job *j, unsigned who, const char *by
  * Takes its lease; when another holds it, that one does it. */
 int destroy_due(struct step *s, const char *id, struct err *err);
 
-/* Removes what is left of the directory, the lock, too. Last of all: whoever comes now makes
- * another lock. */
+/* Removes the lock, and the directory when it is empty then: what has content is left, for it may
+ * be all there is of a job that the store has lost. Last of all: whoever comes now makes another
+ * lock. */
 int destroy_directory(struct store *store, const char *id, struct err *err);
 
 #endif

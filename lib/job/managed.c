@@ -1,19 +1,28 @@
 /* A place is ours when it was not there before we noted it, and we made it. The order is: look,
  * note, make, say that it is made. Whoever dies in between leaves a note without "made"; then the
- * place is there because of us, or not at all. */
+ * place is there because of us, or not at all. That holds while the job is being prepared; when it
+ * has ended others may have come, and what was not said to be made is only looked at. */
 #include "job/managed.h"
 #include "host/clock.h"
 #include "job/layout.h"
 #include "store/storage.h"
+#include "text/uri.h"
 
 #define PAUSE_MS 60000        /* before the second try to remove */
 #define PAUSE_MAX_MS 21600000 /* between any two */
 #define TRIES_MAX 36          /* about a week of them */
 
-static json_t *line_of(const struct storage_row *row, const char *direction)
+/* Adds what is to be done there; `type` is false for a look at whatever it is. */
+static int add_line(struct store *store, json_t *lines, const struct storage_row *row,
+                    const char *direction, bool type, struct err *err)
 {
-    return json_pack("{s:s,s:s,s:s,s:s}", "id", row->name, "dest", row->url, "direction", direction,
-                     "type", row->single ? "file" : "directory");
+    own(str_fini) char *url = storage_url(store, row, err);
+    const char *kind = row->single ? "file" : "directory";
+    if (!url)
+        return -1;
+    return json_array_append_new(lines,
+                                 json_pack("{s:s,s:s,s:s,s:s*}", "id", row->name, "dest", url,
+                                           "direction", direction, "type", type ? kind : NULL));
 }
 
 static const json_t *error_of(const struct stager *stager, const struct storage_row *row)
@@ -35,8 +44,8 @@ static const struct storage_row *find(const struct storage_rows *rows, const cha
 }
 
 /* The places of the task that nobody has noted yet. */
-static void list_new(const struct job *j, const struct task *t, const struct storage_rows *known,
-                     struct storage_rows *rows)
+static int list_new(struct store *store, const struct job *j, const struct task *t,
+                    const struct storage_rows *known, struct storage_rows *rows, struct err *err)
 {
     for (size_t i = 0; i < t->nstorage; i++) {
         const struct storage *st = &t->storage[i];
@@ -46,12 +55,14 @@ static void list_new(const struct job *j, const struct task *t, const struct sto
         rows->list = mem_grow(rows->list, rows->n + 1, sizeof(*rows->list));
         struct storage_row *row = &rows->list[rows->n++];
         *row = (struct storage_row){.name = str_new(st->name),
-                                    .url = str_new(st->location),
                                     .owner = str_new(j->owner),
                                     .single = layout_single(st),
                                     .keep = str_new(keep ? keep : "PT0S")};
         snprintf(row->job, sizeof(row->job), "%s", j->id);
+        if (storage_hide(store, row, st->location, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
 static int refuse(struct job *j, const struct storage_row *row, bool transient, const char *why)
@@ -74,8 +85,8 @@ static int look(struct step *s, struct job *j, const struct storage_rows *rows, 
     own(stager_fini) struct stager stager = {0};
     own(json_fini) json_t *lines = json_array();
     for (size_t i = 0; i < rows->n; i++)
-        json_array_append_new(lines, json_pack("{s:s,s:s,s:s}", "id", rows->list[i].name, "dest",
-                                               rows->list[i].url, "direction", "check"));
+        if (add_line(s->store, lines, &rows->list[i], "check", false, err) < 0)
+            return -1;
     if (act_move(s, j, "storage", lines, &stager, "stagein", err) < 0)
         return -1;
     json_object_del(j->doc, "error");
@@ -120,7 +131,7 @@ static int judge(struct step *s, struct job *j, const struct storage_row *row, b
     if (says(error, "exists"))
         return storage_forget(s->store, row, err) < 0 ? -1 : refuse_there(j, row);
     const bool transient = json_is_true(json_object_get(error, "transient"));
-    /* when it cannot be told what became of it, it is removed with the rest */
+    /* when it cannot be told what became of it, it is looked at with the rest */
     if (!transient && storage_forget(s->store, row, err) < 0)
         return -1;
     return refuse(j, row, transient, json_text(error, "text"));
@@ -134,8 +145,8 @@ static int make(struct step *s, struct job *j, const struct storage_rows *rows, 
     own(json_fini) json_t *lines = json_array();
     int rc = 0;
     for (size_t i = 0; i < rows->n; i++)
-        if (!rows->list[i].made)
-            json_array_append_new(lines, line_of(&rows->list[i], "make"));
+        if (!rows->list[i].made && add_line(s->store, lines, &rows->list[i], "make", true, err) < 0)
+            return -1;
     if (json_array_size(lines) == 0)
         return 0;
     if (act_move(s, j, "storage", lines, &stager, "stagein", err) < 0 ||
@@ -162,7 +173,8 @@ int managed_make(struct step *s, struct job *j, const struct task *t, struct err
     int rc = make(s, j, &known, true, err);
     if (rc != 0)
         return rc;
-    list_new(j, t, &known, &fresh);
+    if (list_new(s->store, j, t, &known, &fresh, err) < 0)
+        return -1;
     if (fresh.n == 0)
         return 0;
     if ((rc = look(s, j, &fresh, err)) != 0 || (rc = note(s, j, &fresh, err)) != 0)
@@ -185,15 +197,19 @@ bool managed_wants(struct store *store, const struct job *j, const struct task *
 
 /* --- afterwards --- */
 
-/* For its owner, when there is a job still. In the transaction. */
+/* For its owner; when the job is deleted, 1 with why in err. In the transaction. */
 static int say_left(struct step *s, const struct storage_row *row, const char *why, struct err *err)
 {
     own(job_fini) struct job j = {0};
     struct err none = {0};
-    if (store_job_get(s->store, row->job, &j, &none) < 0)
-        return none.code == CODE_NOINPUT ? 0 : (*err = none, -1);
     own(str_fini) char *text = str_print(
         "%s: its place could not be deleted and is left to its owner: %s", row->name, why);
+    if (store_job_get(s->store, row->job, &j, &none) < 0 && none.code == CODE_NOINPUT) {
+        err_set(err, CODE_NO, "%s", text);
+        return 1;
+    }
+    if (none.code)
+        return *err = none, -1;
     act_message(&j, "storage-left", text);
     return store_job_note(s->store, &j, j.phase, clock_ms(), err) < 0 ? -1 : 0;
 }
@@ -209,15 +225,45 @@ static int64_t pause_after(int64_t tries)
     return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
 }
 
-/* 1 when it is to be tried again. */
+/* What no time mends. An `invalid` file: URL could not have been made: it is ENOTEMPTY, somebody
+ * is writing there yet. */
+static bool is_final(const struct storage_row *row, const json_t *error)
+{
+    return says(error, "unsupported") || (says(error, "invalid") && !str_begins(row->url, "file:"));
+}
+
+/* One that was noted, but perhaps never made, may have been made by others meanwhile. 0 when
+ * nothing of ours is there, or nothing any more: an empty directory goes; of other schemes it
+ * cannot be told what is in it. */
+static int leave_unmade(const struct storage_row *row, const json_t *error)
+{
+    own(str_fini) char *path = uri_file_path(row->url);
+    if (says(error, "notfound"))
+        return 0;
+    return path && !row->single && (rmdir(path) == 0 || errno == ENOENT) ? 0 : -1;
+}
+
+static int give_up(struct step *s, const struct storage_row *row, const char *why, struct err *err)
+{
+    return storage_forget(s->store, row, err) < 0 ? -1 : say_left(s, row, why, err);
+}
+
+/* 1 when it is to be tried again, or there is something to say. */
 static int settle(struct step *s, const struct storage_row *row, const json_t *error,
                   struct err *err)
 {
     const char *why = json_text(error, "text");
+    if (!row->made && (!error || says(error, "notfound") || says(error, "invalid")))
+        return leave_unmade(row, error) == 0
+                   ? storage_forget(s->store, row, err)
+                   : give_up(s, row,
+                             "something is there, but it cannot be told whether it was made for "
+                             "this job or by others",
+                             err);
     if (!error)
         return storage_forget(s->store, row, err);
-    if (!json_is_true(json_object_get(error, "transient")) || row->tries + 1 >= TRIES_MAX)
-        return storage_forget(s->store, row, err) < 0 ? -1 : say_left(s, row, why, err);
+    if (is_final(row, error) || row->tries + 1 >= TRIES_MAX)
+        return give_up(s, row, why, err);
     if (storage_later(s->store, row, clock_ms() + pause_after(row->tries), err) < 0)
         return -1;
     err_set(err, CODE_TEMP, "%s: %s", row->name, why);
@@ -250,19 +296,38 @@ static bool stopping(void *context)
     return s->stop && s->stop(s->context);
 }
 
+/* One whose URL cannot be opened, as if the stager had said so. */
+static void cannot_open(json_t *results, const struct storage_row *row, const struct err *why)
+{
+    json_object_set_new(results, row->name,
+                        json_pack("{s:{s:s,s:b,s:s}}", "error", "reason", "sealed", "transient",
+                                  false, "text", why->text));
+}
+
 int managed_clear(struct step *s, const char *id, struct err *err)
 {
     own(storage_rows_fini) struct storage_rows rows = {0};
     own(json_fini) json_t *lines = json_array();
     own(stager_fini) struct stager stager = {.stop = stopping, .context = s};
+    own(json_fini) json_t *closed = json_object();
     const int64_t now = clock_ms();
+    size_t due = 0;
     if (storage_of(s->store, id, &rows, err) < 0)
         return -1;
-    for (size_t i = 0; i < rows.n; i++)
-        if (is_due(&rows.list[i], now))
-            json_array_append_new(lines, line_of(&rows.list[i], "remove"));
-    if (json_array_size(lines) == 0)
+    for (size_t i = 0; i < rows.n; i++) {
+        const struct storage_row *row = &rows.list[i];
+        struct err why = {0};
+        if (!is_due(row, now))
+            continue;
+        due++;
+        if (add_line(s->store, lines, row, row->made ? "remove" : "check", true, &why) < 0)
+            cannot_open(closed, row, &why);
+    }
+    if (due == 0)
         return 0;
     stager.identity = rows.list[0].owner; /* the job itself may be gone */
-    return stager_run(&stager, lines, err) < 0 ? -1 : settle_all(s, &rows, now, &stager, err);
+    if (stager_run(&stager, lines, err) < 0)
+        return -1;
+    json_object_update(stager.results, closed);
+    return settle_all(s, &rows, now, &stager, err);
 }

@@ -13,9 +13,9 @@ int managed_make(struct step *s, struct job *j, const struct task *t, struct err
 bool managed_wants(struct store *store, const struct job *j, const struct task *t);
 
 /* Removes what is due of a job, which may be deleted by now; the caller holds its lease. What
- * cannot be reached is tried again later, less and less often; what cannot be removed at all is
- * said in the job's document. -1 when something is
- * to be done again; the rest is done all the same. */
+ * cannot be removed is tried again later, less and less often, for a week; what never can, or may
+ * be another's, is said in the job's document. -1 when something is to be done again, or is left by
+ * a job that was deleted; the rest is done all the same. */
 int managed_clear(struct step *s, const char *id, struct err *err);
 
 #endif

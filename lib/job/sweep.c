@@ -30,7 +30,9 @@ static int64_t daily_when(const struct store *store, int64_t now)
     return last > now ? now : last + PERIOD_MS;
 }
 
-/* A worker that looked after a job when it was deleted may have made its directory again. */
+/* A worker that looked after a job when it was deleted may have made its directory again, with the
+ * lock in it. One with more in it is no such: a store that was restored from a backup does not know
+ * the jobs since, and execdm-store check tells of them. */
 static void sweep_directory(struct store *store, const char *id)
 {
     struct err err = {0};

@@ -143,12 +143,14 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_CALLOUTS_DROP] = "DELETE FROM callouts WHERE job=?1 AND state<>'waiting'",
     [SQL_CALLOUTS_FAILED] = "SELECT name,number,said FROM callouts WHERE job=?1 AND "
                             "state='failed' ORDER BY seq",
-    [SQL_STORAGE_OF] = "SELECT name,url,single,made,keep,due,tries,owner FROM storage WHERE job=?1",
+    [SQL_STORAGE_OF] =
+        "SELECT name,url,single,made,keep,due,tries,owner,sealed FROM storage WHERE job=?1",
     /* a key ends in a slash, so that one that begins with another lies in it */
     [SQL_STORAGE_OVERLAP] = "SELECT job FROM storage WHERE (job<>?1 OR name<>?3) AND "
                             "(substr(?2,1,length(key))=key OR substr(key,1,length(?2))=?2) LIMIT 1",
-    [SQL_STORAGE_ADD] = "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries,owner) "
-                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [SQL_STORAGE_ADD] = "INSERT INTO storage(job,name,url,key,single,made,keep,due,tries,owner,"
+                        "sealed) "
+                        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [SQL_STORAGE_MADE] = "UPDATE storage SET made=1 WHERE job=?1 AND name=?2",
     [SQL_STORAGE_DUE] = "UPDATE storage SET due=?3,tries=?4 WHERE job=?1 AND name=?2",
     [SQL_STORAGE_FORGET] = "DELETE FROM storage WHERE job=?1 AND name=?2",
@@ -196,7 +198,8 @@ static const char second_tables[] =
     /* places that were made for jobs (storage.c) */
     "CREATE TABLE storage(job TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL,"
     " key TEXT NOT NULL, single INTEGER NOT NULL, made INTEGER NOT NULL, keep TEXT NOT NULL,"
-    " due INTEGER NOT NULL, tries INTEGER NOT NULL, owner TEXT, PRIMARY KEY(job,name))"
+    " due INTEGER NOT NULL, tries INTEGER NOT NULL, owner TEXT, sealed TEXT,"
+    " PRIMARY KEY(job,name))"
     " WITHOUT ROWID;"
     "CREATE INDEX storage_due ON storage(due);"
     /* triggers that were called, and callouts to be made (link.c) */

@@ -8,6 +8,7 @@
 struct storage_row {
     char job[UUID_TEXT];
     char *name, *url;
+    char *sealed;  /* the URL with its password (seal.h), NULL when it has none */
     char *owner;   /* of the job, whose credentials open it */
     bool single;   /* one file, which comes to be when it is stored; else a directory */
     bool made;     /* false: it may have been, and nobody lived to say so */
@@ -23,6 +24,12 @@ void storage_rows_fini(struct storage_rows *rows);
 
 /* The places of a job. */
 int storage_of(struct store *s, const char *job, struct storage_rows *rows, struct err *err);
+
+/* Sets the row's URL, and seals it when there is a password in it: the job may be deleted before
+ * its place. */
+int storage_hide(struct store *s, struct storage_row *row, const char *url, struct err *err);
+/* And the whole of it, to go there. The caller frees. */
+char *storage_url(struct store *s, const struct storage_row *row, struct err *err);
 
 /* The following stand between store_begin and store_commit. */
 
