@@ -296,6 +296,22 @@ certificate() {
     [ -z "$(find out -name '.*')" ]
 }
 
+@test "a file system that cannot be synced: every line that went there failed, as its error is told once" {
+    require strace
+    mkdir out/sub
+    local i
+    for i in 1 2 3 sub/4; do
+        echo "$i" >"in/${i#sub/}"
+        printf '{"id":"%s","direction":"pull","source":"%s","dest":"%s"}\n' "$i" "$(url "in/${i#sub/}")" "$(url "out/$i")"
+    done >manifest
+    ASAN_OPTIONS=detect_leaks=0 run -75 strace -f -qq -o calls -e trace=syncfs -e inject=syncfs:error=EIO:when=1 execdm-stage --jobs=1 <manifest
+    [ "$(grep -c 'syncfs(' calls)" = 1 ]
+    [ "$(grep -c '"state":"failed"' <<<"$output")" = 4 ]
+    [[ $output != *'"state":"done"'* ]]
+    for i in 1 2 3 sub/4; do has "cannot sync $(url "out/$i"): Input/output error"; done
+    run -0 execdm-stage --jobs=1 <manifest
+}
+
 @test "a process of it that is killed is one line that failed" {
     with_http
     some_bytes 30000 >www/a
