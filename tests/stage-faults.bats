@@ -120,6 +120,22 @@ ranges() { # how often a part was asked for
     run -77 execdm-stage "http://me:s3cret@192.0.2.1/a" out/b
     has "not sent over http:"
     [[ $output != *s3cret* ]]
+    # a name that only looks like this machine's is another's
+    local host
+    for host in 127.0.0.1.invalid 127.invalid lo local localhost.invalid localhostx '[::1].invalid' x.localhost; do
+        run -77 execdm-stage "http://me:s3cret@$host:1/a" out/b
+        has "not sent over http:"
+    done
+    run -77 execdm-stage "http://127.0.0.1:s3cret@192.0.2.1/a" out/b
+    has "not sent over http:"
+    export AWS_ACCESS_KEY_ID=AK AWS_SECRET_ACCESS_KEY=s3cret
+    for host in 127.0.0.1.invalid lo local localhost.invalid; do
+        AWS_ENDPOINT_URL=http://$host:1 run -77 execdm-stage s3://bucket/a out/b
+        has "not used over http:"
+    done
+    for host in 127.0.0.2 localhost LOCALHOST; do
+        run -0 execdm-stage "http://me:s3cret@$host:${faults##*:}/login/a" out/a
+    done
     holds out a
 }
 
