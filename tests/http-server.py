@@ -15,6 +15,8 @@ path asks for a fault:
     /readonly/N       OPTIONS allows GET only            /hang/N       never a word
     /bearer/N         with the token "t0ken-of-me"
 
+MKCOL is 409, as if what shall hold the directory were not there.
+
 Appends "METHOD PATH" of each request to PORTFILE.log.
 """
 import base64
@@ -140,6 +142,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(201)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def do_MKCOL(self):
+        if self.begin():
+            self.short_answer(409)
 
     def do_OPTIONS(self):
         what = self.begin()

@@ -618,6 +618,21 @@ place() {
     has '"reason":"unsupported"'
 }
 
+@test "WebDAV: no password is in what is said of a place that is none" {
+    with_http
+    local login=http://me:s3cret@127.0.0.1
+    place make "$login/" 1
+    has "http://127.0.0.1/ is the root of a server"
+    [[ $output != *s3cret* ]]
+    place remove "$login//" 1
+    has "http://127.0.0.1// is the root of a server"
+    [[ $output != *s3cret* ]]
+    serve
+    place make "${web/127/me:s3cret@127}/one" 1
+    has "$web/one/ has no directory that could be made"
+    [[ $output != *s3cret* ]]
+}
+
 @test "a directory of a server that lists none: said so" {
     with_http
     serve
