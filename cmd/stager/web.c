@@ -12,9 +12,8 @@
 #define STALE_MS 5000 /* half got, and not gone on with */
 #define SAID_MAX (64 * 1024)
 #define HEAD_MAX (64 * 1024)
-#define RECEIVE_BYTES                                                                              \
-    (256L * 1024) /* with one call; half of what a reader of much has room for                     \
-                   */
+/* with one call; half of what a reader of much has room for */
+#define RECEIVE_BYTES (256L * 1024)
 
 static const struct {
     CURLcode code;
