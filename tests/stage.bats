@@ -593,6 +593,25 @@ place() {
 }
 
 # bats test_tags=real
+@test "WebDAV: a directory, and its files asked for ahead beside it: each comes by its own process" {
+    with_http
+    serve_dav
+    mkdir www/dav/d
+    local i
+    {
+        printf '{"id":"d","direction":"pull","source":"%s","dest":"%s"}\n' "${dav}d/" "$(url out/d)"
+        for i in {1..150}; do
+            echo "$i" >"www/dav/d/$i"
+            printf '{"id":"%s","direction":"pull","source":"%s","dest":"%s"}\n' "$i" "${dav}d/$i" "$(url "out/$i")"
+        done
+    } >manifest
+    run -0 timeout 60 execdm-stage --jobs=1 <manifest
+    [ "$(grep -c '"state":"done"' <<<"$output")" = 151 ]
+    diff -r www/dav/d out/d
+    for i in {1..150}; do cmp "www/dav/d/$i" "out/$i"; done
+}
+
+# bats test_tags=real
 @test "the place of a job is made once, and removed with all in it: collections of WebDAV" {
     with_http
     serve_dav
