@@ -232,6 +232,9 @@ EOT
         [ "${#lines[@]}" = 1 ]
         holds out
     done
+    run -65 execdm-stage <<<"$good"$'\n'"${good/out\/b/out\/c}"
+    has '<stdin>:2:2: error: the id "1" is that of a line before; expected one of its own'
+    holds out
     run -65 execdm-stage </dev/null
     run -64 execdm-stage in/a
     run -64 execdm-stage in/a out/a out/b

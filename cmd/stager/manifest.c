@@ -186,10 +186,22 @@ static int read_line(struct line *l, char at[64], struct err *err)
     return check_whole(l, err);
 }
 
+/* Who asked keeps the answers by id. */
+static int new_id(const struct line *l, json_t *ids, char at[64], struct err *err)
+{
+    const char *id = json_text(l->doc, "id");
+    if (!json_object_get(ids, id))
+        return json_object_set_new(ids, id, json_true());
+    snprintf(at, 64, "/id");
+    return err_set(err, CODE_DATA,
+                   "the id \"%.60s\" is that of a line before; expected one of its own", id);
+}
+
 /* All of it before anything is moved: a broken line must not leave half a job done. */
 static int read_manifest(struct manifest *m, struct err *err)
 {
     own(input_close) struct input in = {0};
+    own(json_fini) json_t *ids = json_object();
     if (input_open(&in, NULL, err) < 0)
         return -1;
     for (;;) {
@@ -202,7 +214,7 @@ static int read_manifest(struct manifest *m, struct err *err)
             m->lines = mem_grow(m->lines, 2 * m->n + 2, sizeof(*m->lines));
         struct line *l = &m->lines[m->n++];
         *l = (struct line){.doc = doc};
-        if (read_line(l, at, err) < 0) {
+        if (read_line(l, at, err) < 0 || new_id(l, ids, at, err) < 0) {
             unsigned line, column;
             input_locate(&in, m->n - 1, at, &line, &column);
             return err_at(err, in.name, line, column);
