@@ -389,3 +389,24 @@ P
         same "RUNNING COMPLETED" "$(calls '[.[].body | capture("status: (?<s>.*)").s] | unique | reverse | join(" ")')"
     done
 }
+
+@test "kill -9 of who makes the calls: an idle worker has another one made" {
+    task sh='exit 0' name=left
+    callout a http://127.0.0.1:1/nobody COMPLETED
+    id=$(take)
+    execdm-run --watch 2>err 3>&- &
+    worker=$!
+    echo "$worker" >worker.pid
+    wait_until 20 is "$id" COMPLETED
+    wait_until 10 pgrep -P "$worker" -f execdm-callout
+    first=$(pgrep -P "$worker" -f execdm-callout)
+    kill -9 "$first"
+    wait_until 20 another
+    has "$(cat err)" "callouts are not made: "
+    kill "$worker"
+    wait "$worker" || true
+}
+
+another() {
+    pid=$(pgrep -P "$worker" -f execdm-callout) && [ "$pid" != "$first" ]
+}

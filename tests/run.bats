@@ -536,3 +536,15 @@ P
     same 301 "$(find results -type f | wc -l)"
     same 303 "$(job "$id" '.results | length')"
 }
+
+@test "a storage may be called outputs, or program: its failure is not taken for another's" {
+    mkdir there
+    id=$(submit sh='echo 1 >/results/total; rm -r /results/none 2>/dev/null; exit 0' rw:/results="file://$PWD/there/a")
+    sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE jobs SET doc = replace(replace(doc, '\"name\":\"s0\"', '\"name\":\"outputs\"'),
+        '\"resource\":\"s0\"', '\"resource\":\"outputs\"') WHERE id = '$id'"
+    rmdir there
+    echo in the way >there
+    run execdm-run "$id"
+    same "ERROR stageout" "$(job "$id" '"\(.phase) \(.error.reason)"')"
+    has "$(job "$id" '[.results[].name] | join(" ")')" total
+}

@@ -305,3 +305,18 @@ at() {
         same "COMPLETED 1" "$(job "$id" '"\(.phase) \([.history[] | select(.by == "trigger go")] | length)"')"
     done
 }
+
+@test "triggers without a name get one that no other has" {
+    task sh='exit 0'
+    jq '"https://www.purl.org/ivoa.net/webservice-types/value-update" as $u
+        | {type: $u, spec: {conditions: [{name: "s", value: "X", action: "start"}]}} as $t
+        | .triggers = [$t + {name: "trigger-002"}, $t]' task.json >two.json
+    execdm-plan two.json | execdm-accept >job.json
+    id=$(jq -r .id job.json)
+    same "trigger-002 trigger-003" "$(job "$id" '[.triggers[].name] | join(" ")')"
+    for i in 0 1; do
+        execdm-trigger "$(job "$id" ".triggers[$i].spec.endpoint")" s=X >/dev/null
+    done
+    execdm-run "$id" >run.json
+    same COMPLETED "$(jq -r .phase run.json)"
+}

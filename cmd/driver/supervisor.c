@@ -189,6 +189,16 @@ static int write_record(const struct attempt *a, json_t *record, struct err *err
     return path_write(json_text(a->line, "exitfile"), text, strlen(text), 0600, err);
 }
 
+/* What the program wrote is on the disk before its end is: a record that outlives a power failure
+ * promises that there is something to store. */
+static int sync_outputs(const struct attempt *a, struct err *err)
+{
+    own(fd_fini) int fd = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || syncfs(fd) < 0)
+        return err_sys(err, "what the program wrote cannot be kept in %s", a->dir);
+    return 0;
+}
+
 static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
 {
     struct err err = {0};
@@ -210,6 +220,10 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     if (str_same(json_text(record, "reason"), "internal"))
         last_words(record, a);
     give_mounts(a, geteuid(), getegid(), &err);
+    if (sync_outputs(a, &err) < 0) {
+        json_object_set_new(record, "reason", json_string("internal"));
+        json_object_set_new(record, "message", json_string(err.text));
+    }
     /* A full disk must not lose how it ended; a job that was deleted has no use for it. */
     while (write_record(a, record, &err) < 0 && err.errnum != ENOENT)
         sleep(5);

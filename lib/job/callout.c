@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
 #include "host/clock.h"
 #include "host/path.h"
 #include "job/callout.h"
@@ -13,6 +14,7 @@
 #include "text/doc.h"
 #include "text/uri.h"
 
+#define PAUSE_MS 5000     /* before one that failed is started again */
 #define STOP_MS 2000      /* for it to end, when we shall */
 #define AT_ONCE 16        /* exchanges */
 #define DEADLINE_MS 10000 /* of one */
@@ -37,13 +39,41 @@ static int start(struct caller *c, const char *how, struct err *err)
     return spawn_start(&c->run, err);
 }
 
-void caller_care(struct caller *c, struct store *store)
+/* It ends by itself only when something is wrong. */
+static int gone(struct caller *c, struct err *err)
 {
-    struct err ignored = {0};
+    struct spawn *run = &c->run;
+    spawn_serve(&run, 1);
+    const int code = spawn_result(run, err);
+    const char *said = spawn_last_error(run);
+    close(c->end);
+    c->begun = false;
+    c->again = clock_boot() + PAUSE_MS;
+    return code == 0 ? 0
+                     : err_set(err, CODE_TEMP, "callouts are not made: %s",
+                               *said ? said : "execdm-callout ended without a word");
+}
+
+int caller_care(struct caller *c, struct store *store, struct err *err)
+{
+    struct pollfd end = {c->begun ? c->end : -1, POLLIN, 0};
     int64_t due;
-    if (c->missing || !spawn_ended(&c->run) || link_next(store, clock_ms(), &due, &ignored) <= 0)
-        return;
-    start(c, "stay", &ignored);
+    *err = (struct err){0};
+    if (c->begun)
+        return poll(&end, 1, 0) > 0 ? gone(c, err) : 0;
+    if (c->missing || clock_boot() < c->again || link_next(store, clock_ms(), &due, err) <= 0)
+        return 0;
+    if (start(c, "stay", err) < 0)
+        return -1;
+    c->end = (int)syscall(SYS_pidfd_open, c->run.pid, 0);
+    c->begun = c->end >= 0;
+    return 0;
+}
+
+int64_t caller_due(const struct caller *c)
+{
+    const int64_t left = c->again - clock_boot();
+    return c->begun || left <= 0 ? INT64_MAX : clock_ms() + left;
 }
 
 static bool is_due(struct store *store)
@@ -71,6 +101,8 @@ void caller_end(struct caller *c, struct store *store, bool (*stop)(void *contex
         spawn_result(one, &ignored);
     }
     spawn_fini(&c->run);
+    if (c->begun)
+        close(c->end);
     free(c->argv[0]);
     *c = (struct caller){0};
 }

@@ -12,10 +12,16 @@
 struct caller {
     struct spawn run;
     char *argv[3];
-    bool missing; /* the program is; said once */
+    bool missing;  /* the program is; said once */
+    bool begun;    /* it runs, and */
+    int end;       /* is a descriptor for poll(2), readable when it has ended */
+    int64_t again; /* ms since boot: not before, as it failed */
 };
-/* Is there a callout to be made, and nobody started? Costs one look at an index. */
-void caller_care(struct caller *c, struct store *store);
+/* Is there a callout to be made, and nobody started? Costs one look at an index. -1 with what went
+ * wrong; it is tried again. */
+int caller_care(struct caller *c, struct store *store, struct err *err);
+/* When it is to be tried again, ms; INT64_MAX: nothing is to be. */
+int64_t caller_due(const struct caller *c);
 /* Lets it finish what is due, and no more; what is due then is tried once, while stop allows it. */
 void caller_end(struct caller *c, struct store *store, bool (*stop)(void *context), void *context);
 

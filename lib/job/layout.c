@@ -69,6 +69,19 @@ static json_t *manifest_line(const char *id, const char *source, const char *des
                      direction);
 }
 
+/* The id of a line of ours: no storage is named so. The caller frees. */
+static char *own_id(const struct task *t, const char *word)
+{
+    char *id = str_new(word);
+    for (size_t i = 0; i < t->nstorage; i++)
+        if (str_same(t->storage[i].name, id)) {
+            own(str_fini) char *before = id;
+            id = str_print("own %s", before);
+            i = (size_t)-1; /* from the first one again */
+        }
+    return id;
+}
+
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t)
 {
     json_t *lines = json_array();
@@ -89,8 +102,9 @@ json_t *layout_inputs(const struct store *s, const struct job *j, const struct t
     if (is_python(t)) {
         own(str_fini) char *place = store_job_path(s, j->id, "program");
         own(str_fini) char *dest = uri_of_path(place);
-        json_array_append_new(
-            lines, manifest_line("program", json_text(t->spec, "program"), dest, "pull"));
+        own(str_fini) char *id = own_id(t, "program");
+        json_array_append_new(lines,
+                              manifest_line(id, json_text(t->spec, "program"), dest, "pull"));
     }
     return lines;
 }
@@ -129,7 +143,8 @@ json_t *layout_results(const struct store *s, const struct job *j, const struct 
         own(str_fini) char *source = uri_of_path(place);
         own(str_fini) char *kept = store_job_path(s, j->id, "results");
         own(str_fini) char *dest = uri_of_path(kept);
-        json_t *line = manifest_line("outputs", source, dest, "push");
+        own(str_fini) char *id = own_id(t, "outputs");
+        json_t *line = manifest_line(id, source, dest, "push");
         json_object_set_new(line, "type", json_string("directory"));
         json_array_append_new(lines, line);
     }

@@ -1,7 +1,6 @@
 #include "host/clock.h"
 #include "host/lock.h"
 #include "host/path.h"
-#include "job/act.h"
 #include "job/destroy.h"
 #include "job/follow.h"
 #include "job/layout.h"

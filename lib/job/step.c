@@ -87,7 +87,7 @@ static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *
 {
     const int64_t now = clock_ms(), to = json_int(act_private(j), "to", 0);
     int64_t start = -1;
-    if (j->attempt == 0 && now / 1000 > to) /* a retry was in time */
+    if (!turn_in_time(j) && now / 1000 > to)
         return expire(s, j, err);
     int rc = turn_start(s->store, j, now / 1000, &start, err);
     if (rc == 0 && start == now / 1000) {
@@ -99,7 +99,7 @@ static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *
         store_rollback(s->store);
     }
     /* without a turn in its window it is looked at when that closes; a retry waits for room */
-    *due = (start >= 0 ? start : j->attempt ? now / 1000 + RETRY_S : to + 1) * 1000;
+    *due = (start >= 0 ? start : turn_in_time(j) ? now / 1000 + RETRY_S : to + 1) * 1000;
     if (rc == 0 && s->progress)
         s->progress(s->context, j, STEP_ROOM, -1, -1);
     return rc;

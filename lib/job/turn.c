@@ -23,6 +23,11 @@ static int beside_running(struct store *store, const struct job *j, struct room 
     return 0;
 }
 
+bool turn_in_time(const struct job *j)
+{
+    return j->attempt > 0 || json_is_true(json_object_get(private_of(j), "held"));
+}
+
 int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *start,
                struct err *err)
 {
@@ -32,7 +37,7 @@ int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *s
     const struct room all = room_of(json_object_get(p, "capacity"));
     /* An attempt after the first has started in time, and only waits for room. The first is not
      * made before its window opens, though it did once by a clock that was set back since. */
-    int64_t to = j->attempt ? INT64_MAX : json_int(p, "to", 0);
+    int64_t to = turn_in_time(j) ? INT64_MAX : json_int(p, "to", 0);
     int64_t from = j->attempt ? now : json_int(p, "from", 0);
     if (from < now)
         from = now;

@@ -128,6 +128,13 @@ static void alarm_read(struct working *w)
     w->deaf = !alarm_wake(w) || w->worker->step.store->network;
 }
 
+static void care_for_callouts(struct working *w)
+{
+    struct err err;
+    if (caller_care(&w->worker->caller, w->worker->step.store, &err) < 0)
+        trouble(w, "callouts", &err);
+}
+
 static void forget(struct working *w, struct entry *e)
 {
     if (e->watch >= 0)
@@ -242,7 +249,7 @@ static int64_t advance(struct working *w, struct entry *e)
             alarm_attempt(w, e, &j);
         if (rc == 0)
             return note(w, e, &j, due);
-        caller_care(&w->worker->caller, s->store);
+        care_for_callouts(w);
         if (stopping(w))
             return clock_ms();
     }
@@ -460,6 +467,8 @@ static int tidy_up(struct working *w, struct err *err)
 static int64_t next_due(const struct working *w)
 {
     int64_t next = w->away || crew_full(&w->crew) ? INT64_MAX : w->tidy;
+    if (caller_due(&w->worker->caller) < next)
+        next = caller_due(&w->worker->caller);
     for (size_t i = 0; i < w->roster.n; i++) {
         const struct entry *e = &w->roster.list[i];
         if (!e->away && !waits_for_crew(w, e) && e->due < next)
@@ -471,9 +480,12 @@ static int64_t next_due(const struct working *w)
 /* Sleeps until the next moment of the jobs, in slices where somebody looks on. */
 static void sleep_until(const struct working *w, int64_t due)
 {
-    struct pollfd fds[3 + 2 * CREW_MAX] = {
-        {w->alarm, POLLIN, 0}, {w->worker->told, POLLIN, 0}, {w->clock, POLLIN, 0}};
-    const size_t n = 3 + crew_fds(&w->crew, fds + 3);
+    const struct caller *c = &w->worker->caller;
+    struct pollfd fds[4 + 2 * CREW_MAX] = {{w->alarm, POLLIN, 0},
+                                           {w->worker->told, POLLIN, 0},
+                                           {w->clock, POLLIN, 0},
+                                           {c->begun ? c->end : -1, POLLIN, 0}};
+    const size_t n = 4 + crew_fds(&w->crew, fds + 4);
     const int64_t slice = w->worker->tick ? TICK_MS : REST_MS;
     const int64_t most = w->deaf ? IDLE_MS : REST_MS, left = due - clock_ms();
     const int64_t until = clock_boot() + (left < most ? left : most);
@@ -501,7 +513,7 @@ static int work(struct worker *worker, struct err *err)
         if (roster_refresh(&w.roster, worker->step.store, err) < 0)
             return -1;
         round_over(&w);
-        caller_care(&worker->caller, worker->step.store);
+        care_for_callouts(&w);
         if (tidy_up(&w, err) < 0)
             return -1;
         const int64_t next = next_due(&w);

@@ -26,6 +26,7 @@ void answer_fini(struct answer *a)
     json_decref(a->documents);
     locations_fini(&a->locations);
     free(a->sealed);
+    json_decref(a->secrets);
     *a = (struct answer){0};
 }
 
@@ -104,8 +105,12 @@ static int seal_secrets(struct answering *w, struct offer_row *row)
         return 0;
     own(json_fini) json_t *shown = json_deep_copy(offer); /* parts of it are the task's own */
     own(json_fini) json_t *secrets = secret_take(shown);
-    if (!w->answer->sealed)
+    if (!w->answer->sealed || !json_equal(secrets, w->answer->secrets)) {
+        str_fini(&w->answer->sealed);
+        json_decref(w->answer->secrets);
+        w->answer->secrets = json_incref(secrets);
         w->answer->sealed = seal_document(w->store, row->answer, secrets, w->err);
+    }
     if (!w->answer->sealed)
         return -1;
     json_object_set(row->doc, "offer", shown);

@@ -16,7 +16,8 @@ struct answer {
     bool explain;                /* tell the nearest request that would have been YES, too */
     struct locations locations;  /* of the task, tried once for all platforms */
     json_t *documents;           /* that it names, fetched once; see match.h */
-    char *sealed;                /* the secrets of the task, once there is an offer */
+    char *sealed;                /* what was secret in the last offer that had secrets, and */
+    json_t *secrets;             /* the same before it was sealed */
     bool open;                   /* a transaction is, in which offers are kept */
     size_t asked;                /* how many platforms were */
     json_t *unknown;             /* type -> how many of them do not know it */

@@ -95,6 +95,24 @@ bool signals_wait(const struct task *t)
     return false;
 }
 
+static bool is_taken(const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item)
+        if (str_same(json_text(item, "name"), name))
+            return true;
+    return false;
+}
+
+/* PREFIX-NNN, the first from number on that no other has. A new reference. */
+static json_t *free_name(const json_t *list, const char *prefix, size_t number)
+{
+    own(json_fini) json_t *name = json_sprintf("%s-%03zu", prefix, number);
+    return is_taken(list, json_string_value(name)) ? free_name(list, prefix, number + 1)
+                                                   : json_incref(name);
+}
+
 /* The items of a section, each with a name, and a spec; a new reference, NULL for none. */
 static json_t *named(const struct task *t, const char *key, const char *prefix)
 {
@@ -105,7 +123,7 @@ static json_t *named(const struct task *t, const char *key, const char *prefix)
     list = json_deep_copy(list);
     json_array_foreach (list, i, item) {
         if (!json_text(item, "name"))
-            json_object_set_new(item, "name", json_sprintf("%s-%03zu", prefix, i + 1));
+            json_object_set_new(item, "name", free_name(list, prefix, i + 1));
         if (!json_object_get(item, "spec"))
             json_object_set_new(item, "spec", json_object());
     }

@@ -77,7 +77,7 @@ static const char *const sql[SQL_COUNT] = {
                          "ORDER BY seq",
     [SQL_EVENTS_LAST] = "SELECT coalesce(max(seq),0) FROM events",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
-    /* what execdm-store check reads (check.c) */
+    /* what execdm-store check reads (upkeep.c) */
     [SQL_BEGIN] = "BEGIN",
     [SQL_END] = "COMMIT",
     [SQL_INTEGRITY] = "PRAGMA integrity_check(20)",
@@ -355,12 +355,22 @@ static int set_journal(struct store *s, struct err *err)
     return rc;
 }
 
+static int err_newer(struct err *err, const struct store *s, int version, int n)
+{
+    return err_set(err, CODE_CONFIG,
+                   "the job store %s/execdm.db is of version %d, written by a newer execdm; "
+                   "this one knows versions up to %d",
+                   s->dir, version, n);
+}
+
 static int take_steps(struct store *s, const char *const list[], int n, struct err *err)
 {
     int version = 0; /* asked again: another process may have done it */
     own(str_fini) char *note = str_print("PRAGMA user_version=%d", n);
     if (user_version(s, &version, err) < 0)
         return -1;
+    if (version > n)
+        return err_newer(err, s, version, n);
     for (; version < n; version++) {
         own(str_fini) char *doing = str_print("version %d from %d", version + 1, version);
         if (run_sql(s, list[version], doing, err) < 0)
@@ -375,10 +385,7 @@ int db_migrate(struct store *s, const char *const list[], int n, struct err *err
     if (user_version(s, &version, err) < 0)
         return -1;
     if (version > n)
-        return err_set(err, CODE_CONFIG,
-                       "the job store %s/execdm.db is of version %d, written by a newer execdm; "
-                       "this one knows versions up to %d",
-                       s->dir, version, n);
+        return err_newer(err, s, version, n);
     if (version == n)
         return 0;
     if ((version == 0 && set_journal(s, err) < 0) || store_begin(s, true, err) < 0)
@@ -436,7 +443,9 @@ int db_copy(struct store *s, const char *path, struct err *err)
 {
     sqlite3 *copy = NULL;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+    const mode_t mask = umask(077); /* it is nobody else's from its first byte */
     int rc = sqlite3_open_v2(path, &copy, flags, NULL);
+    umask(mask);
     if (rc == SQLITE_OK) /* there is one writer, and the file has no name yet that counts */
         rc = sqlite3_exec(copy, "PRAGMA journal_mode=OFF", NULL, NULL, NULL);
     sqlite3_backup *b = rc == SQLITE_OK ? sqlite3_backup_init(copy, "main", s->db, "main") : NULL;
