@@ -15,6 +15,8 @@ path asks for a fault:
     /readonly/N       OPTIONS allows GET only            /hang/N       never a word
     /bearer/N         with the token "t0ken-of-me"
 
+MKCOL is 409, as if what shall hold the directory were not there.
+
 Appends "METHOD PATH" of each request to PORTFILE.log.
 """
 import base64
@@ -149,6 +151,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if there:
             os.unlink(what[1])
         self.short_answer(204 if there else 404)
+
+    def do_MKCOL(self):
+        if self.begin():
+            self.short_answer(409)
 
     def do_OPTIONS(self):
         what = self.begin()

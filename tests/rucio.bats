@@ -150,6 +150,18 @@ esac'
     same '{"host":"h","username":"u","password":"s3cret"}' "$(jq -c . shown)"
     run -0 ask pull 'toy://x/a?endpoint=https%3A//other/p' "file://$PWD/in/x" '"credential":7' 7<keys
     same no "$(jq -r .bearer_token shown)"
+    # another key is none, and of two nobody knows which the program takes
+    run -0 ask pull 'toy://h/a?xendpoint=https%3A//other&x=/endpoint=https%3A//other#?endpoint=https%3A//other' "file://$PWD/in/x" '"credential":7' 7<keys
+    same s3cret "$(jq -r .password shown)"
+    run -0 ask pull 'toy://x/a?rse=LAB&%65ndpoint=https%3A//other' "file://$PWD/in/x" '"credential":7' 7<keys
+    same no "$(jq -r .bearer_token shown)"
+    rm shown
+    local second
+    for second in endpoint=https%3A//evil '%65ndpoint=https%3A//evil' endpoint; do
+        run -1 ask pull "toy://x/a?endpoint=https%3A//other&$second" "file://$PWD/in/x" '"credential":7' 7<keys
+        said 'expected one ?endpoint=URL at most' '"reason":"invalid"'
+        [ ! -e shown ]
+    done
     run -0 ask pull toy://elsewhere/a "file://$PWD/in/x" '"credential":7' 7<keys
     same '' "$(cat shown)"
     rm shown

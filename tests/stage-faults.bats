@@ -120,6 +120,22 @@ ranges() { # how often a part was asked for
     run -77 execdm-stage "http://me:s3cret@192.0.2.1/a" out/b
     has "not sent over http:"
     [[ $output != *s3cret* ]]
+    # a name that only looks like this machine's is another's
+    local host
+    for host in 127.0.0.1.invalid 127.invalid lo local localhost.invalid localhostx '[::1].invalid' x.localhost; do
+        run -77 execdm-stage "http://me:s3cret@$host:1/a" out/b
+        has "not sent over http:"
+    done
+    run -77 execdm-stage "http://127.0.0.1:s3cret@192.0.2.1/a" out/b
+    has "not sent over http:"
+    export AWS_ACCESS_KEY_ID=AK AWS_SECRET_ACCESS_KEY=s3cret
+    for host in 127.0.0.1.invalid lo local localhost.invalid; do
+        AWS_ENDPOINT_URL=http://$host:1 run -77 execdm-stage s3://bucket/a out/b
+        has "not used over http:"
+    done
+    for host in 127.0.0.2 localhost LOCALHOST; do
+        run -0 execdm-stage "http://me:s3cret@$host:${faults##*:}/login/a" out/a
+    done
     holds out a
 }
 
@@ -294,6 +310,22 @@ certificate() {
     [ "$(grep -c '"reason":"notfound"' <<<"$output")" = 60 ]
     for i in {1..60}; do cmp www/a "out/$i"; done
     [ -z "$(find out -name '.*')" ]
+}
+
+@test "a file system that cannot be synced: every line that went there failed, as its error is told once" {
+    require strace
+    mkdir out/sub
+    local i
+    for i in 1 2 3 sub/4; do
+        echo "$i" >"in/${i#sub/}"
+        printf '{"id":"%s","direction":"pull","source":"%s","dest":"%s"}\n' "$i" "$(url "in/${i#sub/}")" "$(url "out/$i")"
+    done >manifest
+    ASAN_OPTIONS=detect_leaks=0 run -75 strace -f -qq -o calls -e trace=syncfs -e inject=syncfs:error=EIO:when=1 execdm-stage --jobs=1 <manifest
+    [ "$(grep -c 'syncfs(' calls)" = 1 ]
+    [ "$(grep -c '"state":"failed"' <<<"$output")" = 4 ]
+    [[ $output != *'"state":"done"'* ]]
+    for i in 1 2 3 sub/4; do has "cannot sync $(url "out/$i"): Input/output error"; done
+    run -0 execdm-stage --jobs=1 <manifest
 }
 
 @test "a process of it that is killed is one line that failed" {

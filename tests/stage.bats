@@ -232,6 +232,9 @@ EOT
         [ "${#lines[@]}" = 1 ]
         holds out
     done
+    run -65 execdm-stage <<<"$good"$'\n'"${good/out\/b/out\/c}"
+    has '<stdin>:2:2: error: the id "1" is that of a line before; expected one of its own'
+    holds out
     run -65 execdm-stage </dev/null
     run -64 execdm-stage in/a
     run -64 execdm-stage in/a out/a out/b
@@ -593,6 +596,25 @@ place() {
 }
 
 # bats test_tags=real
+@test "WebDAV: a directory, and its files asked for ahead beside it: each comes by its own process" {
+    with_http
+    serve_dav
+    mkdir www/dav/d
+    local i
+    {
+        printf '{"id":"d","direction":"pull","source":"%s","dest":"%s"}\n' "${dav}d/" "$(url out/d)"
+        for i in {1..150}; do
+            echo "$i" >"www/dav/d/$i"
+            printf '{"id":"%s","direction":"pull","source":"%s","dest":"%s"}\n' "$i" "${dav}d/$i" "$(url "out/$i")"
+        done
+    } >manifest
+    run -0 timeout 60 execdm-stage --jobs=1 <manifest
+    [ "$(grep -c '"state":"done"' <<<"$output")" = 151 ]
+    diff -r www/dav/d out/d
+    for i in {1..150}; do cmp "www/dav/d/$i" "out/$i"; done
+}
+
+# bats test_tags=real
 @test "the place of a job is made once, and removed with all in it: collections of WebDAV" {
     with_http
     serve_dav
@@ -616,6 +638,21 @@ place() {
     has 'is the root of a server'
     place make "$web/status/405/" 1 # no WebDAV
     has '"reason":"unsupported"'
+}
+
+@test "WebDAV: no password is in what is said of a place that is none" {
+    with_http
+    local login=http://me:s3cret@127.0.0.1
+    place make "$login/" 1
+    has "http://127.0.0.1/ is the root of a server"
+    [[ $output != *s3cret* ]]
+    place remove "$login//" 1
+    has "http://127.0.0.1// is the root of a server"
+    [[ $output != *s3cret* ]]
+    serve
+    place make "${web/127/me:s3cret@127}/one" 1
+    has "$web/one/ has no directory that could be made"
+    [[ $output != *s3cret* ]]
 }
 
 @test "a directory of a server that lists none: said so" {

@@ -131,6 +131,7 @@ static int list_below(const struct level *up, const char *root, const char *rel,
                       struct fault *f)
 {
     own(str_fini) char *url = url_below(root, rel);
+    own(str_fini) char *shown = uri_shown(root);
     struct level l = *up;
     l.url = *rel ? url : root;
     l.rel = rel;
@@ -140,9 +141,9 @@ static int list_below(const struct level *up, const char *root, const char *rel,
     int rc = 0;
     if (!l.xml)
         rc = fault_set(f, REASON_MISSING, false,
-                       "execdm-stage was built without libxml2 and cannot list %s", root);
+                       "execdm-stage was built without libxml2 and cannot list %s", shown);
     else if (depth > DEPTH_MAX)
-        rc = fault_set(f, REASON_INVALID, false, "%s is nested deeper than %d directories", root,
+        rc = fault_set(f, REASON_INVALID, false, "%s is nested deeper than %d directories", shown,
                        DEPTH_MAX);
     else
         rc = list_level(&l, f);
@@ -176,11 +177,12 @@ int dav_parents(const char *url, struct fault *f)
 {
     long status;
     own(str_fini) char *parent = str_print("%.*s", (int)strcspn(url, "?#"), url);
+    own(str_fini) char *shown = uri_shown(url);
     char *path = strstr(parent, "://") ? strchr(strstr(parent, "://") + 3, '/') : NULL;
     for (size_t n = strlen(parent); n > 0 && parent[n - 1] == '/'; n--)
         parent[n - 1] = '\0';
     if (!path || !strrchr(path, '/') || strrchr(path, '/') == path)
-        return fault_set(f, REASON_INVALID, false, "%s has no directory that could be made", url);
+        return fault_set(f, REASON_INVALID, false, "%s has no directory that could be made", shown);
     strrchr(path, '/')[1] = '\0';
     if (make(parent, &status, f) == 0)
         return 0;
@@ -198,10 +200,11 @@ static char *collection(const char *url, struct fault *f)
     while (n > 0 && url[n - 1] == '/')
         n--;
     own(str_fini) char *place = str_print("%.*s/", (int)n, url);
+    own(str_fini) char *shown = uri_shown(url);
     const char *host = strstr(place, "://");
     if (host && host[3] && strchr(host + 3, '/')[1])
         return move(place);
-    fault_set(f, REASON_INVALID, false, "%s is the root of a server", url);
+    fault_set(f, REASON_INVALID, false, "%s is the root of a server", shown);
     return NULL;
 }
 

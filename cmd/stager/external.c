@@ -60,15 +60,25 @@ char *external_program(const char *scheme)
     return spawn_find_stager(name);
 }
 
-/* Who is asked: of ?endpoint=URL, or of the URL itself. The caller frees. */
-static char *host_of(const char *url)
+/* Who is asked: of ?endpoint=URL, or of the URL itself. The caller frees. NULL with f set where
+ * the program may read another than we do. */
+static char *host_of(const char *url, struct fault *f)
 {
-    const char *query = strchr(url, '?');
-    const char *named = query ? strstr(query, "endpoint=") : NULL;
-    own(str_fini) char *value = named ? str_new(named + strlen("endpoint=")) : NULL;
-    if (value)
-        value[strcspn(value, "&#")] = '\0';
-    own(str_fini) char *endpoint = value ? uri_decode(value) : NULL;
+    own(str_fini) char *query = str_print("%.*s", (int)strcspn(url, "#"), url);
+    own(str_fini) char *endpoint = NULL;
+    char *rest = strchr(query, '?') ? strchr(query, '?') + 1 : query + strlen(query);
+    for (char *part; (part = strsep(&rest, "&"));) {
+        size_t n = strcspn(part, "=");
+        own(str_fini) char *key = str_print("%.*s", (int)n, part);
+        own(str_fini) char *name = uri_decode(key);
+        if (!name || !str_same(name, "endpoint"))
+            continue;
+        if (endpoint || !(endpoint = uri_decode(part + n + (part[n] == '=')))) {
+            own(str_fini) char *shown = uri_shown(url);
+            fault_set(f, REASON_INVALID, false, "%s: expected one ?endpoint=URL at most", shown);
+            return NULL;
+        }
+    }
     const char *at = strstr(endpoint ? endpoint : url, "://");
     return at ? str_print("%.*s", (int)strcspn(at + 3, "/?#"), at + 3) : str_new("");
 }
@@ -92,7 +102,7 @@ static int run(struct told *told, const char *verb, const char *url, const char 
     own(str_fini) char *scheme = uri_scheme(url);
     own(str_fini) char *path = external_program(scheme);
     own(str_fini) char *shown = uri_shown(url);
-    own(str_fini) char *host = host_of(url);
+    own(str_fini) char *host = host_of(url, f);
     own(str_fini) char *secret = NULL;
     struct err err = {0};
     if (uri_has_user(url))
@@ -101,7 +111,7 @@ static int run(struct told *told, const char *verb, const char *url, const char 
             "%s: no user or password can stand in it, other users of the machine would "
             "see it; see credentials in execdm.yaml(5)",
             shown);
-    if (credential_text(host, &secret, f) < 0)
+    if (!host || credential_text(host, &secret, f) < 0)
         return -1;
     char *argv[] = {path, (char *)verb, (char *)url, (char *)what, NULL};
     own(spawn_fini) struct spawn s = {.argv = argv,

@@ -186,10 +186,22 @@ static int read_line(struct line *l, char at[64], struct err *err)
     return check_whole(l, err);
 }
 
+/* Who asked keeps the answers by id. */
+static int new_id(const struct line *l, json_t *ids, char at[64], struct err *err)
+{
+    const char *id = json_text(l->doc, "id");
+    if (!json_object_get(ids, id))
+        return json_object_set_new(ids, id, json_true());
+    snprintf(at, 64, "/id");
+    return err_set(err, CODE_DATA,
+                   "the id \"%.60s\" is that of a line before; expected one of its own", id);
+}
+
 /* All of it before anything is moved: a broken line must not leave half a job done. */
 static int read_manifest(struct manifest *m, struct err *err)
 {
     own(input_close) struct input in = {0};
+    own(json_fini) json_t *ids = json_object();
     if (input_open(&in, NULL, err) < 0)
         return -1;
     for (;;) {
@@ -202,7 +214,7 @@ static int read_manifest(struct manifest *m, struct err *err)
             m->lines = mem_grow(m->lines, 2 * m->n + 2, sizeof(*m->lines));
         struct line *l = &m->lines[m->n++];
         *l = (struct line){.doc = doc};
-        if (read_line(l, at, err) < 0) {
+        if (read_line(l, at, err) < 0 || new_id(l, ids, at, err) < 0) {
             unsigned line, column;
             input_locate(&in, m->n - 1, at, &line, &column);
             return err_at(err, in.name, line, column);
@@ -334,8 +346,15 @@ static int tell_failed(struct manifest *m, const struct line *l, const struct fa
 
 /* --- what is done is made to last, many at a time --- */
 
-/* One syncfs for each file system; `done` holds those synced already. */
-static int make_last(const struct line *l, dev_t *done, size_t *n, struct fault *f)
+/* A file system, and what became of its one syncfs: the errno, or 0. The kernel tells an error once
+ * only, and it may be that of any file there, so it counts for all. */
+struct synced {
+    dev_t dev;
+    int error;
+};
+
+/* One syncfs for each file system; `done` holds those synced already. The errno, or 0. */
+static int make_last(const struct line *l, struct synced *done, size_t *n)
 {
     struct stat st;
     own(str_fini) char *path = uri_file_path(l->item.dest);
@@ -343,14 +362,13 @@ static int make_last(const struct line *l, dev_t *done, size_t *n, struct fault 
         *strrchr(path, '/') = '\0';
     own(fd_fini) int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd < 0 || fstat(fd, &st) < 0)
-        return fault_sys(f, "cannot sync %s", l->item.dest);
+        return path ? errno : EINVAL;
     for (size_t i = 0; i < *n; i++)
-        if (done[i] == st.st_dev)
-            return 0;
-    if (syncfs(fd) < 0)
-        return fault_sys(f, "cannot sync %s", l->item.dest);
-    done[(*n)++] = st.st_dev;
-    return 0;
+        if (done[i].dev == st.st_dev)
+            return done[i].error;
+    int error = syncfs(fd) < 0 ? errno : 0;
+    done[(*n)++] = (struct synced){st.st_dev, error};
+    return error;
 }
 
 /* Do both go into the same directory, as files? */
@@ -366,18 +384,21 @@ static bool neighbours(const struct line *a, enum kind kind, const struct line *
 
 static int settle(struct manifest *m)
 {
-    own(str_fini) char *room = mem_grow(NULL, m->nheld + 1, sizeof(dev_t));
+    struct synced *done = mem_grow(NULL, m->nheld + 1, sizeof(*done));
     size_t n = 0;
-    int rc = 0;
+    int rc = 0, error = 0;
     for (size_t i = 0; i < m->nheld && rc == 0; i++) {
         struct fault f = {0};
         const struct line *l = &m->lines[m->held[i].line];
         bool known = i > 0 && neighbours(l, m->held[i].out.kind, &m->lines[m->held[i - 1].line]);
-        if (!known && make_last(l, (dev_t *)(void *)room, &n, &f) < 0)
-            rc = tell_failed(m, l, &f);
-        else
-            rc = tell_done(m, l, &m->held[i].out);
+        if (!known)
+            error = make_last(l, done, &n);
+        errno = error;
+        if (error)
+            fault_sys(&f, "cannot sync %s", l->item.dest);
+        rc = error ? tell_failed(m, l, &f) : tell_done(m, l, &m->held[i].out);
     }
+    free(done);
     m->nheld = 0;
     return flush(m) < 0 ? -1 : rc;
 }

@@ -167,6 +167,7 @@ static void serve(const struct pool *p, int in, int out)
     size_t n;
     int ahead = 0; /* so many know that it will soon be their turn */
     web_forget();
+    transfer_forget();
     while (!stager_signal) {
         struct record r = {.word = WORD_DONE};
         const char *work = given(&heard, 0, &n);

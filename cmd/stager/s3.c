@@ -99,10 +99,8 @@ static void explain(const struct web *w, struct fault *f)
 
 static bool is_loopback(const char *host)
 {
-    size_t n = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
-    own(str_fini) char *name = str_print("%.*s", (int)n, host);
-    return str_begins(name, "127.") || str_same(name, "[::1]") ||
-           credential_covers("localhost", name);
+    own(str_fini) char *url = str_print("http://%s/", host);
+    return url_is_secret(url);
 }
 
 static bool is_amazon(const char *host)

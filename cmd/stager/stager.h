@@ -216,6 +216,7 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
                  struct fault *f);
 #define AHEAD_MAX 8
 void transfer_ahead(const struct item *item); /* that will soon be its turn; in order */
+void transfer_forget(void); /* in a new process: what was asked for ahead is its parent's */
 int transfer_file(struct transfer *t, struct source *src, const char *name, const char *url,
                   struct fault *f);
 /* Opens what a URL of whatever scheme names. */

@@ -454,6 +454,12 @@ static struct {
     struct source *src;
 } early[AHEAD_MAX];
 
+/* Not closed: they are on the parent's connections, in its handles. */
+void transfer_forget(void)
+{
+    memset(early, 0, sizeof(early));
+}
+
 static struct source *take_early(const char *url, int credential, bool foreign)
 {
     for (size_t i = 0; i < AHEAD_MAX && early[i].url; i++) {

@@ -56,12 +56,14 @@ bool url_is_secret(const char *url)
         return true;
     if (strncasecmp(url, "http://", 7) != 0)
         return false;
-    const char *host = url + 7;
-    size_t n = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+    const char *host = url + 7, *user = memrchr(host, '@', strcspn(host, "/?#"));
+    host = user ? user + 1 : host;
+    if (str_begins(host, "[::1]"))
+        return strchr(":/?#", host[strlen("[::1]")]) != NULL; /* or the end */
+    size_t n = strcspn(host, ":/?#");
     own(str_fini) char *name = str_print("%.*s", (int)n, host);
     bool address = strspn(name, "0123456789.") == n;
-    return (address && str_begins(name, "127.")) || str_same(name, "[::1]") ||
-           strcasecmp(name, "localhost") == 0;
+    return (address && str_begins(name, "127.")) || strcasecmp(name, "localhost") == 0;
 }
 
 char *url_of_operand(const char *text)

@@ -12,9 +12,8 @@
 #define STALE_MS 5000 /* half got, and not gone on with */
 #define SAID_MAX (64 * 1024)
 #define HEAD_MAX (64 * 1024)
-#define RECEIVE_BYTES                                                                              \
-    (256L * 1024) /* with one call; half of what a reader of much has room for                     \
-                   */
+/* with one call; half of what a reader of much has room for */
+#define RECEIVE_BYTES (256L * 1024)
 
 static const struct {
     CURLcode code;
@@ -158,17 +157,8 @@ static void set_protocols(CURL *easy, const char *url)
 /* A password goes in the clear to this machine only. */
 static int check_secret(const struct web *w, const char *shown, struct fault *f)
 {
-    const char *at = strstr(w->url, "://"), *host = at ? at + 3 : w->url;
-    size_t n = strcspn(host, "/?#");
-    const char *user = memrchr(host, '@', n);
-    bool secret = user || (w->access && w->access->user && !w->access->sign);
-    if (!secret || strncasecmp(w->url, "http:", 5) != 0)
-        return 0;
-    if (user)
-        n -= (size_t)(user + 1 - host), host = user + 1;
-    own(str_fini) char *name = str_print("%.*s", (int)n, host);
-    if (str_begins(name, "127.") || str_begins(name, "[::1]") ||
-        strncasecmp(name, "localhost", strcspn(name, ":")) == 0)
+    bool secret = uri_has_user(w->url) || (w->access && w->access->user && !w->access->sign);
+    if (!secret || strncasecmp(w->url, "http:", 5) != 0 || url_is_secret(w->url))
         return 0;
     return fault_set(f, REASON_DENIED, false,
                      "%s: a password is not sent over http:, only over https:", shown);
