@@ -205,6 +205,18 @@ peak() {
     same 0 "$(db 'SELECT count(*) FROM jobs')"
 }
 
+@test "a copy that says the same in other words is not told to be changed" {
+    plan answer '{mincores: 1, maxcores: 1, minmemory: 1}'
+    /usr/bin/python3 -c 'import json, sys
+answer = json.load(sys.stdin)
+spec = answer["offers"][0]["resources"]["compute"][0]["spec"]
+spec.update({key: float(value) for key, value in spec.items() if type(value) is int})
+json.dump(answer, sys.stdout)' <answer >copy
+    grep -qF '"mincores": 1.0' copy
+    exits 0 copy
+    same "" "$(cat err)"
+}
+
 @test "what is changed in the client's copy changes nothing" {
     plan answer '{mincores: 1, maxcores: 1, minmemory: 1}'
     jq -c '.offers[0] |= (.executable.spec.program = "file:///etc/passwd" | .platform = "other" | .task = "other"

@@ -176,7 +176,8 @@ END
     fi
     local memory
     printf 'name: lab\ndriver: local\ncompute: {cores: 2, memory: 1, overcommit: true}\n' >lab.yaml
-    echo 'open("/outputs/size", "w").write(str(len(bytearray(300 << 20))))' >p.py
+    # for a while: a limit that is only watched is seen to a few times a second
+    printf 'import time\nb = bytearray(300 << 20)\ntime.sleep(1.5)\nopen("/outputs/size", "w").write(str(len(b)))\n' >p.py
     for memory in '{minmemory: 0.1, maxmemory: 1}' '{minmemory: 0.1, maxmemory: 0.2}'; do
         compute "$memory" 'datetime: [{maxduration: PT1M}]'
         yes

@@ -1,4 +1,5 @@
 #include "plan/accept.h"
+#include "model/value.h"
 #include "plan/afar.h"
 #include "plan/calendar.h"
 #include "plan/policy.h"
@@ -173,7 +174,7 @@ char *accept_differences(struct store *store, const json_t *copy, struct err *er
         return NULL;
     json_object_foreach (json_object_get(row.doc, "offer"), key, value) {
         const json_t *said = json_object_get(copy, key);
-        if (said && !json_equal(said, value))
+        if (said && !value_same(said, value)) /* 2 and 2.0 are the same */
             buf_print(&keys, "%s%s", keys.len ? ", " : "", key);
     }
     return keys.len ? buf_take(&keys) : NULL;
