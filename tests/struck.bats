@@ -21,12 +21,12 @@ line_after() {
 
 @test "killed at a system call: client, worker, supervisor, stager; nothing accepted is lost, or runs twice" {
     require strace
-    "$TOP_SRCDIR/tests/struck-jobs" "${EXECDM_STRUCK_POINTS:-12}"
+    "$TOP_SRCDIR/tests/struck-jobs" "${EXECDM_STRUCK_POINTS:-12}" "${EXECDM_STRUCK_SEED:-7}"
 }
 
 @test "ENOSPC, EIO, EINTR at a system call: who fails says so, nothing accepted is lost, and it goes on afterwards" {
     require strace
-    EXECDM_STRUCK_BY='ENOSPC EIO EINTR' "$TOP_SRCDIR/tests/struck-jobs" "${EXECDM_STRUCK_ERRORS:-12}"
+    EXECDM_STRUCK_BY='ENOSPC EIO EINTR' "$TOP_SRCDIR/tests/struck-jobs" "${EXECDM_STRUCK_ERRORS:-12}" "${EXECDM_STRUCK_SEED:-7}"
 }
 
 # client N: plans, accepts, and aborts (each fourth) or asks (each third); busy is no answer. What was said is in said.N.
