@@ -40,7 +40,7 @@ static int describe(struct attempt *a, struct err *err)
     json_t *v;
     if (!init)
         return err_set(err, CODE_UNAVAIL, "execdm-init is not installed beside the driver");
-    a->sandbox = (struct sandbox){.account = a->account, .info_fd = -1};
+    a->sandbox = (struct sandbox){.account = a->account, .parent = getpid(), .info_fd = -1};
     a->sandbox.rootfs = str_new(json_text(exec, "rootfs"));
     a->image = a->sandbox.rootfs ? image_hold(a->sandbox.rootfs) : -1;
     a->sandbox.cwd = str_new(json_text(exec, "cwd"));
@@ -213,9 +213,9 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     fsync(w->files[1]);
     own(json_fini) json_t *record =
         json_pack("{s:s*,s:s,s:s,s:f,s:o,s:o}", "stamp", json_text(a->line, "stamp"), "start",
-                  when_print(when_of_ms(start_ms), start), "end", when_print(clock_when(), end),
-                  "wall", (double)(clock_boot() - begin) / 1000.0, "stdout", stream_json(w, 0),
-                  "stderr", stream_json(w, 1));
+                  moment_print(start_ms, start), "end", moment_print(clock_ms(), end), "wall",
+                  (double)(clock_boot() - begin) / 1000.0, "stdout", stream_json(w, 0), "stderr",
+                  stream_json(w, 1));
     judge(record, a, w);
     if (str_same(json_text(record, "reason"), "internal"))
         last_words(record, a);

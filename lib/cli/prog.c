@@ -35,6 +35,8 @@ void prog_say_json(const char *severity, const char *line, const json_t *object)
     buf_char(&b, '\n');
     for (size_t at = 0; at < b.len;) {
         ssize_t n = write(2, b.bytes + at, b.len - at);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0)
             return;
         at += (size_t)n;

@@ -4,8 +4,10 @@
 #include <linux/keyctl.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include "host/path.h"
@@ -304,6 +306,10 @@ int sandbox_exec(struct sandbox *s, struct err *err)
     own(strs_fini) struct strs args = {0}, command = {0};
     if (find_bubblewrap(&bwrap, err) < 0 || become_account(s, err) < 0)
         return -1;
+    /* bubblewrap does so only after it has said who its child is; changing the account undoes it */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (s->parent && getppid() != s->parent)
+        return err_set(err, CODE_TEMP, "who started the sandbox is gone");
     syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL); /* not the caller's tickets */
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NPROC, PROCESSES_MAX);

@@ -23,6 +23,7 @@ struct sandbox {
     struct strs argv, env; /* env as NAME=value; nothing of ours is inherited */
     char *cwd;
     const char *account; /* for root; NULL is SANDBOX_ACCOUNT */
+    pid_t parent;        /* it dies with this one, our caller's; 0: bubblewrap sees to that */
     int info_fd;         /* gets bubblewrap's JSON with "child-pid"; -1: none */
 };
 
