@@ -28,9 +28,18 @@ private_state() {
     mkdir -p "$HOME" "$EXECDM_CONFIG"
 }
 
+# A faketime that was killed leaves what stops the next one with its process id.
+forget_faketime() {
+    local file
+    for file in /dev/shm/*faketime_*_*; do
+        if [ -O "$file" ] && ! [ -e "/proc/${file##*_}" ]; then rm -f "$file"; fi
+    done
+}
+
 require() {
     local program
     for program; do
+        if [ "$program" = faketime ]; then forget_faketime; fi
         if command -v "$program" >/dev/null; then continue; fi
         if [ "${EXECDM_REQUIRE_ALL-}" = 1 ]; then
             echo "$program is missing, and EXECDM_REQUIRE_ALL is set" >&2

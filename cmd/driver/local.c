@@ -22,7 +22,7 @@ static json_t *reply_to(const json_t *line)
 {
     char now[WHEN_TEXT];
     return json_pack("{s:s*,s:s}", "id", json_text(line, "id"), "as_of",
-                     when_print(clock_when(), now));
+                     moment_print(clock_ms(), now));
 }
 
 /* The attempt's directory is the native id. */

@@ -123,7 +123,7 @@ int follow_step(struct step *s, struct job *j, int64_t *due, struct err *err)
 static void set_time(json_t *doc, const char *key, int64_t ms)
 {
     char text[WHEN_TEXT];
-    json_object_set_new(doc, key, json_string(when_print(when_of_ms(ms), text)));
+    json_object_set_new(doc, key, json_string(moment_print(ms, text)));
 }
 
 json_t *follow_document(const struct job *j, json_t *history)

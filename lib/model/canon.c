@@ -326,12 +326,15 @@ void canon_answer(const struct model *m, json_t *doc, struct moves *moves,
     }
 }
 
+/* A fraction that is there stays, 000 too: recorded moments have it. */
 static char *canon_instant(const char *s, bool *sloppy)
 {
     struct when w;
     char text[WHEN_TEXT];
     const char *why;
-    return when_parse(s, &w, sloppy, &why) == 0 ? str_new(when_print(w, text)) : NULL;
+    if (when_parse(s, &w, sloppy, &why) < 0)
+        return NULL;
+    return str_new(strpbrk(s, ".,") ? moment_print(when_to_ms(w), text) : when_print(w, text));
 }
 
 static char *canon_duration(const char *s, bool *sloppy)

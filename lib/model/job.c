@@ -11,16 +11,6 @@ void job_fini(struct job *j)
     *j = (struct job){0};
 }
 
-struct when when_of_ms(int64_t ms)
-{
-    return (struct when){ms / 1000, (int32_t)(ms % 1000) * 1000000};
-}
-
-int64_t when_to_ms(struct when w)
-{
-    return w.sec * 1000 + w.nsec / 1000000;
-}
-
 bool job_remote(const struct job *j)
 {
     return str_same(j->driver, JOB_REMOTE);
@@ -54,7 +44,7 @@ static void set_time(json_t *doc, const char *key, int64_t ms)
 {
     char text[WHEN_TEXT];
     if (ms)
-        set_text(doc, key, when_print(when_of_ms(ms), text));
+        set_text(doc, key, moment_print(ms, text));
 }
 
 /* UNKNOWN and ARCHIVED have no word of their own: the last one stays. */

@@ -27,10 +27,6 @@ bool job_remote(const struct job *j);
  * `now` (ms). In doc are then `seen`, `seen_at`, and no `trouble` any more. */
 void job_seen(struct job *j, json_t *seen, int64_t now);
 
-/* ms since 1970 and back */
-struct when when_of_ms(int64_t ms);
-int64_t when_to_ms(struct when w);
-
 /* The document. history is the event log as a list of {phase, time, by, why}, borrowed; both
  * history and waiting_for may be NULL. A new reference. */
 json_t *job_document(const struct job *j, json_t *history, const char *waiting_for);

@@ -216,7 +216,7 @@ static char *fill(const char *template, enum form form, const struct job *j, con
     char time[WHEN_TEXT];
     struct buf b = {0};
     const char *at = template, *mark, *end;
-    when_print(now, time);
+    moment_print(when_to_ms(now), time);
     buf_str(&b, "");
     while ((mark = strstr(at, "{{")) && (end = strstr(mark, "}}"))) {
         const char *value = marker_value(mark + 2, (size_t)(end - mark) - 2, j, status, time);

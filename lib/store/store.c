@@ -364,7 +364,7 @@ json_t *store_events(struct store *s, const char *id, struct err *err)
     int rc;
     while ((rc = db_next(s, stmt, err)) > 0) {
         char time[WHEN_TEXT];
-        when_print(when_of_ms(db_int(stmt, 0)), time);
+        moment_print(db_int(stmt, 0), time);
         json_t *row = json_pack("{s:s,s:s,s:s}", "phase", db_text(stmt, 1), "time", time, "by",
                                 db_text(stmt, 2));
         if (db_text(stmt, 3))

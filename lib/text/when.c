@@ -348,7 +348,7 @@ int window_parse(const char *text, struct window *out, bool *sloppy, const char 
     return 0;
 }
 
-char *when_print(struct when w, char text[WHEN_TEXT])
+static char *print(struct when w, bool always, char text[WHEN_TEXT])
 {
     int64_t days, rest, year;
     int month, day;
@@ -360,10 +360,30 @@ char *when_print(struct when w, char text[WHEN_TEXT])
     date_of(days, &year, &month, &day);
     int n = snprintf(text, WHEN_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, month, day,
                      (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-    if (w.nsec >= 1000000)
+    if (always || w.nsec >= 1000000)
         n += snprintf(text + n, WHEN_TEXT - (size_t)n, ".%03d", (int)(w.nsec / 1000000));
     snprintf(text + n, WHEN_TEXT - (size_t)n, "Z");
     return text;
+}
+
+char *when_print(struct when w, char text[WHEN_TEXT])
+{
+    return print(w, false, text);
+}
+
+struct when when_of_ms(int64_t ms)
+{
+    return (struct when){ms / 1000, (int32_t)(ms % 1000) * 1000000};
+}
+
+int64_t when_to_ms(struct when w)
+{
+    return w.sec * 1000 + w.nsec / 1000000;
+}
+
+char *moment_print(int64_t ms, char text[WHEN_TEXT])
+{
+    return print(when_of_ms(ms), true, text);
 }
 
 char *duration_print(struct duration d, char text[WHEN_TEXT])

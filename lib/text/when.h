@@ -37,6 +37,12 @@ char *when_print(struct when w, char text[WHEN_TEXT]);
 char *duration_print(struct duration d, char text[WHEN_TEXT]);
 char *window_print(struct window w, char text[WINDOW_TEXT]);
 
+/* What is recorded is a moment: ms since 1970. */
+struct when when_of_ms(int64_t ms);
+int64_t when_to_ms(struct when w);
+/* As when_print, but always with milliseconds, so that texts sort as times do. Returns text. */
+char *moment_print(int64_t ms, char text[WHEN_TEXT]);
+
 int when_compare(struct when a, struct when b); /* <0, 0, >0 */
 struct when when_add(struct when w, struct duration d);
 /* How long d is when it begins at `from`, in seconds, fractions rounded up. */

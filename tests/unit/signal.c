@@ -72,7 +72,7 @@ static void templates(void)
     static const struct {
         const char *name, *type, *content, *body;
     } rows[] = {
-        {"a", "yaml", "n: {{job.name}}\nd: {{system.date}}", "n: a\nd: 1970-01-01T00:00:01Z"},
+        {"a", "yaml", "n: {{job.name}}\nd: {{system.date}}", "n: a\nd: 1970-01-01T00:00:01.000Z"},
         {"two words", NULL, "n: {{job.name}}", "n: two words"},
         {"a: b", NULL, "n: {{job.name}}", "n: \"a: b\""},
         {"a\nb", NULL, "- {{job.name}}\n", "- \"a\\nb\"\n"},

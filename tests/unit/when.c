@@ -297,6 +297,10 @@ static void test_rest(void)
     is_str(when_print((struct when){INT64_MAX, 999999999}, text), "9999-12-31T23:59:59Z",
            "no date has five digits for its year");
     is_str(when_print((struct when){INT64_MIN, 0}, text), "0000-01-01T00:00:00Z", "nor fewer");
+    is_str(moment_print(1700000000000, text), "2023-11-14T22:13:20.000Z",
+           "a moment has them always");
+    is_str(moment_print(1700000000042, text), "2023-11-14T22:13:20.042Z",
+           "so moments sort as text");
 }
 
 int main(void)
