@@ -158,12 +158,14 @@ strangers() { # TREE
 @test "only execdm-stage and execdm-http load the heavy libraries" {
     require ldd
     local program heavy='lib(curl|archive|xml2|crypto|ssl)'
-    for program in $(programs) execdm-driver-local; do
+    for program in $(programs) execdm-driver-local execdm-step; do
         [ "$program" != execdm-stage ] || continue
         run ldd "$TOP_BUILDDIR/cmd/$program"
         [ "$status" -eq 0 ]
         [[ ! $output =~ $heavy ]]
     done
+    run ldd "$TOP_BUILDDIR/cmd/execdm-stage-files"
+    [[ ! $output =~ lib(curl|archive|xml2|ssl) ]]
     grep -q '^#define HAVE_CURL' "$TOP_BUILDDIR/config.h" || return 0
     run ldd "$TOP_BUILDDIR/cmd/execdm-stage"
     [[ $output =~ $heavy ]]

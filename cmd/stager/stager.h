@@ -13,6 +13,12 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#ifdef ONLY_FILES /* execdm-stage-files */
+#undef HAVE_ARCHIVE
+#undef HAVE_CURL
+#undef HAVE_LIBXML2
+#endif
+
 #define STAGER_BUFFER (1024 * 1024)
 #define CHECKSUM_TEXT 80 /* "sha256:" and 64 digits, and a NUL */
 

@@ -47,24 +47,27 @@ static bool is_outside(const json_t *line)
     return false;
 }
 
-/* The manifest, and what the stager reads from descriptor 3 beside it. */
+/* The manifest, and what the stager reads from descriptor 3 beside it; and which one can do it. */
 static int write_manifest(const struct stager *s, json_t *lines, struct buf *manifest,
-                          char **secret, struct err *err)
+                          char **secret, const char **program, struct err *err)
 {
     size_t i;
     json_t *line;
-    bool outside = false;
-    json_array_foreach (lines, i, line)
+    bool outside = false, unpacks = false;
+    json_array_foreach (lines, i, line) {
         outside |= is_outside(line);
+        unpacks |= json_object_get(line, "unpack") != NULL;
+    }
+    *program = outside || unpacks ? "execdm-stage" : "execdm-stage-files";
     if (outside && credentials_of(s->identity, secret, err) < 0)
         return -1;
     json_array_foreach (lines, i, line) {
-        own(json_fini) json_t *whole = json_copy(line);
+        own(json_fini) json_t *full = json_copy(line);
         if (*secret)
-            json_object_set_new(whole, "credential", json_integer(SPAWN_SECRET));
+            json_object_set_new(full, "credential", json_integer(SPAWN_SECRET));
         if (!account_is(s->identity))
-            json_object_set_new(whole, "own", json_false());
-        write_json(manifest, whole, 0);
+            json_object_set_new(full, "own", json_false());
+        write_json(manifest, full, 0);
         buf_char(manifest, '\n');
     }
     return 0;
@@ -77,15 +80,16 @@ int stager_run(struct stager *s, json_t *lines, struct err *err)
     s->warnings = json_object();
     if (json_array_size(lines) == 0)
         return 0;
-    own(str_fini) char *path = spawn_find_program("execdm-stage");
-    if (!path)
-        return err_set(err, CODE_UNAVAIL, "execdm-stage is not installed beside this program");
     own(buf_fini) struct buf manifest = {0};
     own(str_fini) char *secret = NULL;
+    const char *program;
     size_t i;
     json_t *line;
-    if (write_manifest(s, lines, &manifest, &secret, err) < 0)
+    if (write_manifest(s, lines, &manifest, &secret, &program, err) < 0)
         return -1;
+    own(str_fini) char *path = spawn_find_program(program);
+    if (!path)
+        return err_set(err, CODE_UNAVAIL, "%s is not installed beside this program", program);
     char *argv[] = {path, NULL};
     own(spawn_fini) struct spawn run = {.argv = argv,
                                         .input = manifest.bytes,

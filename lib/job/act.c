@@ -123,7 +123,7 @@ int act_driver(const struct job *j, const char *verb, json_t *lines, int deadlin
 json_t *act_driver_line(const struct step *s, const struct job *j)
 {
     char stamp[STAMP_TEXT];
-    own(str_fini) char *record = layout_attempt(s->store, j, "exit.json");
+    own(str_fini) char *record = layout_attempt(s->store, j, EXIT_RECORD);
     return json_pack("[{s:s,s:O*,s:s,s:s}]", "id", j->id, "native",
                      json_object_get(json_object_get(j->doc, "backend"), "native"), "stamp",
                      job_stamp(j, stamp), "exitfile", record);

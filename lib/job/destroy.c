@@ -17,7 +17,7 @@ static json_t *purge_lines(const struct store *store, const struct job *j)
     for (one.attempt = 1; one.attempt <= j->attempt; one.attempt++) {
         char stamp[STAMP_TEXT];
         own(str_fini) char *dir = layout_attempt(store, &one, NULL);
-        own(str_fini) char *record = layout_attempt(store, &one, "exit.json");
+        own(str_fini) char *record = layout_attempt(store, &one, EXIT_RECORD);
         const json_t *backend = json_object_get(j->doc, "backend"); /* of the last attempt */
         json_t *native = one.attempt == j->attempt ? json_object_get(backend, "native") : NULL;
         if (path_exists(dir))

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include "host/path.h"
 #include "job/layout.h"
@@ -117,6 +118,18 @@ static bool mounts_outputs(const struct task *t)
     return false;
 }
 
+bool layout_left_outputs(const struct store *s, const struct job *j)
+{
+    own(str_fini) char *place = layout_attempt(s, j, "outputs");
+    DIR *dir = opendir(place);
+    bool found = !dir && errno != ENOENT; /* who moves them says what is wrong */
+    for (const struct dirent *e; dir && !found && (e = readdir(dir));)
+        found = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
 json_t *layout_results(const struct store *s, const struct job *j, const struct task *t,
                        struct strs *unwritten)
 {
@@ -138,7 +151,8 @@ json_t *layout_results(const struct store *s, const struct job *j, const struct 
         json_object_set_new(line, "type", json_string(single ? "file" : "directory"));
         json_array_append_new(lines, line);
     }
-    if (!mounts_outputs(t)) { /* what is left there is kept with the job (model.md) */
+    if (!mounts_outputs(t) &&
+        layout_left_outputs(s, j)) { /* what is left there is kept with the job (model.md) */
         own(str_fini) char *place = layout_attempt(s, j, "outputs");
         own(str_fini) char *source = uri_of_path(place);
         own(str_fini) char *kept = store_job_path(s, j->id, "results");
@@ -249,7 +263,7 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
     const int64_t memory = json_int(private, "maxmemory", need.memory);
     own(str_fini) char *out = layout_attempt(s, j, "stdout");
     own(str_fini) char *errors = layout_attempt(s, j, "stderr");
-    own(str_fini) char *record = layout_attempt(s, j, "exit.json");
+    own(str_fini) char *record = layout_attempt(s, j, EXIT_RECORD);
     return json_pack("{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s},s:o,s:{s:I,s:I,s:I},s:s,s:s,s:s,s:s}",
                      "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec",
                      "type", t->type, "rootfs", rootfs, "args", arguments(t, config), "environment",

@@ -16,6 +16,11 @@ char *layout_attempt(const struct store *s, const struct job *j, const char *nam
 /* Is what is stored there one file, not a directory? It has a location. */
 bool layout_single(const struct storage *st);
 
+/* What is written into an attempt's directory, by rename, when it has ended (driver.h). */
+#define EXIT_RECORD "exit.json"
+
+/* Is there anything in the attempt's /outputs? */
+bool layout_left_outputs(const struct store *s, const struct job *j);
 /* Manifests for execdm-stage, new references: inputs before the run, results after it. A single
  * file the program never wrote to is left out, and its storage named in unwritten. */
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t);

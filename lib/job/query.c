@@ -41,7 +41,7 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
     if (j->phase != PHASE_EXECUTING && j->phase != PHASE_SUSPENDED)
         return "worker";
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
-    own(str_fini) char *record = layout_attempt(store, j, "exit.json");
+    own(str_fini) char *record = layout_attempt(store, j, EXIT_RECORD);
     own(str_fini) char *alive = layout_attempt(store, j, "alive");
     if (path_exists(record) || !lock_is_held(alive))
         return "worker";

@@ -2,6 +2,7 @@
 #include "host/clock.h"
 #include "job/follow.h"
 #include "job/managed.h"
+#include "job/layout.h"
 #include "job/parts.h"
 #include "job/trigger.h"
 #include "job/turn.h"
@@ -186,6 +187,15 @@ bool step_is_long(const struct step *s, const struct job *j)
            (j->phase == PHASE_PENDING && wants_places(s, j));
 }
 
+/* Of many a short job there is nothing to store and nothing to clear away. */
+static bool leaves_nothing(const struct step *s, const struct job *j)
+{
+    const json_t *resources = json_object_get(j->doc, "resources");
+    return j->phase == PHASE_FINALIZING &&
+           json_array_size(json_object_get(resources, "storage")) == 0 &&
+           !layout_left_outputs(s->store, j);
+}
+
 int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct err *err)
 {
     *due = 0;
@@ -197,7 +207,7 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return follow_step(s, j, due, err);
     if (str_same(j->wish, "abort"))
         return s->brief && has_attempt(j) ? STEP_LONG : abort_wished(s, j, err) < 0 ? -1 : 1;
-    if (s->brief && step_is_long(s, j))
+    if (s->brief && step_is_long(s, j) && !leaves_nothing(s, j))
         return STEP_LONG;
     int rc = step_phase(s, j, due, err);
     if (rc < 0 && err->code == CODE_TEMP) { /* work was broken off because of a new wish? */

@@ -101,12 +101,18 @@ static void all_due(struct working *w)
         w->roster.list[i].due = 0;
 }
 
+/* Of what is done in an attempt's directory only its record is news. */
+static bool is_news(const struct inotify_event *event)
+{
+    return !(event->mask & IN_MOVED_TO) || str_same(event->name, EXIT_RECORD);
+}
+
 static void on_event(struct working *w, const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW)
         all_due(w);
     for (size_t i = 0; i < w->roster.n; i++)
-        if (w->roster.list[i].watch == event->wd && event->wd >= 0)
+        if (w->roster.list[i].watch == event->wd && event->wd >= 0 && is_news(event))
             w->roster.list[i].due = 0;
 }
 
@@ -273,6 +279,12 @@ static bool runs(struct working *w, struct entry *e)
     return true;
 }
 
+static bool left_record(const struct entry *e)
+{
+    const char *record = json_text(json_array_get(e->line, 0), "exitfile");
+    return !record || path_exists(record);
+}
+
 static bool same_backend(const struct entry *a, const struct entry *b)
 {
     return str_same(a->driver, b->driver) &&
@@ -411,8 +423,15 @@ static void round_over(struct working *w)
     w->nrefusals = 0;
     for (size_t i = 0; i < w->roster.n; i++) { /* oldest first */
         struct entry *e = &w->roster.list[i];
-        if ((e->due <= now || is_among(polled, n, e)) && !e->away && !waits_for_crew(w, e))
-            strs_add(runs(w, e) ? &running : &due, e->id);
+        const bool known = e->phase != PHASE_COUNT && !e->line; /* and did not run */
+        if ((e->due > now && !is_among(polled, n, e)) || e->away || waits_for_crew(w, e))
+            continue;
+        if (!runs(w, e))
+            strs_add(&due, e->id);
+        else if (known && !left_record(e))
+            e->due = now + POLL_MS;
+        else
+            strs_add(&running, e->id);
     }
     free(polled);
     ask(w, &running);
