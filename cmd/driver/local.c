@@ -13,55 +13,11 @@
 #include "host/spawn.h"
 #include "model/requirement.h"
 #include "model/task.h"
+#include "attempt.h"
 #include "protocol.h"
 #include "supervisor.h"
 #include "text/doc.h"
 #include "text/size.h"
-
-static json_t *reply_to(const json_t *line)
-{
-    char now[WHEN_TEXT];
-    return json_pack("{s:s*,s:s}", "id", json_text(line, "id"), "as_of",
-                     moment_print(clock_ms(), now));
-}
-
-/* The attempt's directory is the native id. */
-static char *native_file(const json_t *line, const char *name)
-{
-    const char *native = json_text(line, "native"), *exitfile = json_text(line, "exitfile");
-    const char *slash = exitfile ? strrchr(exitfile, '/') : NULL;
-    if (native)
-        return str_print("%s/%s", native, name);
-    return slash ? str_print("%.*s/%s", (int)(slash - exitfile), exitfile, name) : NULL;
-}
-
-static bool is_alive(const json_t *line)
-{
-    own(str_fini) char *path = native_file(line, "alive");
-    return path && lock_is_held(path);
-}
-
-/* Whose attempt is in the directory? SURELY_NOT: it never began. */
-enum whose { OURS, ANOTHERS, SURELY_NOT, UNREADABLE };
-
-static enum whose whose_is(const json_t *line)
-{
-    char text[128];
-    own(str_fini) char *path = native_file(line, "started");
-    own(fd_fini) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return !path || errno == ENOENT || errno == ENOTDIR ? SURELY_NOT : UNREADABLE;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    if (n < 0)
-        return UNREADABLE;
-    text[n] = '\0';
-    return str_same(text, json_text(line, "stamp")) ? OURS : ANOTHERS;
-}
-
-static bool is_ours(const json_t *line)
-{
-    return whose_is(line) == OURS;
-}
 
 struct runtime {
     const char *type, *tool, *package;
@@ -183,7 +139,7 @@ static json_t *probe(const json_t *line, const struct call *call)
     CPU_ZERO(&cpus);
     int cores = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
     int64_t memory = (int64_t)si.totalram * si.mem_unit;
-    json_t *reply = reply_to(line);
+    json_t *reply = attempt_reply(line);
     json_object_update_new(
         reply,
         json_pack(
@@ -203,43 +159,41 @@ static json_t *probe(const json_t *line, const struct call *call)
 static json_t *submit(const json_t *line, const struct call *call)
 {
     struct err err = {0};
-    own(str_fini) char *file = native_file(line, "");
+    own(str_fini) char *file = attempt_file(line, "");
     if (!file || supervisor_start(line, call->config, &err) < 0)
         return reply_error(line, err.code == CODE_UNAVAIL ? "unavailable" : "permanent", &err);
     file[strlen(file) - 1] = '\0';
-    json_t *reply = reply_to(line);
+    json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "native", json_string(file));
     json_object_set_new(reply, "state", json_string("running"));
     return reply;
 }
 
-static const char *state_of(const char *reason)
+/* No verb of the protocol: what a batch system starts for another driver. */
+static json_t *attend(const json_t *line, const struct call *call)
 {
-    return str_same(reason, "ok") ? "done" : str_same(reason, "killed") ? "cancelled" : "failed";
+    struct err err = {0};
+    if (supervisor_attend(line, call->config, &err) < 0)
+        return reply_error(line, "permanent", &err);
+    json_t *reply = attempt_reply(line);
+    json_object_set_new(reply, "ok", json_true());
+    return reply;
 }
 
 /* The record first, then the lock: a supervisor writes the one before it lets go of the other. */
 static json_t *status(const json_t *line, const struct call *call)
 {
     (void)call;
-    json_t *reply = reply_to(line);
-    own(json_fini) json_t *record = NULL;
-    own(str_fini) char *path = native_file(line, "exit.json");
-    struct err err = {0};
-    bool alive = is_alive(line);
-    if (path && path_exists(path) && doc_file(path, &record, &err) == 0 &&
-        str_same(json_text(record, "stamp"), json_text(line, "stamp"))) {
-        json_object_set_new(reply, "state", json_string(state_of(json_text(record, "reason"))));
-        json_object_update(reply, record);
-        json_object_set_new(reply, "source", json_string("exitfile"));
+    json_t *reply = attempt_reply(line);
+    bool alive = attempt_alive(line);
+    if (attempt_ended(line, reply))
         return reply;
-    }
-    own(str_fini) char *mark = native_file(line, "suspended");
+    own(str_fini) char *mark = attempt_file(line, "suspended");
     const bool suspended = alive && mark && path_exists(mark);
-    const char *state = !is_ours(line) ? "unknown"
-                        : suspended    ? "suspended"
-                        : alive        ? "running"
-                                       : "lost";
+    const char *state = attempt_whose(line) != OURS ? "unknown"
+                        : suspended                 ? "suspended"
+                        : alive                     ? "running"
+                                                    : "lost";
     json_object_set_new(reply, "state", json_string(state));
     json_object_set_new(reply, "source", json_string("lock"));
     return reply;
@@ -249,35 +203,24 @@ static json_t *find(const json_t *line, const struct call *call)
 {
     int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
     json_t *natives = json_array();
-    own(str_fini) char *dir = native_file(line, "");
-    while (!is_ours(line) && is_alive(line) && clock_boot() < deadline)
+    own(str_fini) char *dir = attempt_file(line, "");
+    while (attempt_whose(line) != OURS && attempt_alive(line) && clock_boot() < deadline)
         usleep(10000); /* a supervisor on its way to the fence */
-    if (is_ours(line) && dir) {
+    if (attempt_whose(line) == OURS && dir) {
         dir[strlen(dir) - 1] = '\0';
         json_array_append_new(natives, json_string(dir));
     }
-    json_t *reply = reply_to(line);
+    json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "natives", natives);
     json_object_set_new(reply, "end", json_true());
-    json_object_set_new(reply, "complete", json_boolean(whose_is(line) != UNREADABLE));
+    json_object_set_new(reply, "complete", json_boolean(attempt_whose(line) != UNREADABLE));
     return reply;
-}
-
-/* An attempt that has not begun never will: its fence is taken here. True when it was ours to take.
- */
-static bool forestall(const json_t *line)
-{
-    own(str_fini) char *path = native_file(line, "started");
-    const char *stamp = json_text(line, "stamp");
-    own(fd_fini) int fd =
-        path && stamp ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-    return fd >= 0 && write(fd, stamp, strlen(stamp)) > 0 && fsync(fd) == 0;
 }
 
 /* A letter for the supervisor, as supervisor.h has them. */
 static void ask(const json_t *line, const char *letter)
 {
-    own(str_fini) char *control = native_file(line, "control");
+    own(str_fini) char *control = attempt_file(line, "control");
     own(fd_fini) int fd = open(control, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && write(fd, letter, 1) < 0)
         return; /* it is ending already */
@@ -287,12 +230,12 @@ static void ask(const json_t *line, const char *letter)
 static json_t *cancel(const json_t *line, const struct call *call)
 {
     int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
-    bool never = forestall(line);
-    while (is_alive(line) && clock_boot() < deadline) {
+    bool never = attempt_forestall(line);
+    while (attempt_alive(line) && clock_boot() < deadline) {
         ask(line, "T");
         usleep(20000);
     }
-    if (is_alive(line)) {
+    if (attempt_alive(line)) {
         struct err err = {0};
         err_set(&err, CODE_TEMP, "the job's processes are still ending");
         return reply_error(line, "temporary", &err);
@@ -308,14 +251,14 @@ static json_t *cancel(const json_t *line, const struct call *call)
 static json_t *pause_attempt(const json_t *line, const struct call *call, bool stop)
 {
     int64_t deadline = clock_boot() + (call->deadline_s - 1) * 1000;
-    own(str_fini) char *mark = native_file(line, "suspended");
+    own(str_fini) char *mark = attempt_file(line, "suspended");
     struct err err = {0};
-    while (is_ours(line) && is_alive(line) && path_exists(mark) != stop &&
+    while (attempt_whose(line) == OURS && attempt_alive(line) && path_exists(mark) != stop &&
            clock_boot() < deadline) {
         ask(line, stop ? "S" : "R");
         usleep(20000);
     }
-    if (!is_ours(line) || !is_alive(line)) {
+    if (attempt_whose(line) != OURS || !attempt_alive(line)) {
         err_set(&err, CODE_CONFLICT, "the program does not run any more");
         return reply_error(line, "conflict", &err);
     }
@@ -341,10 +284,10 @@ static json_t *resume(const json_t *line, const struct call *call)
 static json_t *purge(const json_t *line, const struct call *call)
 {
     (void)call;
-    own(str_fini) char *control = native_file(line, "control");
+    own(str_fini) char *control = attempt_file(line, "control");
     if (control)
         unlink(control);
-    json_t *reply = reply_to(line);
+    json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "ok", json_true());
     return reply;
 }
@@ -353,8 +296,9 @@ static const struct {
     const char *name;
     json_t *(*answer)(const json_t *line, const struct call *call);
 } verbs[] = {
-    {"probe", probe},   {"submit", submit}, {"status", status},   {"find", find},
-    {"cancel", cancel}, {"purge", purge},   {"suspend", suspend}, {"resume", resume},
+    {"probe", probe},     {"submit", submit}, {"status", status},
+    {"find", find},       {"cancel", cancel}, {"purge", purge},
+    {"suspend", suspend}, {"resume", resume}, {"attend", attend},
 };
 
 static int run(char **operands, struct buf *out, struct err *err)

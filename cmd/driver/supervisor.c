@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "host/clock.h"
@@ -251,23 +252,30 @@ static int take_fence(struct attempt *a, struct err *err)
     return path_sync_parent(started, err) < 0 ? -1 : 1;
 }
 
-/* Everything up to the running program; what happens here is told to submit through `tell`. */
+/* Everything up to the running program: 1 it runs, 0 this attempt was started before, -1. */
+static int begin(struct attempt *a, struct watch *w, struct err *err)
+{
+    int rc = take_fence(a, err);
+    if (rc <= 0)
+        return rc;
+    if (describe(a, err) == 0 && give_mounts(a, a->uid, a->gid, err) == 0 && launch(a, w, err) == 0)
+        return 1;
+    /* the fence is ours, so the record has to be written, too */
+    own(json_fini) json_t *record =
+        json_pack("{s:s*,s:s,s:s}", "stamp", json_text(a->line, "stamp"), "reason", "internal",
+                  "message", err->text);
+    struct err ignored;
+    write_record(a, record, &ignored);
+    return -1;
+}
+
+/* What happens until the program runs is told to submit through `tell`. */
 static _Noreturn void supervisor_main(struct attempt *a, int tell)
 {
     struct err err = {0};
     struct watch w;
     int64_t now = clock_ms();
-    int rc = take_fence(a, &err);
-    if (rc > 0 && (describe(a, &err) < 0 || give_mounts(a, a->uid, a->gid, &err) < 0 ||
-                   launch(a, &w, &err) < 0))
-        rc = -2;
-    if (rc == -2) { /* the fence is ours, so the record has to be written, too */
-        own(json_fini) json_t *record =
-            json_pack("{s:s*,s:s,s:s}", "stamp", json_text(a->line, "stamp"), "reason", "internal",
-                      "message", err.text);
-        struct err ignored;
-        write_record(a, record, &ignored);
-    }
+    const int rc = begin(a, &w, &err);
     if (rc < 0)
         dprintf(tell, "%d %s", (int)err.code, err.text);
     close(tell);
@@ -294,20 +302,29 @@ static int detach(struct attempt *a, int tell)
     supervisor_main(a, tell);
 }
 
-int supervisor_start(const json_t *line, const json_t *config, struct err *err)
+/* The caller frees a->dir. */
+static int attempt_of(struct attempt *a, const json_t *line, const json_t *config, struct err *err)
 {
-    struct attempt a = {
-        .line = line, .account = json_text(config, "job-user"), .alive = -1, .image = -1};
-    int tell[2];
-    char text[600];
     const char *exitfile = json_text(line, "exitfile");
+    *a = (struct attempt){
+        .line = line, .account = json_text(config, "job-user"), .alive = -1, .image = -1};
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
         !json_text(line, "stdout") || !json_text(line, "stderr"))
         return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");
-    if (sandbox_identity(a.account, &a.uid, &a.gid, err) < 0)
+    if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
-    own(str_fini) char *dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
-    a.dir = dir;
+    a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
+    return 0;
+}
+
+int supervisor_start(const json_t *line, const json_t *config, struct err *err)
+{
+    struct attempt a;
+    int tell[2];
+    char text[600];
+    if (attempt_of(&a, line, config, err) < 0)
+        return -1;
+    own(str_fini) char *dir = a.dir;
     if (pipe2(tell, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
     int rc = detach(&a, tell[1]);
@@ -328,4 +345,32 @@ int supervisor_start(const json_t *line, const json_t *config, struct err *err)
     char *rest;
     long code = strtol(text, &rest, 10);
     return err_set(err, (enum code)code, "%s", *rest ? rest + 1 : "the supervisor failed");
+}
+
+static int terminate_through = -1;
+
+static void on_terminate(int sig)
+{
+    (void)sig;
+    if (write(terminate_through, "T", 1) < 0)
+        return; /* it is ending already */
+}
+
+int supervisor_attend(const json_t *line, const json_t *config, struct err *err)
+{
+    struct attempt a;
+    struct watch w;
+    const int64_t now = clock_ms();
+    if (attempt_of(&a, line, config, err) < 0)
+        return -1;
+    own(str_fini) char *dir = a.dir;
+    umask(022);
+    signal(SIGTERM, SIG_IGN); /* a moment too early: it comes again, or SIGKILL does */
+    const int rc = begin(&a, &w, err);
+    if (rc <= 0)
+        return rc;
+    terminate_through = w.control;
+    signal(SIGTERM, on_terminate);
+    supervise(&a, &w, now);
+    return 0;
 }

@@ -18,6 +18,9 @@
 /* Starts it for one line of `submit`. 0 when the program is running, or was started before; -1 when
  * nothing was started. */
 int supervisor_start(const json_t *line, const json_t *config, struct err *err);
+/* The same in the caller's own process, until the program has ended: for a batch script. SIGTERM
+ * ends the program. */
+int supervisor_attend(const json_t *line, const json_t *config, struct err *err);
 
 /* watch.c: from the start of the sandbox to its end. */
 struct watch {

@@ -6,6 +6,7 @@
 
 #define OUTPUTS "/outputs"
 #define PROGRAM "/execdm/program"
+#define QUEUE_S 60 /* what comes at the end of its window may still pass through a queue */
 
 char *layout_attempt(const struct store *s, const struct job *j, const char *name)
 {
@@ -253,6 +254,32 @@ static json_t *environment(const struct task *t, const json_t *config)
     return env;
 }
 
+/* The parts of a room that are extras, which are named by their type; flavors are not. */
+static json_t *extras(const struct room *need)
+{
+    json_t *list = json_object();
+    const char *name;
+    json_t *count;
+    json_object_foreach (need->parts, name, count)
+        if (strstr(name, "://"))
+            json_object_set(list, name, count);
+    return list;
+}
+
+/* For a backend with a queue of its own, of an attempt that has not started in time already. */
+static void add_window(json_t *line, const struct job *j)
+{
+    const json_t *private = json_object_get(j->doc, "private");
+    char text[WHEN_TEXT];
+    if (j->attempt > 1 || json_is_true(json_object_get(private, "held")) ||
+        !json_int(private, "to", 0))
+        return;
+    const struct when from = {json_int(private, "from", 0), 0};
+    const struct when to = {json_int(private, "to", 0) + QUEUE_S, 0};
+    json_object_set_new(line, "not_before", json_string(when_print(from, text)));
+    json_object_set_new(line, "not_after", json_string(when_print(to, text)));
+}
+
 json_t *layout_submit(const struct store *s, const struct job *j, const struct task *t,
                       const char *rootfs, const json_t *config)
 {
@@ -264,11 +291,13 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
     own(str_fini) char *out = layout_attempt(s, j, "stdout");
     own(str_fini) char *errors = layout_attempt(s, j, "stderr");
     own(str_fini) char *record = layout_attempt(s, j, EXIT_RECORD);
-    return json_pack("{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s},s:o,s:{s:I,s:I,s:I},s:s,s:s,s:s,s:s}",
-                     "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec",
-                     "type", t->type, "rootfs", rootfs, "args", arguments(t, config), "environment",
-                     environment(t, config), "cwd", OUTPUTS, "mounts", all_mounts(s, j, t),
-                     "limits", "cores", (json_int_t)need.cores, "memory", (json_int_t)memory,
-                     "wall", (json_int_t)json_int(private, "length", 0), "network", "none",
-                     "stdout", out, "stderr", errors, "exitfile", record);
+    json_t *line = json_pack(
+        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s},s:o,s:{s:I,s:I,s:I,s:o},s:s,s:s,s:s,s:s}", "id",
+        j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec", "type", t->type,
+        "rootfs", rootfs, "args", arguments(t, config), "environment", environment(t, config),
+        "cwd", OUTPUTS, "mounts", all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores,
+        "memory", (json_int_t)memory, "wall", (json_int_t)json_int(private, "length", 0), "extras",
+        extras(&need), "network", "none", "stdout", out, "stderr", errors, "exitfile", record);
+    add_window(line, j);
+    return line;
 }

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# The driver slurm, on a cluster of one node that is started for this file (tests/slurm).
+# bats file_tags=real, root
+
+# shellcheck disable=SC2016 # jq has variables of its own
+
+bats_require_minimum_version 1.5.0
+load helper
+load jobs
+
+setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true # one cluster, and one of them kills its controller
+    if ! command -v slurmctld slurmd munged sbatch >/dev/null; then return; fi
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
+    "$TOP_SRCDIR/tests/slurm" start "$BATS_FILE_TMPDIR/slurm"
+}
+
+teardown_file() {
+    "$TOP_SRCDIR/tests/slurm" stop "$BATS_FILE_TMPDIR/slurm"
+}
+
+setup() {
+    PATH=$PATH:/usr/sbin require slurmctld slurmd munged sbatch
+    jobs_state
+    export tiny SLURM_CONF=$BATS_FILE_TMPDIR/slurm/slurm.conf
+    scontrol update partitionname=main state=up
+    lab
+}
+
+# lab [YAML-OF-OPTIONS]: the platform lab.yaml, which is the cluster
+lab() {
+    printf 'name: lab\ndriver: slurm\ndriver-options: {conf: %s%s}\n' "$SLURM_CONF" "${1:+, $1}" >lab.yaml
+}
+
+# cluster CMD...: of tests/slurm
+cluster() {
+    local verb=$1
+    shift
+    "$TOP_SRCDIR/tests/slurm" "$verb" "$BATS_FILE_TMPDIR/slurm" "$@"
+}
+
+# lab_job KEY=VALUE...: a job on it; prints its id
+lab_job() {
+    task "$@"
+    execdm-plan --planner=./lab.yaml task.json >answer.json
+    execdm-accept answer.json | jq -r .id
+}
+
+# slurm_of ID FORMAT: what squeue says of it
+slurm_of() {
+    squeue --noheader --states=all --name="execdm-$1-1" --format="$2"
+}
+
+@test "the driver slurm keeps the contract" {
+    /usr/bin/python3 "$TOP_SRCDIR/tests/driver-check" --slow=8 --config="{\"conf\": \"$SLURM_CONF\"}" slurm >lines 2>errors || {
+        grep '^not ok' -A 3 lines
+        cat errors
+        false
+    }
+    [ "$(grep -c '^ok' lines)" -ge 40 ]
+}
+
+@test "one task file, one image: the same results here and in the cluster" {
+    mkdir data
+    echo 6 >data/n
+    task sh='read -r n </in/n; echo $((n * 7)) >/out/answer; id; echo done' r:/in=data/ rw:/out=here/
+    execdm-plan --planner=localhost task.json | execdm-accept | execdm-run >here.json
+    task sh='read -r n </in/n; echo $((n * 7)) >/out/answer; id; echo done' r:/in=data/ rw:/out=there/
+    execdm-plan --planner=./lab.yaml task.json | execdm-accept | execdm-run >there.json
+    same "COMPLETED localhost" "$(jq -r '"\(.phase) \(.platform)"' here.json)"
+    same "COMPLETED lab" "$(jq -r '"\(.phase) \(.platform)"' there.json)"
+    same 42 "$(cat there/answer)"
+    cmp here/answer there/answer
+    cmp "$(files "$(jq -r .id here.json)")/attempt-1/stdout" "$(files "$(jq -r .id there.json)")/attempt-1/stdout"
+    # what Slurm was asked for
+    id=$(jq -r .id there.json)
+    scontrol --oneliner show job "$(jq -r .backend.native there.json)" >shown
+    has "$(cat shown)" "JobName=execdm-$id-1" Requeue=0 "MinMemoryNode=64M" "JobState=COMPLETED"
+}
+
+@test "aborted while it runs, and while it is queued: nothing is left in the cluster" {
+    id=$(lab_job sh='sleep 100')
+    execdm-run --once
+    is "$id" EXECUTING
+    wait_until 20 test "$(slurm_of "$id" %T)" != ""
+    execdm-phase "$id" abort
+    is "$id" ABORTED
+    wait_until 20 eval '[ "$(slurm_of "$id" %T)" = CANCELLED ] || [ "$(slurm_of "$id" %T)" = COMPLETED ]'
+    scontrol update partitionname=main state=down
+    id=$(lab_job sh='sleep 100')
+    execdm-run --once
+    same PENDING "$(slurm_of "$id" %T)"
+    execdm-phase "$id" abort
+    is "$id" ABORTED
+    same CANCELLED "$(slurm_of "$id" %T)"
+    scontrol update partitionname=main state=up
+}
+
+@test "somebody cancels it in Slurm, or holds it: told, and the hold is no end" {
+    id=$(lab_job sh='sleep 100')
+    execdm-run "$id" >"$id.json" 2>run.err 3>&- &
+    wait_until 20 eval '[ "$(slurm_of "$id" %T)" = RUNNING ]'
+    scancel "$(job "$id" .backend.native)"
+    wait $! || [ $? -eq 1 ]
+    same "ABORTED killed" "$(job "$id" '"\(.phase) \(.error.reason)"')"
+    scontrol update partitionname=main state=down
+    id=$(lab_job sh='echo late')
+    execdm-run --once
+    scontrol hold "$(job "$id" .backend.native)"
+    scontrol update partitionname=main state=up
+    execdm-run --once
+    is "$id" EXECUTING
+    scontrol release "$(job "$id" .backend.native)"
+    work "$id"
+    is "$id" COMPLETED
+}
+
+@test "extras are generic resources, by the names the platform has for them; the partition and limits are asked for" {
+    tape=https://www.purl.org/ivoa.net/resource-types/xilinx-vu19p
+    lab "partition: short, gres: {\"$tape\": tape}"
+    printf 'compute: {cores: 2, memory: 1, extras: [{type: "%s", count: 2}]}\n' "$tape" >>lab.yaml
+    task sh='exit 0' max=PT90S
+    jq --arg t "$tape" '.resources.compute[0].spec.extras = [{name: "a", type: $t}, {name: "b", type: $t}]' task.json >two.json
+    execdm-plan --planner=./lab.yaml two.json | execdm-accept | execdm-run >job.json
+    same COMPLETED "$(jq -r .phase job.json)"
+    scontrol --oneliner show job "$(jq -r .backend.native job.json)" >shown
+    has "$(cat shown)" Partition=short "TresPerNode=gres:tape:2" TimeLimit=00:04:00 NumCPUs=1
+    # one that the platform has and gives no name
+    lab
+    printf 'compute: {cores: 2, memory: 1, extras: [{type: "%s", count: 2}]}\n' "$tape" >>lab.yaml
+    execdm-plan --planner=./lab.yaml two.json | execdm-accept | execdm-run >job.json || [ $? -eq 1 ]
+    has "$(jq -r .error.message job.json)" "expected gres to name $tape"
+    lab 'partition: nowhere'
+    execdm-plan --planner=./lab.yaml task.json >answer.json || [ $? -eq 1 ]
+}
+
+@test "still queued in the cluster when its window closes: ABORTED, and it says so" {
+    scontrol update partitionname=main state=down
+    id=$(lab_job sh='exit 0' max=PT30S start="$(date -u +%FT%TZ)/$(date -u -d '+10 sec' +%FT%TZ)")
+    execdm-run --once
+    scontrol --oneliner show job "$(job "$id" .backend.native)" >shown
+    has "$(cat shown)" Deadline=20
+    # Slurm does not act on it while nothing can run; it is over all the same
+    sed -i 's/"not_after":"20[^"]*"/"not_after":"2026-01-01T00:00:00Z"/' "$(files "$id")/attempt-1/call.json"
+    execdm-run "$id" >ended.json || [ $? -eq 1 ]
+    same ABORTED "$(jq -r .phase ended.json)"
+    same CANCELLED "$(slurm_of "$id" %T)"
+    has "$(jq -r .error.message ended.json)" "still queued in Slurm when its start window closed"
+}
+
+@test "too much memory, too much time, an exit code, a signal: as on this machine" {
+    hungry=$(lab_job sh='x=$(head -c 200000000 /dev/zero | tr "\0" x); sleep 5')
+    long=$(lab_job sh='sleep 60' max=PT2S)
+    seven=$(lab_job sh='exit 7')
+    execdm-run "$hungry" "$long" "$seven" >ended.json || [ $? -eq 1 ]
+    same "ERROR memlimit" "$(job "$hungry" '"\(.phase) \(.error.reason)"')"
+    same "ABORTED timelimit" "$(job "$long" '"\(.phase) \(.error.reason)"')"
+    same "ERROR exit 7" "$(job "$seven" '"\(.phase) \(.error.reason) \(.exit.code // .exit)"')"
+}
+
+@test "the node fails: the next attempt runs when there is one again" {
+    id=$(lab_job sh='cat /proc/sys/kernel/random/uuid >>/outputs/mark; [ -e /outputs/no ] || sleep 4')
+    execdm-run --once
+    wait_until 20 eval '[ "$(slurm_of "$id" %T)" = RUNNING ]'
+    scontrol update "nodename=$(hostname -s)" state=down reason=test
+    wait_until 20 eval '[ "$(slurm_of "$id" %T)" = NODE_FAIL ]'
+    execdm-run --once
+    scontrol update "nodename=$(hostname -s)" state=resume 2>err || true # it may be back by itself
+    execdm-run "$id" >ended.json
+    same "COMPLETED 2" "$(jq -r '"\(.phase) \(.attempt)"' ended.json)"
+    same 1 "$(cat "$EXECDM_STATE/jobs/$id/results/mark" | wc -l)"
+}
+
+@test "many small jobs: one squeue for all of them" {
+    n=${EXECDM_SLURM_JOBS:-12}
+    printf 'compute: {cores: 4, memory: 2}\n' >>lab.yaml
+    for i in $(seq "$n"); do lab_job sh='exit 0' memory=0.0625; done >ids
+    xargs execdm-run <ids >ended.json
+    same "$n COMPLETED" "$(jq -r .phase ended.json | sort | uniq -c | xargs)"
+}
+
+@test "the controller is killed right after a submit: nothing is lost, nothing runs twice" {
+    ids=()
+    for i in 1 2 3; do ids+=("$(lab_job sh='cat /proc/sys/kernel/random/uuid >>/outputs/mark; sleep 1')"); done
+    execdm-run --once
+    kill -KILL "$(cat "$BATS_FILE_TMPDIR/slurm/slurmctld.pid")"
+    # it is down: nobody takes that for an end
+    execdm-run --once 2>err || true
+    for i in "${ids[@]}"; do is "$i" EXECUTING; done
+    cluster resume slurmctld
+    execdm-run "${ids[@]}" >ended.json
+    same "3 COMPLETED" "$(jq -r .phase ended.json | sort | uniq -c | xargs)"
+    for i in "${ids[@]}"; do same 1 "$(cat "$EXECDM_STATE/jobs/$i/results/mark" | wc -l)"; done
+}
