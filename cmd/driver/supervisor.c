@@ -302,7 +302,12 @@ static int detach(struct attempt *a, int tell)
     supervisor_main(a, tell);
 }
 
-/* The caller frees a->dir. */
+static void attempt_fini(struct attempt *a)
+{
+    str_fini(&a->dir);
+}
+
+/* For attempt_fini. */
 static int attempt_of(struct attempt *a, const json_t *line, const json_t *config, struct err *err)
 {
     const char *exitfile = json_text(line, "exitfile");
@@ -319,12 +324,11 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
 
 int supervisor_start(const json_t *line, const json_t *config, struct err *err)
 {
-    struct attempt a;
+    own(attempt_fini) struct attempt a = {0};
     int tell[2];
     char text[600];
     if (attempt_of(&a, line, config, err) < 0)
         return -1;
-    own(str_fini) char *dir = a.dir;
     if (pipe2(tell, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
     int rc = detach(&a, tell[1]);
@@ -358,12 +362,11 @@ static void on_terminate(int sig)
 
 int supervisor_attend(const json_t *line, const json_t *config, struct err *err)
 {
-    struct attempt a;
+    own(attempt_fini) struct attempt a = {0};
     struct watch w;
     const int64_t now = clock_ms();
     if (attempt_of(&a, line, config, err) < 0)
         return -1;
-    own(str_fini) char *dir = a.dir;
     umask(022);
     signal(SIGTERM, SIG_IGN); /* a moment too early: it comes again, or SIGKILL does */
     const int rc = begin(&a, &w, err);
