@@ -86,3 +86,38 @@ broken() {
     run check nosuch
     same 1 "$status"
 }
+
+@test "a backend that does not answer for a while: UNKNOWN, and what it is when it answers again" {
+    local driver=${EXECDM_DRIVER_PATH%%:*}/execdm-driver-local
+    printf '#!/bin/sh\n[ ! -e %s/down ] || { echo "the scheduler is down" >&2; exit 69; }\nexec %s "$@"\n' "$PWD" "$driver" \
+        >drivers/execdm-driver-far
+    chmod +x drivers/execdm-driver-far
+    echo '{name: far, driver: far, compute: {cores: 2, memory: 2}}' >far.yaml
+    echo 'import time; time.sleep(300)' >wait.py
+    task program=wait.py
+    execdm-plan --planner=./far.yaml task.json >answer.json
+    long=$(execdm-accept answer.json | jq -r .id)
+    echo 'import time; time.sleep(8)' >short.py
+    task program=short.py
+    execdm-plan --planner=./far.yaml task.json >answer.json
+    short=$(execdm-accept answer.json | jq -r .id)
+    execdm-run "$long" "$short" >ended.json 2>run.err 3>&- &
+    echo $! >run.pid
+    wait_until 20 is "$long" EXECUTING
+    wait_until 20 is "$short" EXECUTING
+    touch down
+    wait_until 60 is "$long" UNKNOWN
+    is "$short" UNKNOWN
+    same "RUNNING backend" "$(job "$long" '"\(.status) \(.waiting_for)"')"
+    has "$(job "$long" '.history[-1].why')" "the scheduler is down"
+    rm down
+    # the one has ended meanwhile, and the other goes on
+    wait_until 30 is "$short" COMPLETED
+    wait_until 30 is "$long" EXECUTING
+    same "its backend answers again" "$(job "$long" '.history[-1].why')"
+    touch down
+    wait_until 60 is "$long" UNKNOWN
+    rm down
+    execdm-phase "$long" abort
+    is "$long" ABORTED
+}

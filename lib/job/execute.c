@@ -120,20 +120,35 @@ static bool is_at_end(const json_t *reply)
     return false;
 }
 
-/* What the backend has done by itself, or an owner whose program died before it said so; -1
- * nothing.
- */
-static int pause_event(const json_t *reply, enum phase phase)
+/* What the backend has done by itself, or an owner whose program died before it said so. */
+static const struct news {
+    enum phase phase;
+    const char *state; /* NULL: any but PART_SILENT */
+    enum phase_event event;
+    const char *why;
+} all_news[] = {
+    {PHASE_EXECUTING, "suspended", EVENT_SUSPEND, "the backend has suspended it"},
+    {PHASE_SUSPENDED, "running", EVENT_RESUME, "the backend has resumed it"},
+    {PHASE_EXECUTING, PART_SILENT, EVENT_LOSE, NULL},
+    {PHASE_SUSPENDED, PART_SILENT, EVENT_LOSE, NULL},
+    {PHASE_UNKNOWN, NULL, EVENT_FIND, "its backend answers again"},
+};
+
+static const struct news *news_of(const json_t *reply, enum phase phase)
 {
     const char *state = json_text(reply, "state");
-    return phase == PHASE_EXECUTING && str_same(state, "suspended") ? (int)EVENT_SUSPEND
-           : phase == PHASE_SUSPENDED && str_same(state, "running") ? (int)EVENT_RESUME
-                                                                    : -1;
+    for (size_t i = 0; i < COUNT(all_news); i++) {
+        const struct news *n = &all_news[i];
+        if (n->phase == phase &&
+            (n->state ? str_same(n->state, state) : !str_same(state, PART_SILENT)))
+            return n;
+    }
+    return NULL;
 }
 
 bool part_is_news(const json_t *reply, enum phase phase)
 {
-    return is_at_end(reply) || json_object_get(reply, "error") || pause_event(reply, phase) >= 0;
+    return is_at_end(reply) || json_object_get(reply, "error") || news_of(reply, phase);
 }
 
 /* Its backend does not know it by its name: perhaps by its stamp. Only when it says for certain
@@ -148,10 +163,14 @@ static int look_for(struct step *s, struct job *j, int64_t *due, struct err *err
     json_t *native = json_array_get(json_object_get(reply, "natives"), 0);
     if (!native && json_is_true(json_object_get(reply, "complete")))
         return lost(s, j, "its backend knows nothing of it any more", err);
-    if (native)
-        json_object_set(json_object_get(j->doc, "backend"), "native", native);
     *due = clock_ms() + POLL_MS;
-    return 0;
+    if (!native)
+        return j->phase == PHASE_UNKNOWN
+                   ? 0
+                   : act_go(s, j, EVENT_LOSE, "its backend cannot tell whether it has it", err);
+    json_object_set(json_object_get(j->doc, "backend"), "native", native);
+    return j->phase == PHASE_UNKNOWN ? act_go(s, j, EVENT_FIND, "its backend has found it", err)
+                                     : 0;
 }
 
 int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
@@ -169,20 +188,19 @@ int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
         const char *message = json_text(reply, "message");
         return lost(s, j, message ? message : "the sandbox broke down", err);
     }
-    if (str_same(state, "lost"))
-        return lost(s, j, "the supervisor is gone and left no record", err);
+    if (str_same(state, "lost")) {
+        const char *message = json_text(reply, "message");
+        return lost(s, j, message ? message : "the supervisor is gone and left no record", err);
+    }
     if (str_same(state, "unknown"))
         return look_for(s, j, due, err);
     if (is_at_end(reply)) {
         part_record(j, reply);
         return act_go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
     }
-    const int event = pause_event(reply, j->phase);
-    if (event >= 0)
-        return act_go(s, j, (enum phase_event)event,
-                      event == EVENT_SUSPEND ? "the backend has suspended it"
-                                             : "the backend has resumed it",
-                      err);
+    const struct news *news = news_of(reply, j->phase);
+    if (news)
+        return act_go(s, j, news->event, news->why ? news->why : json_text(reply, "message"), err);
     *due = clock_ms() + POLL_MS;
     return 0;
 }

@@ -9,7 +9,9 @@
  * the start when a worker died in it; what is there already costs little. */
 int part_prepare(struct step *s, struct job *j, const struct task *t, struct err *err);
 
-/* EXECUTING (execute.c): the driver knows. */
+/* EXECUTING, SUSPENDED, UNKNOWN (execute.c): the driver knows. PART_SILENT is what is told instead
+ * of its state when it did not answer for a while, with a message. */
+#define PART_SILENT "silent"
 int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err);
 /* Does what its driver says of an attempt call for a step of its job, which is in this phase? */
 bool part_is_news(const json_t *reply, enum phase phase);

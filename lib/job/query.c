@@ -39,7 +39,7 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
         start != now / 1000)
         return "room";
     if (j->phase != PHASE_EXECUTING && j->phase != PHASE_SUSPENDED)
-        return "worker";
+        return j->phase == PHASE_UNKNOWN ? "backend" : "worker";
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
     own(str_fini) char *record = layout_attempt(store, j, EXIT_RECORD);
     own(str_fini) char *alive = layout_attempt(store, j, "alive");

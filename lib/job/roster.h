@@ -21,6 +21,7 @@ struct entry {
     char *driver;
     json_t *options, *line;
     int watch;
+    int silences; /* in a row: its backend did not answer */
 };
 
 struct roster {

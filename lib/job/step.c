@@ -169,6 +169,7 @@ static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *e
         return with_task(s, j, part_prepare, err);
     case PHASE_EXECUTING:
     case PHASE_SUSPENDED:
+    case PHASE_UNKNOWN:
         return part_execute(s, j, due, err);
     case PHASE_FINALIZING:
         return with_task(s, j, part_finalize, err);

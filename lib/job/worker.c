@@ -17,6 +17,7 @@
 #define TIDY_MS 60000   /* before what could not be cleared away is tried again */
 #define TROUBLE_MS 2000 /* before a step that failed is tried again; doubled each time, */
 #define TROUBLES_MAX 5  /* so often */
+#define SILENCES 4      /* so often a backend may not answer, POLL_MS apart */
 
 /* A need that found no room in this round. Who needs as much, and has no earlier turn, finds none
  * either. */
@@ -172,7 +173,9 @@ static void refuse(struct working *w, const struct entry *e)
 /* Is there an attempt of it, which a driver here is asked about? */
 static bool runs_here(const struct job *j)
 {
-    return (j->phase == PHASE_EXECUTING || j->phase == PHASE_SUSPENDED) && !job_remote(j);
+    return (j->phase == PHASE_EXECUTING || j->phase == PHASE_SUSPENDED ||
+            j->phase == PHASE_UNKNOWN) &&
+           !job_remote(j);
 }
 
 /* When the job is due next; 0 when it is at its end, and the entry is done with. */
@@ -322,6 +325,19 @@ static void hear(struct working *w, const char *id, const json_t *reply)
         forget(w, e);
 }
 
+/* Its backend did not answer; after a while it is not known any more how the job is. */
+static void hear_nothing(struct working *w, struct entry *e, const struct err *err)
+{
+    char id[UUID_TEXT];
+    e->due = clock_ms() + POLL_MS;
+    if (++e->silences < SILENCES)
+        return;
+    own(json_fini) json_t *reply =
+        json_pack("{s:s,s:s}", "state", PART_SILENT, "message", err->text);
+    snprintf(id, sizeof(id), "%s", e->id);
+    hear(w, id, reply);
+}
+
 static void hear_all(struct working *w, struct asking *a)
 {
     own(json_fini) json_t *replies = NULL;
@@ -331,10 +347,13 @@ static void hear_all(struct working *w, struct asking *a)
         trouble(w, a->ids.list[0], &err);
     for (size_t i = 0; i < a->ids.n; i++) {
         struct entry *e = roster_find(&w->roster, a->ids.list[i]);
-        if (rc == 0)
-            hear(w, e->id, json_array_get(replies, i));
-        else
-            e->due = clock_ms() + POLL_MS;
+        if (rc < 0) {
+            if (!stopping(w)) /* it was ended by us */
+                hear_nothing(w, e, &err);
+            continue;
+        }
+        e->silences = 0;
+        hear(w, e->id, json_array_get(replies, i));
     }
 }
 
