@@ -40,9 +40,6 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
         return "room";
     if (j->phase != PHASE_EXECUTING && j->phase != PHASE_SUSPENDED)
         return j->phase == PHASE_UNKNOWN ? "backend" : "worker";
-    if (!str_same(j->driver,
-                  "local")) /* its own queue, and machines of which nothing is seen here */
-        return NULL;
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
     own(str_fini) char *record = layout_attempt(store, j, EXIT_RECORD);
     own(str_fini) char *alive = layout_attempt(store, j, "alive");

@@ -348,7 +348,8 @@ static void hear_all(struct working *w, struct asking *a)
     for (size_t i = 0; i < a->ids.n; i++) {
         struct entry *e = roster_find(&w->roster, a->ids.list[i]);
         if (rc < 0) {
-            hear_nothing(w, e, &err);
+            if (!stopping(w)) /* it was ended by us */
+                hear_nothing(w, e, &err);
             continue;
         }
         e->silences = 0;
