@@ -169,10 +169,14 @@ static json_t *submit(const json_t *line, const struct call *call)
     return reply;
 }
 
-/* No verb of the protocol: what a batch system starts for another driver. */
+/* No verb of the protocol: what a batch system starts for another driver. The call may hold secrets
+ * of the task, so its file is not kept. */
 static json_t *attend(const json_t *line, const struct call *call)
 {
     struct err err = {0};
+    own(str_fini) char *call_file = attempt_file(line, "call.json");
+    if (call_file)
+        unlink(call_file);
     if (supervisor_attend(line, call->config, &err) < 0)
         return reply_error(line, "permanent", &err);
     json_t *reply = attempt_reply(line);

@@ -6,8 +6,10 @@
  * fence in the attempt's directory keeps a second job of the same stamp from running anything.
  *
  * The attempt's directory, which the nodes see too, holds beside what supervisor.h says: call.json,
- * what the supervisor reads; slurm, the id (written when sbatch has given it); slurm.log. */
+ * what the supervisor reads and removes; slurm, the id, once sbatch has given it; submitting, a
+ * lock; not_after, the end of the start window; slurm.log. */
 #include <fcntl.h>
+#include <signal.h>
 #include "attempt.h"
 #include "cli/prog.h"
 #include "host/clock.h"
@@ -19,32 +21,38 @@
 #include "text/size.h"
 #include "text/write.h"
 
-#define SLACK_MIN 2 /* Slurm's limit lies so much beyond ours, which tells more about the end */
+#define SLACK_MIN 1  /* Slurm's limits lie so much beyond ours, which tell more about the end */
+#define SLACK_MIB 16 /* the supervisor's own, too */
 #define SETTLE_S                                                                                   \
-    30 /* a record may come so much later than the end of its job: network file systems */
+    90 /* so much later a record may be seen: network file systems keep what was not there */
+#define GRACE_S 8    /* for the supervisor, before Slurm kills */
 #define WORDS_MAX 64 /* of a command */
 
 /* --- the commands --- */
 
-/* driver-options that are options of sbatch. */
-static const char *const passed[] = {"partition", "account", "qos", "reservation", "constraint"};
+static const struct {
+    const char *name;
+    bool mapping; /* else text */
+    bool passed;  /* an option of sbatch, too */
+} options[] = {
+    {"partition", false, true},   {"account", false, true},    {"qos", false, true},
+    {"reservation", false, true}, {"constraint", false, true}, {"conf", false, false},
+    {"gres", true, false},        {"job-user", false, false},
+};
 
 static int check_config(const struct call *call, struct err *err)
 {
-    static const char *const others[] = {"conf", "gres", "job-user"};
     const char *key;
     json_t *v;
     json_object_foreach (call->config, key, v) {
-        bool known = false;
-        for (size_t i = 0; i < COUNT(passed); i++)
-            known |= str_same(passed[i], key) && json_is_string(v);
-        for (size_t i = 0; i < COUNT(others); i++)
-            known |= str_same(others[i], key) && (i == 1 ? json_is_object(v) : json_is_string(v));
-        if (!known)
-            return err_set(err, CODE_CONFIG,
-                           "driver-options: expected partition, account, qos, reservation, "
-                           "constraint, conf, job-user and gres, found %s",
-                           key);
+        size_t i = 0;
+        while (i < COUNT(options) && !str_same(options[i].name, key))
+            i++;
+        if (i == COUNT(options))
+            return err_set(err, CODE_CONFIG, "driver-options: slurm knows no \"%s\"", key);
+        if (options[i].mapping ? !json_is_object(v) : !json_is_string(v))
+            return err_set(err, CODE_CONFIG, "driver-options: expected %s to be %s", key,
+                           options[i].mapping ? "a mapping" : "a string");
     }
     if (json_text(call->config, "conf"))
         setenv("SLURM_CONF", json_text(call->config, "conf"), 1);
@@ -115,34 +123,25 @@ static void add_row(struct queue *q, char *row)
                                     str_new(parts[4]), read ? timegm(&tm) : 0};
 }
 
-/* All jobs of this user, those that ended a while ago too: one question, however many lines ask. */
-static int queue_read(struct queue *q, const struct call *call, struct err *err)
+/* All jobs of this user, those that ended a while ago too: one question, however many lines ask.
+ * What was known stays when there is no answer. */
+static int queue_read(struct queue *queue, const struct call *call, struct err *err)
 {
     own(strs_fini) struct strs words = {0};
     own(spawn_fini) struct spawn s = {0};
-    *q = (struct queue){0};
     strs_add(&words, "squeue");
     strs_add(&words, "--noheader");
     strs_add(&words, "--states=all");
-    strs_print(&words, "--user=%d", (int)getuid());
+    strs_add(&words, "--all"); /* of hidden partitions, too */
+    strs_print(&words, "--user=%u", (unsigned)getuid());
     strs_add(&words, "--format=%i|%T|%e|%j|%r");
     if (slurm_run(&s, &words, call, err) < 0)
         return -1;
     char *row, *rest = s.out.bytes;
+    queue_fini(queue);
     while ((row = strsep(&rest, "\n")))
-        add_row(q, row);
+        add_row(queue, row);
     return 0;
-}
-
-/* The oldest one with the stamp that is not at its end, else the newest; NULL: there is none. */
-static const struct seen *queue_find(const struct queue *q, const json_t *line)
-{
-    const char *stamp = json_text(line, "stamp"), *native = json_text(line, "native");
-    const struct seen *found = NULL;
-    for (size_t i = 0; i < q->n; i++)
-        if (str_same(q->list[i].stamp, stamp) && (!found || str_same(q->list[i].id, native)))
-            found = &q->list[i];
-    return found;
 }
 
 /* --- its words, and ours --- */
@@ -169,6 +168,7 @@ static const struct {
     {"REQUEUE_HOLD", GOES_ON, "held", NULL, NULL},
     {"SPECIAL_EXIT", GOES_ON, "held", NULL, NULL},
     {"RESV_DEL_HOLD", GOES_ON, "held", NULL, NULL},
+    {"REVOKED", GOES_ON, "queued", NULL, NULL}, /* another cluster of the federation has it */
     {"COMPLETED", HAS_ENDED, "failed", "internal",
      "the batch script ended, and the supervisor left no record: do the nodes see this directory?"},
     {"FAILED", HAS_ENDED, "failed", "internal",
@@ -176,12 +176,11 @@ static const struct {
     {"CANCELLED", HAS_ENDED, "cancelled", "killed", "somebody cancelled it in Slurm"},
     {"TIMEOUT", HAS_ENDED, "failed", "timelimit", "Slurm ended it at its time limit"},
     {"OUT_OF_MEMORY", HAS_ENDED, "failed", "memlimit", "Slurm ended it at its memory limit"},
-    {"DEADLINE", HAS_ENDED, "cancelled", "killed",
+    {"DEADLINE", HAS_ENDED, "cancelled", "startwindow",
      "it was still queued in Slurm when its start window closed"},
     {"NODE_FAIL", IS_LOST, "lost", "nodefail", "the node failed"},
     {"BOOT_FAIL", IS_LOST, "lost", "nodefail", "the node did not boot"},
     {"PREEMPTED", IS_LOST, "lost", "preempted", "it had to make room for another job"},
-    {"REVOKED", IS_LOST, "lost", "lost", "another cluster of the federation took it"},
 };
 
 /* Reasons of PENDING that mean: it will not start by itself. */
@@ -190,38 +189,85 @@ static bool is_held(const struct seen *seen)
     return str_same(seen->state, "PENDING") && str_begins(seen->why, "JobHeld");
 }
 
-static void tell_end(json_t *reply, size_t row, const struct seen *seen)
-{
-    const bool settled = clock_ms() / 1000 - seen->end > SETTLE_S || seen->end == 0;
-    const bool hasty = str_same(states[row].reason, "internal") && !settled;
-    json_object_set_new(reply, "state", json_string(hasty ? "finishing" : states[row].state));
-    if (hasty)
-        return;
-    json_object_set_new(reply, "reason", json_string(states[row].reason));
-    json_object_set_new(reply, "message", json_string(states[row].message));
-}
-
-static void tell_seen(json_t *reply, const struct seen *seen)
+static size_t row_of(const char *state)
 {
     size_t i = 0;
-    while (i < COUNT(states) && !str_same(states[i].word, seen->state))
+    while (i < COUNT(states) && !str_same(states[i].word, state))
         i++;
-    json_object_set_new(reply, "source", json_string("squeue"));
-    json_object_set_new(reply, "raw", json_sprintf("%s %s", seen->state, seen->why));
-    if (i == COUNT(states))
-        json_object_set_new(reply, "state", json_string("unknown"));
-    else if (states[i].meaning == GOES_ON)
-        json_object_set_new(reply, "state", json_string(is_held(seen) ? "held" : states[i].state));
-    else
-        tell_end(reply, i, seen);
+    return i;
 }
 
 static bool is_over(const struct seen *seen)
 {
-    for (size_t i = 0; i < COUNT(states); i++)
-        if (str_same(states[i].word, seen->state))
-            return states[i].meaning != GOES_ON;
-    return false;
+    const size_t i = row_of(seen->state);
+    return i < COUNT(states) && states[i].meaning != GOES_ON;
+}
+
+/* The one with the line's stamp: there is one, but for an sbatch whose answer was lost. Then it is
+ * the one that is not at its end, for only one of them can have taken the fence. */
+static const struct seen *queue_find(const struct queue *q, const json_t *line)
+{
+    const char *stamp = json_text(line, "stamp"), *native = json_text(line, "native");
+    const struct seen *found = NULL;
+    for (size_t i = 0; i < q->n; i++) {
+        const struct seen *one = &q->list[i];
+        if (!str_same(one->stamp, stamp))
+            continue;
+        if (!found || (is_over(found) && !is_over(one)) ||
+            (is_over(found) == is_over(one) && str_same(one->id, native)))
+            found = one;
+    }
+    return found;
+}
+
+static void tell_row(json_t *reply, size_t row)
+{
+    json_object_set_new(reply, "state", json_string(states[row].state));
+    if (states[row].reason)
+        json_object_set_new(reply, "reason", json_string(states[row].reason));
+    if (states[row].message)
+        json_object_set_new(reply, "message", json_string(states[row].message));
+}
+
+/* An end is believed when no supervisor lives any more, and one that should have left a record had
+ * time to. */
+static bool is_settled(const json_t *line, const struct seen *seen, size_t row)
+{
+    if (attempt_alive(line))
+        return false;
+    return !str_same(states[row].reason, "internal") || seen->end == 0 ||
+           clock_ms() / 1000 - seen->end > SETTLE_S;
+}
+
+static void tell_seen(json_t *reply, const json_t *line, const struct seen *seen)
+{
+    const size_t row = row_of(seen->state);
+    json_object_set_new(reply, "source", json_string("squeue"));
+    json_object_set_new(reply, "raw", json_sprintf("%s %s", seen->state, seen->why));
+    if (row == COUNT(states))
+        json_object_set_new(reply, "state", json_string("unknown"));
+    else if (is_held(seen))
+        json_object_set_new(reply, "state", json_string("held"));
+    else if (states[row].meaning == GOES_ON || is_settled(line, seen, row))
+        tell_row(reply, row);
+    else
+        json_object_set_new(reply, "state", json_string("finishing"));
+}
+
+/* The record says that somebody killed the program. Slurm knows why: its limits, a node that fails,
+ * a job that goes first. False: not yet. */
+static bool tell_killer(json_t *reply, const struct seen *seen)
+{
+    static const char *const words[] = {"TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED"};
+    const char *reason = json_text(reply, "reason");
+    const bool killed = str_same(reason, "killed") || str_same(reason, "internal") ||
+                        json_int(reply, "signal", 0) == SIGKILL;
+    if (!killed || !seen)
+        return true;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (str_same(words[i], seen->state))
+            tell_row(reply, row_of(seen->state));
+    return is_over(seen);
 }
 
 /* --- the verbs --- */
@@ -244,16 +290,42 @@ static char *noted_id(const json_t *line)
     return str_new(text);
 }
 
+/* Has the start window closed? It is in a file of its own: call.json is gone when it is read. */
+static bool is_late(const json_t *line)
+{
+    char text[WHEN_TEXT] = "";
+    struct when w;
+    const char *why;
+    own(str_fini) char *path = attempt_file(line, "not_after");
+    own(fd_fini) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || when_parse(text, &w, NULL, &why) < 0)
+        return false;
+    return clock_ms() > when_to_ms(w);
+}
+
+/* Did the attempt never begin, and never will, for nobody can take the fence any more? */
+static bool will_never_begin(const json_t *line)
+{
+    own(str_fini) char *control = attempt_file(line, "control");
+    return attempt_forestall(line) ||
+           (attempt_whose(line) == OURS && control && !path_exists(control));
+}
+
 /* Was it given to Slurm, which does not know it any more? Its fence is taken: should it still be
  * somewhere, it runs nothing. */
 static void tell_absent(json_t *reply, const json_t *line)
 {
     own(str_fini) char *id = noted_id(line);
+    const bool never = id && will_never_begin(line);
     const char *state = "unknown";
-    if (attempt_whose(line) == OURS || (id && attempt_forestall(line)))
+    json_object_set_new(reply, "source", json_string("squeue"));
+    if (never && is_late(line)) {
+        tell_row(reply, row_of("DEADLINE"));
+        return;
+    }
+    if (never || attempt_whose(line) == OURS)
         state = attempt_alive(line) ? "running" : "lost";
     json_object_set_new(reply, "state", json_string(state));
-    json_object_set_new(reply, "source", json_string("squeue"));
     if (str_same(state, "lost"))
         json_object_set_new(reply, "message", json_string("Slurm does not know the job any more"));
 }
@@ -274,18 +346,8 @@ static int control(const char *const words[], const char *id, const struct call 
 static bool missed_window(const json_t *line, const struct seen *seen, const struct call *call)
 {
     static const char *const words[] = {"scancel", "--quiet", "--state=PENDING", NULL};
-    own(str_fini) char *path = attempt_file(line, "call.json");
-    own(input_close) struct input in = {0};
-    own(json_fini) json_t *header = NULL, *submitted = NULL;
     struct err ignored = {0};
-    struct when w;
-    const char *why;
-    if (!str_same(seen->state, "PENDING") || !path || input_open(&in, path, &ignored) < 0 ||
-        input_next(&in, &header, &ignored) <= 0 || input_next(&in, &submitted, &ignored) <= 0)
-        return false;
-    const char *end = json_text(submitted, "not_after");
-    if (!end || when_parse(end, &w, NULL, &why) < 0 || clock_ms() < when_to_ms(w) ||
-        !attempt_forestall(line))
+    if (!str_same(seen->state, "PENDING") || !is_late(line) || !will_never_begin(line))
         return false;
     control(words, seen->id, call, &ignored);
     return true;
@@ -295,13 +357,16 @@ static json_t *status(const json_t *line, struct cluster *c)
 {
     json_t *reply = attempt_reply(line);
     const struct seen *seen = queue_find(&c->queue, line);
-    const struct seen late = {.state = "DEADLINE", .why = "start window"};
-    if (attempt_ended(line, reply))
-        return reply;
+    if (attempt_ended(line, reply)) {
+        if (tell_killer(reply, seen))
+            return reply;
+        json_decref(reply);
+        reply = attempt_reply(line);
+    }
     if (seen && missed_window(line, seen, c->call))
-        tell_seen(reply, &late);
+        tell_row(reply, row_of("DEADLINE"));
     else if (seen)
-        tell_seen(reply, seen);
+        tell_seen(reply, line, seen);
     else
         tell_absent(reply, line);
     return reply;
@@ -320,7 +385,11 @@ static int write_call(const json_t *line, const struct call *call, struct err *e
     buf_char(&b, '\n');
     write_json(&b, line, 0);
     buf_char(&b, '\n');
-    return path_write(path, b.bytes, b.len, 0600, err);
+    const char *end = json_text(line, "not_after");
+    own(str_fini) char *window = attempt_file(line, "not_after");
+    if (end && path_write(window, end, strlen(end), 0600, err) < 0)
+        return -1;
+    return path_write(path, b.bytes, b.len, 0600, err); /* `attend` removes it */
 }
 
 /* A word for sh, in quotes. */
@@ -383,13 +452,26 @@ static int add_gres(struct strs *words, const json_t *limits, const json_t *conf
     return 0;
 }
 
+/* Of a file name Slurm takes what follows a % for a word of its own. The caller frees. */
+static char *log_pattern(const json_t *line)
+{
+    struct buf b = {0};
+    own(str_fini) char *log = attempt_file(line, "slurm.log");
+    for (const char *c = log; *c; c++) {
+        if (*c == '%')
+            buf_char(&b, '%');
+        buf_char(&b, *c);
+    }
+    return buf_take(&b);
+}
+
 static int submit_words(struct strs *words, const json_t *line, const struct call *call,
                         struct err *err)
 {
     const json_t *limits = json_object_get(line, "limits");
     const int64_t cores = json_int(limits, "cores", 0), memory = json_int(limits, "memory", 0);
     const int64_t wall = json_int(limits, "wall", 0), minutes = (wall + 59) / 60 + SLACK_MIN;
-    own(str_fini) char *log = attempt_file(line, "slurm.log");
+    own(str_fini) char *output = log_pattern(line);
     strs_add(words, "sbatch");
     strs_add(words, "--parsable");
     strs_add(words, "--no-requeue"); /* what is tried again, and how often, is the worker's */
@@ -398,19 +480,19 @@ static int submit_words(struct strs *words, const json_t *line, const struct cal
     strs_add(words, "--ntasks=1");
     strs_add(words, "--chdir=/");
     strs_add(words, "--input=/dev/null");
-    strs_print(words, "--output=%s", log);
+    strs_print(words, "--output=%s", output);
     strs_print(words, "--job-name=%s", json_text(line, "stamp"));
     if (cores > 0)
         strs_print(words, "--cpus-per-task=%d", (int)((cores + 999) / 1000));
     if (memory > 0)
-        strs_print(words, "--mem=%dM", (int)((memory + (1 << 20) - 1) >> 20));
+        strs_print(words, "--mem=%dM", (int)((memory + (1 << 20) - 1) >> 20) + SLACK_MIB);
     if (wall > 0)
         strs_print(words, "--time=%d", (int)minutes);
     add_moment(words, "--begin", line, "not_before", 0);
     add_moment(words, "--deadline", line, "not_after", minutes * 60); /* Slurm's bounds the end */
-    for (size_t i = 0; i < COUNT(passed); i++)
-        if (json_text(call->config, passed[i]))
-            strs_print(words, "--%s=%s", passed[i], json_text(call->config, passed[i]));
+    for (size_t i = 0; i < COUNT(options); i++)
+        if (options[i].passed && json_text(call->config, options[i].name))
+            strs_print(words, "--%s=%s", options[i].name, json_text(call->config, options[i].name));
     return add_gres(words, limits, call->config, err);
 }
 
@@ -443,6 +525,16 @@ static int take_turn(const json_t *line)
     return fd;
 }
 
+/* "ID" or "ID;CLUSTER" is the last line. The caller frees; NULL: it is something else. */
+static char *id_of(const struct buf *out)
+{
+    const char *line = out->bytes ? out->bytes : "";
+    for (const char *end; (end = strchr(line, '\n')) && end[1];)
+        line = end + 1;
+    const size_t n = strspn(line, "0123456789");
+    return n && strchr(";\n", line[n]) ? str_print("%.*s", (int)n, line) : NULL;
+}
+
 static json_t *submit(const json_t *line, struct cluster *c)
 {
     struct err err = {0};
@@ -461,58 +553,90 @@ static json_t *submit(const json_t *line, struct cluster *c)
     own(str_fini) char *note = attempt_file(line, "slurm");
     if (!script)
         err_set(&err, CODE_UNAVAIL, "execdm-driver-local is not installed beside the driver");
-    if (turn < 0)
+    if (turn < 0) {
         err_sys(&err, "cannot lock the directory of the attempt");
-    if (turn < 0 || !script || write_call(line, c->call, &err) < 0 ||
-        submit_words(&words, line, c->call, &err) < 0)
+        return reply_error(line, "temporary", &err);
+    }
+    if (!script) {
+        err_set(&err, CODE_UNAVAIL, "execdm-driver-local is not installed beside the driver");
         return reply_error(line, "permanent", &err);
+    }
+    if (submit_words(&words, line, c->call, &err) < 0)
+        return reply_error(line, "permanent", &err);
+    if (write_call(line, c->call, &err) < 0)
+        return reply_error(line, "temporary", &err);
     s.input = script;
     if (slurm_run(&s, &words, c->call, &err) < 0)
         return reply_error(line, is_refusal(err.text) ? "permanent" : "unavailable", &err);
-    own(str_fini) char *id = str_print("%.*s", (int)strcspn(s.out.bytes, ";\n"), s.out.bytes);
-    if (path_write(note, id, strlen(id), 0600, &err) < 0)
+    own(str_fini) char *id = id_of(&s.out);
+    if (!id) {
+        err_set(&err, CODE_PROTO, "sbatch: expected the id of a job, found %.100s", s.out.bytes);
         return reply_error(line, "temporary", &err);
+    }
+    path_write(note, id, strlen(id), 0600, &err); /* without it there is still the stamp */
     return submitted(line, id);
 }
 
+/* What Slurm knows by the stamp, the one that runs first; else what it has forgotten, but began. */
 static json_t *find(const json_t *line, struct cluster *c)
 {
     json_t *natives = json_array();
-    for (size_t i = 0; i < c->queue.n; i++)
-        if (str_same(c->queue.list[i].stamp, json_text(line, "stamp")))
-            json_array_append_new(natives, json_string(c->queue.list[i].id));
     json_t *reply = attempt_reply(line);
+    const struct seen *seen = queue_find(&c->queue, line);
     own(str_fini) char *noted = noted_id(line);
-    if (noted && json_array_size(natives) == 0 && attempt_ended(line, reply)) {
-        json_decref(reply);
-        reply = attempt_reply(line);
-        json_array_append_new(natives, json_string(noted));
-    }
+    if (seen)
+        json_array_append_new(natives, json_string(seen->id));
+    else if (attempt_whose(line) == OURS)
+        json_array_append_new(natives, json_string(noted ? noted : json_text(line, "stamp")));
     json_object_set_new(reply, "natives", natives);
     json_object_set_new(reply, "end", json_true());
     json_object_set_new(reply, "complete", json_boolean(attempt_whose(line) != UNREADABLE));
     return reply;
 }
 
-/* Asked to end, and waited for: a job that is over, or that nobody knows, has no process left. */
+/* All jobs of the stamp are asked to end: by the supervisor, and after a while by Slurm. False when
+ * it could not be asked. */
+static bool ask_to_end(const json_t *line, const struct cluster *c, bool kindly, struct err *err)
+{
+    static const char *const kind[] = {"scancel", "--quiet", "--batch", "--signal=TERM", NULL};
+    static const char *const plain[] = {"scancel", "--quiet", NULL};
+    for (size_t i = 0; i < c->queue.n; i++) {
+        const struct seen *one = &c->queue.list[i];
+        const bool runs = str_same(one->state, "RUNNING");
+        if (str_same(one->stamp, json_text(line, "stamp")) && !is_over(one) &&
+            control(kindly && runs ? kind : plain, one->id, c->call, err) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* Asked to end, and waited for: only when Slurm is done with it, and no supervisor has its lock, is
+ * nothing left. */
 static json_t *cancel(const json_t *line, struct cluster *c)
 {
-    const char *const words[] = {"scancel", "--quiet", NULL};
-    const int64_t deadline = clock_boot() + (c->call->deadline_s - 2) * 1000;
+    const int64_t begin = clock_boot(), deadline = begin + (c->call->deadline_s - 2) * 1000;
     struct err err = {0};
     const bool never = attempt_forestall(line);
     const struct seen *seen = queue_find(&c->queue, line);
-    while (seen && !is_over(seen) && clock_boot() < deadline) {
-        if (control(words, seen->id, c->call, &err) < 0)
+    int64_t pause = 100, next = 0;
+    for (bool kindly = true; seen && !is_over(seen) && clock_boot() < deadline;) {
+        if (clock_boot() >= next && !ask_to_end(line, c, kindly, &err))
             return reply_error(line, "unavailable", &err);
-        usleep(200000);
-        queue_fini(&c->queue);
+        if (clock_boot() >= next) {
+            next = begin + GRACE_S * 1000;
+            if (clock_boot() >= next)
+                next = INT64_MAX;
+        }
+        usleep((useconds_t)pause * 1000);
+        pause = pause < 1600 ? 2 * pause : pause;
+        kindly = clock_boot() < begin + GRACE_S * 1000;
         if (queue_read(&c->queue, c->call, &err) < 0)
             return reply_error(line, "unavailable", &err);
         seen = queue_find(&c->queue, line);
     }
-    if (seen && !is_over(seen)) {
-        err_set(&err, CODE_TEMP, "the job is still ending in Slurm (%s)", seen->state);
+    if ((seen && !is_over(seen)) || attempt_alive(line)) {
+        err_set(&err, CODE_TEMP, "the job is still ending in Slurm (%s)",
+                seen ? seen->state : "which has forgotten it");
         return reply_error(line, "temporary", &err);
     }
     json_t *reply = status(line, c);
@@ -522,22 +646,23 @@ static json_t *cancel(const json_t *line, struct cluster *c)
     return reply;
 }
 
-static json_t *pause_job(const json_t *line, struct cluster *c, const char *word)
+static json_t *pause_job(const json_t *line, struct cluster *c, const char *word,
+                         const char *wanted)
 {
     const char *const words[] = {"scontrol", word, NULL};
     struct err err = {0};
     const struct seen *seen = queue_find(&c->queue, line);
-    const bool runs =
-        seen && (str_same(seen->state, "RUNNING") || str_same(seen->state, "SUSPENDED"));
-    if (!runs) {
+    if (!seen || (!str_same(seen->state, "RUNNING") && !str_same(seen->state, "SUSPENDED"))) {
         err_set(&err, CODE_CONFLICT, "the program does not run");
         return reply_error(line, "conflict", &err);
     }
-    if (control(words, seen->id, c->call, &err) < 0) /* only operators may, in most clusters */
-        return reply_error(line, "unsupported", &err);
-    queue_fini(&c->queue);
-    if (queue_read(&c->queue, c->call, &err) < 0)
-        return reply_error(line, "unavailable", &err);
+    if (!str_same(seen->state, wanted)) {
+        if (control(words, seen->id, c->call, &err) < 0) /* only operators may, in most clusters */
+            return reply_error(line, strstr(err.text, "denied") ? "unsupported" : "unavailable",
+                               &err);
+        if (queue_read(&c->queue, c->call, &err) < 0)
+            return reply_error(line, "unavailable", &err);
+    }
     json_t *reply = status(line, c);
     json_object_set_new(reply, "ok", json_true());
     return reply;
@@ -545,12 +670,12 @@ static json_t *pause_job(const json_t *line, struct cluster *c, const char *word
 
 static json_t *suspend(const json_t *line, struct cluster *c)
 {
-    return pause_job(line, c, "suspend");
+    return pause_job(line, c, "suspend", "SUSPENDED");
 }
 
 static json_t *resume(const json_t *line, struct cluster *c)
 {
-    return pause_job(line, c, "resume");
+    return pause_job(line, c, "resume", "RUNNING");
 }
 
 /* Slurm forgets by itself; the files go with the job's directory. */

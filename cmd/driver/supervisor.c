@@ -228,6 +228,8 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     /* A full disk must not lose how it ended; a job that was deleted has no use for it. */
     while (write_record(a, record, &err) < 0 && err.errnum != ENOENT)
         sleep(5);
+    buf_fini(&w->told);
+    buf_fini(&w->info_text);
 }
 
 /* Takes the fence: 1 it is ours, 0 this attempt was started before, -1. */
@@ -239,8 +241,9 @@ static int take_fence(struct attempt *a, struct err *err)
     a->alive = open(alive, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (a->alive < 0)
         return err_sys(err, "cannot open %s", alive);
-    if (lock_try(a->alive) != 1)
-        return 0;
+    const int locked = lock_try(a->alive);
+    if (locked != 1)
+        return locked < 0 ? err_sys(err, "cannot lock %s", alive) : 0;
     own(str_fini) char *control = file_of(a, "control");
     if (mkfifo(control, 0600) < 0 && errno != EEXIST) /* there before anybody may look for it */
         return err_sys(err, "cannot make %s", control);
@@ -305,6 +308,9 @@ static int detach(struct attempt *a, int tell)
 static void attempt_fini(struct attempt *a)
 {
     str_fini(&a->dir);
+    sandbox_fini(&a->sandbox);
+    fd_fini(&a->alive);
+    fd_fini(&a->image);
 }
 
 /* For attempt_fini. */
@@ -324,7 +330,7 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
 
 int supervisor_start(const json_t *line, const json_t *config, struct err *err)
 {
-    own(attempt_fini) struct attempt a = {0};
+    own(attempt_fini) struct attempt a = {.alive = -1, .image = -1};
     int tell[2];
     char text[600];
     if (attempt_of(&a, line, config, err) < 0)
@@ -355,25 +361,31 @@ static int terminate_through = -1;
 
 static void on_terminate(int sig)
 {
+    const int before = errno;
     (void)sig;
-    if (write(terminate_through, "T", 1) < 0)
-        return; /* it is ending already */
+    ssize_t n = write(terminate_through, "T", 1); /* else it is ending already */
+    (void)n;
+    errno = before;
 }
 
 int supervisor_attend(const json_t *line, const json_t *config, struct err *err)
 {
-    own(attempt_fini) struct attempt a = {0};
+    own(attempt_fini) struct attempt a = {.alive = -1, .image = -1};
     struct watch w;
     const int64_t now = clock_ms();
     if (attempt_of(&a, line, config, err) < 0)
         return -1;
     umask(022);
-    signal(SIGTERM, SIG_IGN); /* a moment too early: it comes again, or SIGKILL does */
+    sigset_t terminate;
+    sigemptyset(&terminate);
+    sigaddset(&terminate, SIGTERM);
+    sigprocmask(SIG_BLOCK, &terminate, NULL); /* until there is somebody to tell */
     const int rc = begin(&a, &w, err);
     if (rc <= 0)
         return rc;
     terminate_through = w.control;
     signal(SIGTERM, on_terminate);
+    sigprocmask(SIG_UNBLOCK, &terminate, NULL);
     supervise(&a, &w, now);
     return 0;
 }

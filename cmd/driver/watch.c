@@ -204,6 +204,8 @@ void watch_run(struct watch *w)
         if (!over)
             enforce(w, &kill_at);
     }
+    if (!w->reason && !w->told.len)
+        hear(w); /* bubblewrap was killed with the job, and we were told to end it as well */
     /* only then is the whole tree gone; bubblewrap itself goes before the processes it started */
     if (w->childfd >= 0)
         poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);

@@ -11,8 +11,9 @@
 static const char *fault_of(const char *reason)
 {
     static const char *const rows[][2] = {
-        {"exit", "task"},      {"signal", "task"}, {"memlimit", "task"},
-        {"timelimit", "task"}, {"killed", "user"}, {"internal", "platform"},
+        {"exit", "task"},          {"signal", "task"}, {"memlimit", "task"},
+        {"timelimit", "task"},     {"killed", "user"}, {"internal", "platform"},
+        {"startwindow", "policy"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         if (str_same(rows[i][0], reason))

@@ -83,7 +83,8 @@ static int end_job(struct step *s, struct job *j, struct err *err)
     const char *message = json_text(json_object_get(j->doc, "error"), "message");
     if (str_same(outcome, "ok"))
         return act_go(s, j, EVENT_COMPLETE, NULL, err);
-    if (str_same(outcome, "timelimit") || str_same(outcome, "killed"))
+    if (str_same(outcome, "timelimit") || str_same(outcome, "killed") ||
+        str_same(outcome, "startwindow"))
         return act_go(s, j, EVENT_ABORT, message, err);
     return act_go(s, j, EVENT_FAIL, message, err);
 }

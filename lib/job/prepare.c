@@ -6,6 +6,7 @@
 #include "job/parts.h"
 
 #define SUBMIT_S 60
+#define START_S 600 /* after the end of its window: a job that is started at its last moment */
 
 static int executing(struct step *s, struct job *j, json_t *native, struct err *err)
 {
@@ -14,6 +15,15 @@ static int executing(struct step *s, struct job *j, json_t *native, struct err *
     if (!j->started)
         j->started = clock_ms();
     return act_go(s, j, EVENT_EXECUTE, NULL, err);
+}
+
+/* The backend is away, or did not answer in time, when it may have the job all the same. It is
+ * asked again, by the stamp, as long as a start is of use. */
+static bool may_go(const struct job *j, const json_t *error)
+{
+    const char *kind = json_text(error, "kind");
+    const int64_t to = json_int(act_private(j), "to", 0) + START_S;
+    return (str_same(kind, "temporary") || str_same(kind, "unavailable")) && clock_ms() / 1000 < to;
 }
 
 static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
@@ -27,6 +37,8 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
     }
     const json_t *reply = json_array_get(replies, 0);
     const json_t *error = json_object_get(reply, "error");
+    if (error && may_go(j, error))
+        return err_set(err, CODE_TEMP, "driver %s: %s", j->driver, json_text(error, "text"));
     if (error)
         return act_fail(s, j, "internal", "platform", false, json_text(error, "text"), err);
     return executing(s, j, json_object_get(reply, "native"), err);
