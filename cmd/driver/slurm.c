@@ -37,7 +37,8 @@ static const struct {
 } options[] = {
     {"partition", false, true},   {"account", false, true},    {"qos", false, true},
     {"reservation", false, true}, {"constraint", false, true}, {"conf", false, false},
-    {"gres", true, false},        {"job-user", false, false},
+    {"gres", true, false},        {"job-user", false, false},  {"wheels", false, false},
+    {"devices", true, false},
 };
 
 static int check_config(const struct call *call, struct err *err)
@@ -758,6 +759,7 @@ static json_t *probe(const json_t *line, struct cluster *c)
         json_decref(reply);
         return reply_error(line, "unavailable", &err);
     }
+    json_object_del(json_object_get(reply, "facts"), "extras"); /* of this machine, not the nodes */
     size_t queued = 0;
     for (size_t i = 0; i < c->queue.n; i++)
         queued += str_same(c->queue.list[i].state, "PENDING");
