@@ -252,6 +252,25 @@ written" "$(cat "$(result stdout)")"
     work "$first"
 }
 
+@test "driver-options that are not as they must be are told" {
+    local row want
+    task sh=true
+    cp task.json t.yaml
+    planner=(--planner=./lab.yaml)
+    while IFS='|' read -r row want; do
+        printf 'name: lab\ndriver: local\ndriver-options: {%s}\n' "$row" >lab.yaml
+        execdm-plan "${planner[@]}" t.yaml >out 2>&1 || true
+        has "$(cat out)" "driver-options: expected $want" || { echo "^ $row" && return 1; }
+    done <<'END'
+wheels: /no/such|wheels to name a directory, /no/such
+wheels: [a]|wheels to name a directory, not so
+devices: [a]|devices to be a mapping
+devices: {gpu: [/dev/null]}|devices to name the files of each gpu, as [[/dev/a0, /dev/a0-control], [/dev/a1]]
+devices: {gpu: [[null]]}|devices to name the files of each gpu
+devices: {gpu: [[a]]}|devices to name the files of each gpu
+END
+}
+
 # What a machine with two GPUs has, seen by this process and its children only.
 machine_with_gpus() {
     local node

@@ -48,7 +48,7 @@ static struct device *found_add(struct found *f, const char *type)
 static bool is_node(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+    return path && stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
 /* --- NVIDIA's --- */
@@ -175,14 +175,45 @@ static void find_named(struct found *f, const char *type, const json_t *all)
     size_t i, k;
     json_t *one, *name;
     json_array_foreach (all, i, one) {
-        const char *own_node = json_string_value(json_array_get(one, 0));
-        if (!own_node || !is_node(own_node))
+        if (!is_node(json_string_value(json_array_get(one, 0))))
             continue;
         struct device *d = found_add(f, type);
         json_array_foreach (one, k, name)
             if (json_is_string(name))
                 strs_add(&d->nodes, json_string_value(name));
     }
+}
+
+/* A list of lists of names? */
+static bool lists_files(const json_t *all)
+{
+    size_t i, k;
+    json_t *one, *name;
+    if (!json_is_array(all))
+        return false;
+    json_array_foreach (all, i, one) {
+        if (json_array_size(one) == 0)
+            return false;
+        json_array_foreach (one, k, name)
+            if (!json_is_string(name) || *json_string_value(name) != '/')
+                return false;
+    }
+    return true;
+}
+
+int device_check(const json_t *config, struct err *err)
+{
+    json_t *devices = json_object_get(config, "devices"), *all;
+    const char *type;
+    if (devices && !json_is_object(devices))
+        return err_set(err, CODE_CONFIG, "driver-options: expected devices to be a mapping");
+    json_object_foreach (devices, type, all)
+        if (!lists_files(all))
+            return err_set(err, CODE_CONFIG,
+                           "driver-options: expected devices to name the files of each %s, as "
+                           "[[/dev/a0, /dev/a0-control], [/dev/a1]]",
+                           type);
+    return 0;
 }
 
 static void find_all(struct found *f, const json_t *config)

@@ -6,6 +6,8 @@
 #include "host/sandbox.h"
 #include "text/json.h"
 
+/* Is `devices` of driver-options as it must be? CODE_CONFIG. */
+int device_check(const json_t *config, struct err *err);
 /* Adds `extras` to the `facts` of a probe: each type that there is, how many, and what they have.
  */
 void device_facts(json_t *facts, const json_t *config);

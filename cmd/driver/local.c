@@ -229,6 +229,9 @@ static int run(char **operands, struct buf *out, struct err *err)
         return err_set(err, CODE_USAGE, "no such verb \"%s\", see execdm-driver(7)", verb);
     if (call_read(&call, verb, err) < 0)
         return -1;
+    if (verbs[v].answer == probe &&
+        (runtime_check(call.config, err) < 0 || device_check(call.config, err) < 0))
+        return -1;
     json_array_foreach (call.lines, i, line)
         reply_add(out, verbs[v].answer(line, &call));
     return CODE_OK;

@@ -40,6 +40,19 @@ json_t *runtime_list(const json_t *config)
 
 /* --- wheels --- */
 
+int runtime_check(const json_t *config, struct err *err)
+{
+    const json_t *wheels = json_object_get(config, "wheels");
+    const char *place = json_string_value(wheels);
+    DIR *dir = place && *place == '/' ? opendir(place) : NULL;
+    if (dir)
+        closedir(dir);
+    if (!wheels || dir)
+        return 0;
+    return err_set(err, CODE_CONFIG, "driver-options: expected wheels to name a directory, %s",
+                   place ? place : "not so");
+}
+
 /* Does one of the words between the dots fit? */
 static bool fits(const char *tags, bool (*one)(const char *tag, int minor), int minor)
 {

@@ -6,6 +6,8 @@
 #include "host/sandbox.h"
 #include "text/json.h"
 
+/* Is `wheels` of driver-options as it must be? CODE_CONFIG. */
+int runtime_check(const json_t *config, struct err *err);
 /* The `runtimes` of a probe; a new reference. */
 json_t *runtime_list(const json_t *config);
 /* Adds python, modules, kernels and wheels to its `facts`. */
