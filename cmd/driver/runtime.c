@@ -87,8 +87,8 @@ static bool fits_machine(const char *tag, int minor)
     (void)minor;
     uname(&uts);
     const char *at = strstr(tag, uts.machine);
-    return str_same(tag, "any") ||
-           (strstr(tag, "linux") && at && str_same(at + strlen(uts.machine), ""));
+    return str_same(tag, "any") || ((str_begins(tag, "linux") || str_begins(tag, "manylinux")) &&
+                                    at && str_same(at + strlen(uts.machine), ""));
 }
 
 /* Cuts off what follows the last hyphen, and gives it. */

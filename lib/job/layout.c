@@ -7,6 +7,7 @@
 
 #define OUTPUTS "/outputs"
 #define PROGRAM "/execdm/program"
+#define PYTHON "/usr/bin/python3"
 #define REQUIREMENTS "/execdm/requirements.txt"
 #define NOTEBOOK_NAME "notebook"
 #define QUEUE_S 60 /* what comes at the end of its window may still pass through a queue */
@@ -30,19 +31,26 @@ static char *place_of(const struct store *s, const struct job *j, const struct t
     return layout_attempt(s, j, name);
 }
 
+/* Runs a notebook's cells in turn, and keeps what they gave, of one that fails too: its error goes
+ * to standard error, which ends with it. */
+#define RUN_NOTEBOOK                                                                               \
+    "import sys, nbformat\n"                                                                       \
+    "from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor\n"                \
+    "notebook = nbformat.read('" PROGRAM "', as_version=4)\n"                                      \
+    "try:\n"                                                                                       \
+    "    ExecutePreprocessor(timeout=-1, startup_timeout=600).preprocess(notebook, {})\n"          \
+    "except CellExecutionError as error:\n"                                                        \
+    "    sys.exit(str(error).rstrip())\n"                                                          \
+    "finally:\n"                                                                                   \
+    "    nbformat.write(notebook, '" OUTPUTS "/' + sys.argv[1])\n"
+
 /* What is staged to be run by a program of the platform's: by which key of its spec the type names
- * it, and the command. A notebook comes by standard input, so that the kernel's directory is ours,
- * and not the notebook's. */
+ * it, and the command. */
 static const struct script {
     const char *type, *key, *command[4];
 } scripts[] = {
-    {EXEC_TYPES "python-program", "program", {"/usr/bin/python3", PROGRAM}},
-    {EXEC_TYPES "jupyter-notebook",
-     "notebook",
-     {"/bin/sh", "-c",
-      "exec jupyter-nbconvert --log-level=WARN --to=notebook --execute"
-      " --ExecutePreprocessor.timeout=-1 --ExecutePreprocessor.startup_timeout=600"
-      " --output-dir=" OUTPUTS " --output=\"$0\" --stdin <" PROGRAM}},
+    {EXEC_TYPES "python-program", "program", {PYTHON, PROGRAM}},
+    {EXEC_TYPES "jupyter-notebook", "notebook", {PYTHON, "-c", RUN_NOTEBOOK}},
 };
 
 /* NULL: an image brings all that is run. */
@@ -60,7 +68,7 @@ static const char *requirements_of(const struct task *t)
 }
 
 /* The executed notebook is called as the one it came from, with the ending that Jupyter's have
- * (Planner 2.1.1); letters that mean something to nbconvert become "_". The caller frees. */
+ * (Planner 2.1.1); letters that mean something to a shell become "_". The caller frees. */
 static char *notebook_name(const char *url)
 {
     const size_t whole = strcspn(url, "?#");
