@@ -80,6 +80,16 @@ slurm_of() {
     [ "$(grep -c '^ok' lines)" -ge 40 ]
 }
 
+@test "a notebook runs in the cluster as it does here" {
+    require jupyter-nbconvert
+    cp "$TOP_SRCDIR"/contrib/examples/newton/* .
+    chmod u+w notebook.yaml
+    sed -i 's/^    - volumes:/    - spec: {minmemory: 1}\n      volumes:/' notebook.yaml
+    execdm-plan --planner=./lab.yaml notebook.yaml | execdm-accept | execdm-run >there.json || situation
+    same "COMPLETED slurm" "$(jq -r '"\(.phase) \(.backend.driver)"' there.json)"
+    same "newton.ipynb roots.txt" "$(jq -r '[.results[].name | select(test("[.](ipynb|txt)$"))] | sort | join(" ")' there.json)"
+}
+
 @test "one task file, one image: the same results here and in the cluster" {
     mkdir data
     echo 6 >data/n

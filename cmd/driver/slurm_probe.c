@@ -71,6 +71,7 @@ json_t *slurm_probe(const json_t *line, struct cluster *c)
         json_decref(reply);
         return reply_error(line, "unavailable", &err);
     }
+    json_object_del(json_object_get(reply, "facts"), "extras"); /* of this machine, not the nodes */
     size_t queued = 0;
     for (size_t i = 0; i < c->n; i++)
         queued += str_same(c->list[i].state, "PENDING");
