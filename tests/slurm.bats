@@ -236,6 +236,14 @@ END
     same "COMPLETED localhost" "$(jq -r '"\(.phase) \(.platform)"' inside.json)"
 }
 
+@test "more than a node has: NO, before anything is submitted" {
+    task sh=: memory=2
+    run -1 --separate-stderr execdm-plan --planner=./lab.yaml task.json
+    same "/resources/compute/0/spec/minmemory 2" "$(jq -r '.messages[0] | "\(.pointer) \(.asked)"' <<<"$output")"
+    task sh=: memory=1.98
+    execdm-plan --planner=./lab.yaml task.json | jq -e '.offers[0].estimate'
+}
+
 @test "many small jobs: all wait in Slurm's queue, none for another here" {
     n=${EXECDM_SLURM_JOBS:-12}
     printf 'compute: {cores: 4, memory: 2}\n' >>lab.yaml
