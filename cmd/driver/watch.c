@@ -88,6 +88,18 @@ static void copy_output(struct watch *w, int i)
     w->dropped[i] += n - keep;
 }
 
+/* Once it runs, its process id is there. At its end execdm-init waits until we let go of the FIFO,
+ * so that its cgroup is still there to be asked. */
+static void learn_container(struct watch *w)
+{
+    if (w->running && w->child <= 0 && (w->child = container_pid(w->container)) > 0)
+        w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
+    if (w->told.len && strchr(w->told.bytes, ' ') && strrchr(w->told.bytes, '\n')[1] == '\0') {
+        w->ran_out = container_ran_out(w->child);
+        fd_fini(&w->init);
+    }
+}
+
 static void learn_end(struct watch *w)
 {
     char text[256];
@@ -97,6 +109,8 @@ static void learn_end(struct watch *w)
     else if (w->told.len < TOLD_MAX) /* a task can reach this pipe; it shall not fill us */
         buf_add(&w->told, text, (size_t)n);
     w->running = w->told.len && str_begins(w->told.bytes, "run\n");
+    if (w->container)
+        learn_container(w);
 }
 
 /* Suspended or let go on, once the program runs: execdm-init does it. The file says it after it is
@@ -105,11 +119,13 @@ static void learn_end(struct watch *w)
 static void pause_program(struct watch *w, bool stop)
 {
     struct err ignored;
-    if (!w->running || w->child <= 0 || w->stopped == stop || (stop && w->reason))
+    if (!w->running || (w->child <= 0 && !w->container) || w->stopped == stop ||
+        (stop && w->reason))
         return;
     if (!stop)
         unlink(w->suspended);
-    kill(w->child, stop ? SIGTSTP : SIGCONT);
+    kill(w->container ? w->pid : w->child,
+         stop ? SIGTSTP : SIGCONT); /* an engine's client hands on */
     if (stop)
         path_write(w->suspended, "", 0, 0600, &ignored);
     w->stopped = stop;
@@ -158,13 +174,18 @@ static void enforce(struct watch *w, int64_t *kill_at)
         return;
     int64_t now = clock_boot();
     bool hard = str_same(w->reason, "memlimit") || (*kill_at && now >= *kill_at);
-    if (hard) {
+    if (hard && w->container) {
+        fd_fini(&w->init); /* execdm-init ends, and with it all */
+        *kill_at = *kill_at ? *kill_at : now;
+        if (now >= *kill_at + GRACE_MS)
+            kill(w->pid, SIGKILL); /* what is left is removed then */
+    } else if (hard) {
         if (w->childfd >= 0)
             syscall(SYS_pidfd_send_signal, w->childfd, SIGKILL, NULL, 0);
         kill(w->pid, SIGKILL); /* dies with it: --die-with-parent */
     } else if (!*kill_at) {
         pause_program(w, false);
-        kill(w->child > 0 ? w->child : w->pid, SIGTERM);
+        kill(w->child > 0 && !w->container ? w->child : w->pid, SIGTERM);
         *kill_at = now + GRACE_MS;
     }
 }
@@ -194,6 +215,10 @@ void watch_run(struct watch *w)
         if (fds[5].revents)
             hear(w);
         over |= fds[0].revents != 0;
+        if (over && w->container && w->init >= 0) { /* a FIFO nobody has opened has no end */
+            learn_end(w);
+            fd_fini(&w->init);
+        }
         int64_t now = clock_boot();
         if (w->wall_ms && now - begin > w->wall_ms && !w->reason && !over)
             w->reason = "timelimit";
