@@ -104,12 +104,12 @@ static int describe_container(struct attempt *a, struct err *err)
 }
 
 /* Nothing of the container is left: the engine has removed it when execdm-init said how it ended
- * and the engine's client went by itself; else it is made so. */
+ * and the engine agrees; else it is made so. */
 static void leave_container(struct attempt *a, const struct watch *w, int status)
 {
     static const char *const files[] = {"told", "environment", "pid"};
     struct err ignored;
-    const bool regular = WIFEXITED(status) && w->told.len && strchr(w->told.bytes, ' ');
+    const bool regular = status == 0 && w->told.len && strchr(w->told.bytes, ' ');
     if (regular || container_remove(&a->engine, a->run.name, &ignored) == 0)
         unlink(a->note);
     for (size_t i = 0; i < COUNT(files); i++) {
