@@ -13,7 +13,7 @@ setup() {
     jobs_state
     export tiny XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
     mkdir -m 700 run
-    short=$(mktemp -d /tmp/execdm-pod.XXXXXX) # podman wants at most 50 characters
+    short=$(mktemp -d /tmp/pod.XXXXXX) # podman wants at most 50 characters
     words=(podman --root "$short/root" --runroot "$short/run")
     if [ "$(id -u)" -eq 0 ]; then words+=(--tmpdir "$short/tmp"); fi # rootless it is in the runtime directory
     mark=mark-${short##*.}
@@ -23,8 +23,9 @@ setup() {
 eval "jobs_$(declare -f teardown)"
 teardown() {
     jobs_teardown
-    if [ "$(id -u)" -ne 0 ]; then
-        podman unshare rm -rf "$short" || true # files of subordinate ids
+    if [ "$(id -u)" -ne 0 ]; then # with it go mounts, and then files of subordinate ids
+        leave "$XDG_RUNTIME_DIR"/libpod/tmp/pause.pid
+        HOME=${HOME-$short/execdm-$(id -u)} podman unshare rm -rf "$short" || true
         leave "$XDG_RUNTIME_DIR"/libpod/tmp/pause.pid
     fi
     rm -rf "$short"
@@ -57,9 +58,10 @@ pod_kit() {
     [ "$(grep -c '^ok' lines)" -ge "${3:-40}" ]
 }
 
-# nothing_left: no container, and of none a process
+# nothing_left: no container, of none a process, and the runtime knows of none
 nothing_left() {
-    [ -z "$("${words[@]}" ps --all --quiet)" ] && ! pgrep -f -- "$mark|$short" >/dev/null
+    [ -z "$("${words[@]}" ps --all --quiet)" ] && ! pgrep -f -- "$mark|$short" >/dev/null &&
+        runc list --format=json 2>/dev/null | jq -e --arg s "$short" 'all(.[]?; .bundle | contains($s) | not)' >/dev/null
 }
 
 client() { pgrep -f -- "podman.*--name=execdm-$1-" | head -n 1; }
@@ -243,9 +245,12 @@ running() {
 @test "rootless without HOME, without a runtime directory, as from cron" {
     words=(podman)
     pods
+    unset HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_STATE_HOME XDG_CACHE_HOME
+    export TMPDIR=$short
     id=$(pod_job sh='echo there')
-    env -u HOME -u XDG_RUNTIME_DIR -u XDG_CONFIG_HOME -u XDG_STATE_HOME -u XDG_CACHE_HOME execdm-run "$id" </dev/null >job.json
+    execdm-run "$id" </dev/null >job.json
     same COMPLETED "$(jq -r .phase job.json)"
+    XDG_RUNTIME_DIR=$(echo "$short"/podman-run-*) # whose pause process teardown ends
 }
 
 # bats test_tags=root

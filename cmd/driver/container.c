@@ -20,6 +20,7 @@
 #define RAN 64         /* what execdm-init ends with when it is told nothing */
 #define INIT_PLACE CONTAINER_PLACE "/init"
 #define OPEN_FILES 20000
+#define ANNOTATION "execdm.stamp"
 
 extern char **environ;
 
@@ -208,6 +209,8 @@ static void add_words(struct strs *w, const struct container_run *run, const cha
     strs_print(w, "--name=%s", run->name);
     strs_print(w, "--workdir=%s", s->cwd ? s->cwd : "/");
     strs_print(w, "--entrypoint=%s", s->argv.list[0]);
+    if (!run->engine->docker)
+        strs_print(w, "--annotation=" ANNOTATION "=%s", run->name);
     if (run->pidfile && !run->engine->docker)
         strs_print(w, "--pidfile=%s", run->pidfile);
     if (run->engine->docker && run->engine->runtime)
@@ -366,7 +369,79 @@ bool container_ran_out(pid_t pid)
     return false;
 }
 
-int container_remove(const struct container *c, const char *name, struct err *err)
+/* Is it podman or conmon with a container of this name? */
+static bool is_maker(const char *pid, const char *name)
+{
+    char text[16384];
+    own(str_fini) char *path = str_print("/proc/%s/cmdline", pid);
+    own(str_fini) char *option = str_print("--name=%s", name);
+    own(fd_fini) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    const char *before = "";
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    for (const char *word = text; word < text + n; before = word, word += strlen(word) + 1)
+        if (str_same(word, option) || (str_same(word, name) && str_same(before, "-n")))
+            return true;
+    return false;
+}
+
+/* Whoever might still bring it about is killed first; there may be none of them at the end. */
+static void kill_makers(const char *name)
+{
+    for (bool some = true; some;) {
+        DIR *dir = opendir("/proc");
+        some = false;
+        for (const struct dirent *e; dir && (e = readdir(dir));) {
+            const pid_t pid = number_in(e->d_name);
+            if (pid > 0 && is_maker(e->d_name, name) && kill(pid, SIGKILL) == 0)
+                some = true;
+        }
+        if (dir)
+            closedir(dir);
+        if (some)
+            usleep(10000);
+    }
+}
+
+/* Rootless the runtime has its rights in podman's user namespace. */
+static int runtime_run(struct spawn *s, const struct container *c, const char *const words[4],
+                       struct err *err)
+{
+    const char *const rootless[] = {"unshare", c->runtime, words[0], words[1], words[2], NULL};
+    char *const root[] = {c->runtime, (char *)words[0], (char *)words[1], (char *)words[2], NULL};
+    if (geteuid() != 0)
+        return engine_run(s, c, rootless, err);
+    s->argv = root;
+    s->kin = true;
+    s->deadline_ms = TRY_S * 1000;
+    const int rc = spawn_run(s, err);
+    s->argv = NULL;
+    return rc;
+}
+
+/* Podman does not know of a container that it, or conmon, was killed over while it was started; its
+ * runtime does, and has our note on it. */
+static void delete_begun(const struct container *c, const char *name)
+{
+    struct err ignored;
+    size_t i;
+    const json_t *one;
+    const char *const look[] = {"list", "--format", "json", NULL};
+    own(spawn_fini) struct spawn known = {0};
+    if (runtime_run(&known, c, look, &ignored) != 0 || !known.out.len)
+        return;
+    own(json_fini) json_t *list = json_loads(known.out.bytes, 0, NULL);
+    json_array_foreach (list, i, one) {
+        const char *const remove[] = {"delete", "--force", json_text(one, "id"), NULL};
+        own(spawn_fini) struct spawn s = {0};
+        if (str_same(json_text(json_object_get(one, "annotations"), ANNOTATION), name) && remove[2])
+            runtime_run(&s, c, remove, &ignored);
+    }
+}
+
+static int remove_known(const struct container *c, const char *name, struct err *err)
 {
     const char *const podman[] = {"rm", "--force", "--time=0", "--ignore", name, NULL};
     const char *const docker[] = {"rm", "--force", name, NULL};
@@ -381,6 +456,17 @@ int container_remove(const struct container *c, const char *name, struct err *er
         usleep(300000);
     }
     return -1;
+}
+
+int container_remove(const struct container *c, const char *name, struct err *err)
+{
+    if (!c->docker)
+        kill_makers(name);
+    if (remove_known(c, name, err) < 0)
+        return -1;
+    if (!c->docker)
+        delete_begun(c, name);
+    return 0;
 }
 
 /* --- what works here --- */
@@ -411,9 +497,15 @@ static int read_config(struct container *c, const json_t *config, struct err *er
         strs_add(&c->command, "podman");
     char *name = c->command.list[0], *slash = strrchr(name, '/');
     char *path = *name == '/' ? str_new(name) : spawn_find_tool(name);
+    const char *runtime = json_text(config, "runtime");
     c->docker = str_same(slash ? slash + 1 : name, "docker");
-    c->runtime = str_new(json_text(config, "runtime"));
+    c->runtime =
+        runtime && *runtime != '/' && !c->docker ? spawn_find_tool(runtime) : str_new(runtime);
     c->account = json_text(config, "job-user");
+    if (runtime && !c->runtime) {
+        free(path);
+        return err_set(err, CODE_UNAVAIL, "the OCI runtime %s is not installed", runtime);
+    }
     if (!path)
         return err_set(err, CODE_UNAVAIL, "%s is not installed; install the package %s", name,
                        c->docker ? "docker.io" : "podman");
@@ -462,16 +554,16 @@ static int try_it(const struct container *c, const char *dir, struct err *err)
 /* Tries each runtime that is there with each kind of cgroups, with limits first. */
 static int try_all(struct container *c, const char *dir, struct err *err)
 {
-    static const char *const runtimes[] = {NULL, "crun", "runc"};
+    static const char *const runtimes[] = {"crun", "runc"};
     static const char *const managers[] = {NULL, "cgroupfs"};
     own(str_fini) char *named = move(c->runtime);
     own(buf_fini) struct buf why = {0};
     for (int limits = may_limit(c); limits >= 0; limits--) {
         for (size_t i = 0; i < (c->docker || named ? 1 : COUNT(runtimes)); i++) {
-            own(str_fini) char *runtime = named         ? str_new(named)
-                                          : runtimes[i] ? spawn_find_tool(runtimes[i])
-                                                        : NULL;
-            if (runtimes[i] && !runtime)
+            own(str_fini) char *runtime = named       ? str_new(named)
+                                          : c->docker ? NULL
+                                                      : spawn_find_tool(runtimes[i]);
+            if (!runtime && !c->docker)
                 continue;
             for (size_t k = 0; k < (c->docker ? 1 : COUNT(managers)); k++) {
                 str_fini(&c->runtime);
@@ -482,11 +574,14 @@ static int try_all(struct container *c, const char *dir, struct err *err)
                 if (try_it(c, dir, err) == 0)
                     return 0;
             }
-            buf_print(&why, "%s%s: %s", why.len ? "; " : "", runtime ? runtime : "by itself",
+            buf_print(&why, "%s%s: %s", why.len ? "; " : "", runtime ? runtime : "its own",
                       err->text);
         }
     }
     const struct passwd *pw = getpwuid(geteuid());
+    if (!why.len)
+        return err_set(err, CODE_UNAVAIL, "%s has no OCI runtime; install the package runc or crun",
+                       c->command.list[0]);
     if (strstr(why.bytes, "subuid") || strstr(why.bytes, "insufficient UIDs"))
         return err_set(err, CODE_UNAVAIL,
                        "%s has no subordinate ids; an administrator gives it some with: usermod "

@@ -24,7 +24,7 @@
 struct container {
     struct strs command; /* the program and its global options */
     bool docker;         /* no --rootfs, and a daemon */
-    char *runtime;       /* NULL: the engine's own choice */
+    char *runtime;       /* its program; docker: a name, or NULL, its own choice */
     char *manager;       /* of cgroups; NULL: the engine's own choice */
     bool limits;         /* cores, memory and processes are enforced by cgroups */
     const char *account; /* whose the program is, for root */

@@ -69,16 +69,17 @@ static void learn_child(struct watch *w)
         w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
 }
 
-/* Output goes to the file up to the limit; what is beyond it, or finds no room, is counted. */
-static void copy_output(struct watch *w, int i)
+/* Output goes to the file up to the limit; what is beyond it, or finds no room, is counted.
+ * False: nothing was there. */
+static bool copy_output(struct watch *w, int i)
 {
     char chunk[65536];
     ssize_t n = read(w->out[i], chunk, sizeof(chunk));
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
+        return false;
     if (n <= 0) {
         fd_fini(&w->out[i]);
-        return;
+        return false;
     }
     int64_t room = OUTPUT_MAX - w->written[i];
     int64_t keep = n < room ? n : room;
@@ -86,6 +87,7 @@ static void copy_output(struct watch *w, int i)
         keep = 0;
     w->written[i] += keep;
     w->dropped[i] += n - keep;
+    return true;
 }
 
 /* Once it runs, its process id is there. At its end execdm-init waits until we let go of the FIFO,
@@ -111,6 +113,24 @@ static void learn_end(struct watch *w)
     w->running = w->told.len && str_begins(w->told.bytes, "run\n");
     if (w->container)
         learn_container(w);
+}
+
+/* The engine is done with it: all it wrote is in the pipes, which a process of the engine's holds
+ * open for a while; and a FIFO that nobody has opened has no end. */
+static void end_container(struct watch *w)
+{
+    if (w->init >= 0)
+        learn_end(w);
+    fd_fini(&w->init);
+    if (w->childfd >= 0)
+        poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);
+    for (int i = 0; i < 2; i++) {
+        if (w->out[i] >= 0)
+            fcntl(w->out[i], F_SETFL, O_NONBLOCK);
+        while (w->out[i] >= 0 && copy_output(w, i))
+            ;
+        fd_fini(&w->out[i]);
+    }
 }
 
 /* Suspended or let go on, once the program runs: execdm-init does it. The file says it after it is
@@ -215,10 +235,8 @@ void watch_run(struct watch *w)
         if (fds[5].revents)
             hear(w);
         over |= fds[0].revents != 0;
-        if (over && w->container && w->init >= 0) { /* a FIFO nobody has opened has no end */
-            learn_end(w);
-            fd_fini(&w->init);
-        }
+        if (over && w->container)
+            end_container(w);
         int64_t now = clock_boot();
         if (w->wall_ms && now - begin > w->wall_ms && !w->reason && !over)
             w->reason = "timelimit";
