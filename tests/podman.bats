@@ -33,8 +33,8 @@ teardown() {
 
 # pods [YAML-OF-OPTIONS]: the platform pods.yaml, with a store of this test's own
 pods() {
-    printf '%s\n' "${words[@]}" | jq -R . | jq -sc . >command
-    printf 'name: pods\ndriver: podman\ndriver-options: {command: %s%s}\n' "$(<command)" "${1:+, $1}" >pods.yaml
+    printf '%s\n' "${words[@]}" | jq -R . | jq -sc . >words.json
+    printf 'name: pods\ndriver: podman\ndriver-options: {command: %s%s}\n' "$(<words.json)" "${1:+, $1}" >pods.yaml
 }
 
 # pod_job KEY=VALUE...: a job on it, with $mark in the words of its shell; prints its id
@@ -70,7 +70,7 @@ parent() { awk '/^PPid:/ { print $2 }' "/proc/$1/status"; }
 
 @test "the driver podman keeps the contract" {
     work "$(pod_job sh='exit 0')"
-    pod_kit "{\"command\": $(<command)}" --slow=5
+    pod_kit "{\"command\": $(<words.json)}" --slow=5
     nothing_left
 }
 
@@ -87,7 +87,7 @@ parent() { awk '/^PPid:/ { print $2 }' "/proc/$1/status"; }
     work "$id"
     is "$id" COMPLETED
     same 42 "$(cat "$(files "$id")/attempt-1/stdout")"
-    pod_kit "{\"command\": $(<command)}" --slow=5
+    pod_kit "{\"command\": $(<words.json)}" --slow=5
     # its supervisor is killed
     id=$(pod_job sh='[ -e /outputs/no ] || sleep 3')
     execdm-run --once
@@ -259,7 +259,7 @@ running() {
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
     "$TOP_SRCDIR/tests/slurm" start "$PWD/slurm"
     printf 'name: pods\ndriver: slurm\ndriver-options: {conf: %s, isolation: podman, command: %s}\n' \
-        "$PWD/slurm/slurm.conf" "$(<command)" >pods.yaml
+        "$PWD/slurm/slurm.conf" "$(<words.json)" >pods.yaml
     id=$(pod_job sh='echo $((6 * 7)); sleep 2')
     execdm-run "$id" >job.json 3>&- &
     wait_until 30 eval '[ "$("${words[@]}" ps --quiet --filter "name=execdm-$id-1")" ]'

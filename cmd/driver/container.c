@@ -337,6 +337,16 @@ pid_t container_pid(const struct container_run *run)
     return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? number_in(text) : 0;
 }
 
+/* Not by the engine's client, which hands on what it gets only when it has come so far. */
+bool container_signal(const struct container_run *run, pid_t pid, int sig)
+{
+    struct err ignored;
+    own(str_fini) char *option = str_print("--signal=%d", sig);
+    const char *const words[] = {"kill", option, run->name, NULL};
+    own(spawn_fini) struct spawn s = {0};
+    return (pid > 0 && kill(pid, sig) == 0) || engine_run(&s, run->engine, words, &ignored) == 0;
+}
+
 /* A file of the kernel's, up to 4 KiB of it. The caller frees. */
 static char *read_short(const char *path)
 {

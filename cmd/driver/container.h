@@ -53,6 +53,8 @@ void container_fini(struct container *c);
 int container_exec(const struct container_run *run, struct err *err);
 /* The process id of its first process, 0 when it is not known. */
 pid_t container_pid(const struct container_run *run);
+/* A signal to that one, whose id may be 0. False: it did not get it. */
+bool container_signal(const struct container_run *run, pid_t pid, int sig);
 /* Did the kernel end a process in the cgroup of this one, because memory ran out? */
 bool container_ran_out(pid_t pid);
 /* When this is done nothing of it is left, if ever there was something. */

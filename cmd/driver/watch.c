@@ -133,6 +133,13 @@ static void end_container(struct watch *w)
     }
 }
 
+static bool signal_program(const struct watch *w, int sig)
+{
+    if (w->container)
+        return container_signal(w->container, w->child, sig);
+    return w->child > 0 && kill(w->child, sig) == 0;
+}
+
 /* Suspended or let go on, once the program runs: execdm-init does it. The file says it after it is
  * so, and no longer before it is not. The limit of time goes on: it is of real time (UWS 1.1), and
  * the slot that was booked is no longer for others. */
@@ -144,8 +151,8 @@ static void pause_program(struct watch *w, bool stop)
         return;
     if (!stop)
         unlink(w->suspended);
-    kill(w->container ? w->pid : w->child,
-         stop ? SIGTSTP : SIGCONT); /* an engine's client hands on */
+    if (!signal_program(w, stop ? SIGTSTP : SIGCONT))
+        return;
     if (stop)
         path_write(w->suspended, "", 0, 0600, &ignored);
     w->stopped = stop;
@@ -205,7 +212,8 @@ static void enforce(struct watch *w, int64_t *kill_at)
         kill(w->pid, SIGKILL); /* dies with it: --die-with-parent */
     } else if (!*kill_at) {
         pause_program(w, false);
-        kill(w->child > 0 && !w->container ? w->child : w->pid, SIGTERM);
+        if (!w->running || !signal_program(w, SIGTERM))
+            kill(w->child > 0 && !w->container ? w->child : w->pid, SIGTERM);
         *kill_at = now + GRACE_MS;
     }
 }
