@@ -3,18 +3,29 @@
  * code). Static, so that it runs in any image; it uses nothing but the C library.
  *
  *     execdm-init FD PROGRAM [ARGUMENT...]
+ *     execdm-init FIFO PROGRAM [ARGUMENT...]
+ *
+ * A container engine passes no descriptors, and would show the environment to everybody: there it
+ * is a FIFO, and the file ENVIRONMENT has NAME=VALUE, each ended by NUL. Nobody but the supervisor
+ * has the other end: when that is closed, because it wants the end or is dead, all of this ends.
  *
  * SIGTSTP stops all of it, SIGCONT lets it go on. It writes a line "exec ERRNO", or "run" and at
  * the end "exit CODE" or "signal NUMBER" followed by " CPU-MILLISECONDS MAXRSS-KIB". When it ends,
  * the kernel ends everything else in here. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define ENVIRONMENT "/execdm/environment"
+#define ENVIRONMENT_MAX (4 << 20) /* as large as a document may be */
+#define LINGER_S 10               /* for what the supervisor looks up while we are there */
 
 static volatile pid_t program;
 
@@ -52,6 +63,7 @@ static int start(char **argv)
         signal(SIGINT, SIG_DFL);
         signal(SIGTSTP, SIG_DFL);
         signal(SIGCONT, SIG_DFL);
+        signal(SIGCHLD, SIG_DFL);
         execvp(argv[0], argv);
         errnum = errno;
         if (write(ends[1], &errnum, sizeof(errnum)) < 0)
@@ -75,30 +87,82 @@ static void report(int fd, int status)
             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), cpu, u.ru_maxrss);
 }
 
+/* Its own, and nothing of what the engine thinks of. */
+static int read_environment(void)
+{
+    static char text[ENVIRONMENT_MAX + 1];
+    static char *list[ENVIRONMENT_MAX / 2 + 1];
+    size_t n = 0, count = 0;
+    ssize_t got = 0;
+    int fd = open(ENVIRONMENT, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && n < ENVIRONMENT_MAX && (got = read(fd, text + n, ENVIRONMENT_MAX - n)) > 0)
+        n += (size_t)got;
+    if (fd < 0 || got < 0)
+        return -1;
+    close(fd);
+    for (char *at = text; at < text + n; at += strlen(at) + 1)
+        list[count++] = at;
+    environ = list;
+    return 0;
+}
+
+static void woken(int sig)
+{
+    (void)sig;
+}
+
+/* Does anybody listen? */
+static int is_alone(int fd, const struct timespec *most, const sigset_t *mask)
+{
+    struct pollfd p = {fd, 0, 0};
+    return ppoll(&p, 1, most, mask) > 0;
+}
+
+/* How the program ended; -1: nobody wants to know any more. */
+static int await(int fd, const sigset_t *mask, int *status)
+{
+    for (;;) {
+        pid_t pid;
+        while ((pid = waitpid(-1, status, WNOHANG)) > 0)
+            if (pid == program)
+                return 0;
+        if (pid < 0 && errno == ECHILD)
+            return 0;
+        if (is_alone(fd, NULL, mask))
+            return -1;
+    }
+}
+
 int main(int argc, char **argv)
 {
-    int status;
+    int status = 0;
+    sigset_t blocked, before;
     if (argc < 3)
         return 64;
-    int fd = atoi(argv[1]);
+    const int fifo = argv[1][0] == '/';
+    const int fd = fifo ? open(argv[1], O_WRONLY | O_NONBLOCK | O_CLOEXEC) : atoi(argv[1]);
+    if (fd < 0 || (fifo && read_environment() < 0))
+        return 69;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     signal(SIGTERM, forward);
     signal(SIGINT, forward);
     signal(SIGTSTP, stop_all);
     signal(SIGCONT, continue_all);
+    signal(SIGCHLD, woken);
     int errnum = start(argv + 2);
     if (errnum) {
         dprintf(fd, "exec %d\n", errnum);
         return 127;
     }
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
     dprintf(fd, "run\n");
-    for (;;) {
-        pid_t pid = wait(&status);
-        if (pid < 0 && errno == EINTR)
-            continue;
-        if (pid == program || pid < 0)
-            break;
-    }
+    if (await(fd, &before, &status) < 0)
+        return 0;
     report(fd, status);
+    sigfillset(&blocked);
+    if (fifo)
+        is_alone(fd, &(struct timespec){LINGER_S, 0}, &blocked);
     return 0;
 }

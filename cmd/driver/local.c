@@ -1,4 +1,5 @@
-/* execdm-driver-local: runs jobs on this machine, isolated by bubblewrap. */
+/* execdm-driver-local: runs jobs on this machine, isolated by bubblewrap; and, as
+ * execdm-driver-podman, by a container engine. */
 #include <fcntl.h>
 #include <math.h>
 #include <sched.h>
@@ -14,6 +15,10 @@
 #include "runtime.h"
 #include "supervisor.h"
 #include "text/size.h"
+
+#ifndef DRIVER_NAME
+#define DRIVER_NAME "local"
+#endif
 
 static const char *oci_arch(const char *machine)
 {
@@ -36,6 +41,20 @@ static json_t *probe_load(int cores)
                      "busy", json_real(round(busy * 100) / 100));
 }
 
+static json_t *capabilities(bool limits)
+{
+    static const struct {
+        const char *name;
+        int enforced; /* 2: only with limits by cgroups */
+    } all[] = {{"network", 1}, {"time", 1},      {"cores", 2},
+               {"memory", 2},  {"processes", 2}, {"disk", 0}};
+    json_t *lists[2] = {json_array(), json_array()};
+    for (size_t i = 0; i < COUNT(all); i++)
+        json_array_append_new(lists[all[i].enforced == 1 || (all[i].enforced && limits)],
+                              json_string(all[i].name));
+    return json_pack("{s:o,s:o}", "enforced", lists[1], "advisory", lists[0]);
+}
+
 static json_t *probe(const json_t *line, const struct call *call)
 {
     struct sysinfo si;
@@ -47,16 +66,17 @@ static json_t *probe(const json_t *line, const struct call *call)
     int cores = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
     int64_t memory = (int64_t)si.totalram * si.mem_unit;
     json_t *reply = attempt_reply(line);
+    bool limits = false;
+    json_t *rows = runtime_list(call->config, &limits);
     json_object_update_new(
         reply,
-        json_pack(
-            "{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:{s:[s,s],s:[s,s,s,s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
-            "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
-            "find", "cancel", "purge", "suspend", "resume", "capabilities", "enforced", "network",
-            "time", "advisory", "cores", "memory", "processes", "disk", "runtimes",
-            runtime_list(call->config), "facts", "cores", cores, "memory", size_json(memory), "os",
-            "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
-    runtime_facts(json_object_get(reply, "facts"), call->config);
+        json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:o,s:o,s:{s:i,s:o,s:s,s:s},s:i}", "name",
+                  DRIVER_NAME, "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
+                  "find", "cancel", "purge", "suspend", "resume", "capabilities",
+                  capabilities(limits), "runtimes", rows, "facts", "cores", cores, "memory",
+                  size_json(memory), "os", "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
+    if (!container_is_wanted(call->config))
+        runtime_facts(json_object_get(reply, "facts"), call->config);
     device_facts(json_object_get(reply, "facts"), call->config);
     json_t *load = probe_load(cores);
     if (load)
@@ -96,10 +116,27 @@ static json_t *attend(const json_t *line, const struct call *call)
     return reply;
 }
 
+/* Removes what a supervisor that is dead left of a container. False: there may still be something.
+ */
+static bool sweep(const json_t *line, const struct call *call, struct err *err)
+{
+    own(container_fini) struct container engine = {0};
+    own(str_fini) char *note = attempt_file(line, CONTAINER_NOTE);
+    const char *stamp = json_text(line, "stamp");
+    if (!note || !stamp || !path_exists(note) || attempt_alive(line) || attempt_whose(line) != OURS)
+        return true;
+    if (container_find(&engine, call->config, err) < 0 || container_remove(&engine, stamp, err) < 0)
+        return false;
+    unlink(note);
+    return true;
+}
+
 /* The record first, then the lock: a supervisor writes the one before it lets go of the other. */
 static json_t *status(const json_t *line, const struct call *call)
 {
-    (void)call;
+    struct err err = {0};
+    if (!sweep(line, call, &err))
+        return reply_error(line, "temporary", &err);
     json_t *reply = attempt_reply(line);
     bool alive = attempt_alive(line);
     if (attempt_ended(line, reply))
@@ -199,7 +236,9 @@ static json_t *resume(const json_t *line, const struct call *call)
 
 static json_t *purge(const json_t *line, const struct call *call)
 {
-    (void)call;
+    struct err err = {0};
+    if (!sweep(line, call, &err))
+        return reply_error(line, "temporary", &err);
     own(str_fini) char *control = attempt_file(line, "control");
     if (control)
         unlink(control);
@@ -238,9 +277,9 @@ static int run(char **operands, struct buf *out, struct err *err)
 }
 
 static const struct prog prog = {
-    .name = "execdm-driver-local",
+    .name = "execdm-driver-" DRIVER_NAME,
     .synopsis = "VERB < CALL",
-    .about = "Run jobs on this machine, isolated by bubblewrap (see execdm-driver(7)).",
+    .about = "Run jobs on this machine, each isolated (see execdm-driver(7)).",
     .run = run,
 };
 

@@ -1,33 +1,54 @@
 #include "runtime.h"
 #include <dirent.h>
 #include <sys/utsname.h>
+#include "container.h"
 #include "host/spawn.h"
 #include "model/requirement.h"
 #include "model/task.h"
 
 #define WHEELS "/execdm/wheels"
 
+#define IMAGES EXEC_TYPES "oci-container"
+
 struct runtime {
     const char *type, *tool, *package;
 };
 
 static const struct runtime runtimes[] = {
-    {EXEC_TYPES "oci-container", "umoci", "umoci"},
+    {IMAGES, "umoci", "umoci"},
     {EXEC_TYPES "python-program", "/usr/bin/python3", "python3"},
     {EXEC_TYPES "jupyter-notebook", "jupyter-nbconvert", "jupyter-nbconvert and python3-ipykernel"},
 };
 
-json_t *runtime_list(const json_t *config)
+/* What isolates the programs here works: 0 and whether it keeps limits, or -1. */
+static int probe_isolation(const json_t *config, bool *limits, struct err *err)
+{
+    own(container_fini) struct container engine = {0};
+    if (!container_is_wanted(config))
+        return sandbox_probe(json_text(config, "job-user"), err);
+    if (container_find(&engine, config, err) < 0)
+        return -1;
+    *limits = engine.limits;
+    return 0;
+}
+
+json_t *runtime_list(const json_t *config, bool *limits)
 {
     json_t *list = json_array();
     struct err err = {0};
-    bool sandboxed = sandbox_probe(json_text(config, "job-user"), &err) == 0;
+    bool sandboxed = probe_isolation(config, limits, &err) == 0;
     for (size_t i = 0; i < COUNT(runtimes); i++) {
         const char *name = runtimes[i].tool;
         own(str_fini) char *tool =
             *name == '/' && access(name, X_OK) == 0 ? str_new(name) : spawn_find_tool(name);
-        json_t *row = json_pack("{s:s,s:b}", "type", runtimes[i].type, "ok", sandboxed && tool);
-        if (!sandboxed)
+        const bool other = container_is_wanted(config) && !str_same(runtimes[i].type, IMAGES);
+        json_t *row =
+            json_pack("{s:s,s:b}", "type", runtimes[i].type, "ok", sandboxed && tool && !other);
+        if (other)
+            json_object_set_new(row, "reason",
+                                json_string("a container engine runs images; put the program into "
+                                            "one, as an oci-container"));
+        else if (!sandboxed)
             json_object_set_new(row, "reason", json_string(err.text));
         else if (!tool)
             json_object_set_new(row, "reason",

@@ -8,8 +8,8 @@
 
 /* Is `wheels` of driver-options as it must be? CODE_CONFIG. */
 int runtime_check(const json_t *config, struct err *err);
-/* The `runtimes` of a probe; a new reference. */
-json_t *runtime_list(const json_t *config);
+/* The `runtimes` of a probe; a new reference. Sets *limits when cgroups keep a container's. */
+json_t *runtime_list(const json_t *config, bool *limits);
 /* Adds python, modules, kernels and wheels to its `facts`. */
 void runtime_facts(json_t *facts, const json_t *config);
 

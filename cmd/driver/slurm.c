@@ -16,11 +16,21 @@ static const struct {
     const char *name;
     bool mapping; /* else text */
     bool passed;  /* an option of sbatch, too */
+    bool words;   /* or a list */
 } options[] = {
-    {"partition", false, true},   {"account", false, true},    {"qos", false, true},
-    {"reservation", false, true}, {"constraint", false, true}, {"conf", false, false},
-    {"gres", true, false},        {"job-user", false, false},  {"wheels", false, false},
-    {"devices", true, false},
+    {"partition", .passed = true},
+    {"account", .passed = true},
+    {"qos", .passed = true},
+    {"reservation", .passed = true},
+    {"constraint", .passed = true},
+    {.name = "conf"},
+    {"gres", .mapping = true},
+    {.name = "job-user"},
+    {.name = "isolation"},
+    {"command", .words = true},
+    {.name = "runtime"},
+    {.name = "wheels"},
+    {"devices", .mapping = true},
 };
 
 static int check_config(const struct call *call, struct err *err)
@@ -33,6 +43,8 @@ static int check_config(const struct call *call, struct err *err)
             i++;
         if (i == COUNT(options))
             return err_set(err, CODE_CONFIG, "driver-options: slurm knows no \"%s\"", key);
+        if (options[i].words && json_is_array(v))
+            continue;
         if (options[i].mapping ? !json_is_object(v) : !json_is_string(v))
             return err_set(err, CODE_CONFIG, "driver-options: expected %s to be %s", key,
                            options[i].mapping ? "a mapping" : "a string");

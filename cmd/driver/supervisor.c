@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "container.h"
 #include "host/clock.h"
 #include "host/image.h"
 #include "host/lock.h"
@@ -25,6 +26,10 @@ struct attempt {
     const char *account; /* for root; NULL the usual one */
     struct sandbox sandbox;
     struct devices devices;
+    bool boxed;               /* by a container engine, else bubblewrap */
+    struct container engine;  /* if so */
+    struct container_run run; /* its name and the like are the attempt's */
+    char *note, *pidfile;
     uid_t uid; /* who the program is, outside */
     gid_t gid;
     int alive;
@@ -50,7 +55,10 @@ static int describe(struct attempt *a, struct err *err)
     a->image = a->sandbox.rootfs ? image_hold(a->sandbox.rootfs) : -1;
     a->sandbox.cwd = str_new(json_text(exec, "cwd"));
     strs_add(&a->sandbox.argv, INIT_PLACE);
-    strs_print(&a->sandbox.argv, "%d", INIT_FD);
+    if (a->boxed)
+        strs_add(&a->sandbox.argv, CONTAINER_TOLD);
+    else
+        strs_print(&a->sandbox.argv, "%d", INIT_FD);
     runtime_install(&a->sandbox, exec, a->config);
     json_array_foreach (json_object_get(exec, "args"), i, v)
         strs_add(&a->sandbox.argv, json_string_value(v));
@@ -65,6 +73,57 @@ static int describe(struct attempt *a, struct err *err)
         sandbox_mount(&a->sandbox, json_text(v, "source"), json_text(v, "path"),
                       str_same(json_text(v, "mode"), "rw"));
     return 0;
+}
+
+/* What a container engine is told: the FIFO of execdm-init, which the program can write to and not
+ * read from, and the environment, which is on no command line. -1, or the FIFO's other end. */
+static int describe_container(struct attempt *a, struct err *err)
+{
+    const json_t *limits = json_object_get(a->line, "limits");
+    own(str_fini) char *told = file_of(a, "told");
+    own(str_fini) char *environment = file_of(a, "environment");
+    own(buf_fini) struct buf b = {0};
+    a->note = file_of(a, CONTAINER_NOTE);
+    a->pidfile = file_of(a, "pid");
+    a->run = (struct container_run){.engine = &a->engine,
+                                    .sandbox = &a->sandbox,
+                                    .name = json_text(a->line, "stamp"),
+                                    .pidfile = a->pidfile,
+                                    .uid = a->uid,
+                                    .gid = a->gid,
+                                    .memory = json_int(limits, "memory", 0),
+                                    .cores = json_int(limits, "cores", 0)};
+    for (size_t i = 0; i < a->sandbox.env.n; i++)
+        buf_add(&b, a->sandbox.env.list[i], strlen(a->sandbox.env.list[i]) + 1);
+    if (path_write(environment, b.bytes ? b.bytes : "", b.len, 0400, err) < 0 ||
+        path_own_tree(environment, a->uid, a->gid, err) < 0)
+        return -1;
+    own(fd_fini) int fd =
+        mkfifo(told, 0600) < 0 ? -1 : open(told, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0222) < 0)
+        return err_sys(err, "cannot make %s", told);
+    if (path_write(a->note, "", 0, 0600, err) < 0)
+        return -1;
+    sandbox_mount(&a->sandbox, told, CONTAINER_TOLD, false);
+    sandbox_mount(&a->sandbox, environment, CONTAINER_ENVIRONMENT, false);
+    const int told_fd = fd;
+    fd = -1;
+    return told_fd;
+}
+
+/* Nothing of the container is left: the engine has removed it when execdm-init said how it ended
+ * and the engine agrees; else it is made so. */
+static void leave_container(struct attempt *a, const struct watch *w, int status)
+{
+    static const char *const files[] = {"told", "environment", "pid"};
+    struct err ignored;
+    const bool regular = status == 0 && w->told.len && strchr(w->told.bytes, ' ');
+    if (regular || container_remove(&a->engine, a->run.name, &ignored) == 0)
+        unlink(a->note);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        own(str_fini) char *path = file_of(a, files[i]);
+        unlink(path);
+    }
 }
 
 /* Inputs and outputs belong to the program while it runs, and to the owner again afterwards. */
@@ -99,6 +158,11 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     dup2(null, 0);
     dup2(e->out[1], 1);
     dup2(e->errors[1], 2);
+    if (a->boxed) {
+        container_exec(&a->run, &err);
+        dprintf(2, "execdm: %s\n", err.text);
+        _exit(CODE_UNAVAIL);
+    }
     /* two descriptors survive the exec, at fixed places */
     int info = fcntl(e->info[1], F_DUPFD, 10);
     int init = fcntl(e->init[1], F_DUPFD_CLOEXEC, 10);
@@ -125,6 +189,10 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     w->files[1] = open_log(a->line, "stderr", err);
     if (w->files[0] < 0 || w->files[1] < 0)
         return -1;
+    own(fd_fini) int told = a->boxed ? describe_container(a, err) : -1;
+    if (a->boxed && told < 0)
+        return -1;
+    w->container = a->boxed ? &a->run : NULL;
     if (pipe2(e.out, O_CLOEXEC) < 0 || pipe2(e.errors, O_CLOEXEC) < 0 ||
         pipe2(e.init, O_CLOEXEC) < 0 || pipe2(e.info, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
@@ -138,6 +206,10 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     for (size_t i = 0; i < COUNT(ours); i++) {
         *ours[i] = pipes[i][0];
         close(pipes[i][1]);
+    }
+    if (a->boxed) { /* the FIFO is in place of the pipe */
+        dup3(told, w->init, O_CLOEXEC);
+        fd_fini(&w->info);
     }
     return 0;
 }
@@ -168,6 +240,8 @@ static void judge(json_t *record, const struct attempt *a, const struct watch *w
             record, "message",
             json_sprintf("%s cannot be started: %s", a->sandbox.argv.list[2], strerror(number)));
     }
+    if (!reason && w->ran_out && *word && (number || str_same(word, "signal")))
+        reason = "memlimit";
     if (!reason)
         reason = str_same(word, "signal")            ? "signal"
                  : str_same(word, "exit") && !number ? "ok"
@@ -219,6 +293,8 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
     str_fini(&w->suspended);
+    if (a->boxed)
+        leave_container(a, w, status);
     fsync(w->files[0]);
     fsync(w->files[1]);
     own(json_fini) json_t *record =
@@ -270,7 +346,8 @@ static int begin(struct attempt *a, struct watch *w, struct err *err)
     int rc = take_fence(a, err);
     if (rc <= 0)
         return rc;
-    if (describe(a, err) == 0 && give_mounts(a, a->uid, a->gid, err) == 0 && launch(a, w, err) == 0)
+    if ((!a->boxed || container_find(&a->engine, a->config, err) == 0) && describe(a, err) == 0 &&
+        give_mounts(a, a->uid, a->gid, err) == 0 && launch(a, w, err) == 0)
         return 1;
     /* the fence is ours, so the record has to be written, too */
     own(json_fini) json_t *record =
@@ -317,6 +394,9 @@ static int detach(struct attempt *a, int tell)
 static void attempt_fini(struct attempt *a)
 {
     str_fini(&a->dir);
+    str_fini(&a->note);
+    str_fini(&a->pidfile);
+    container_fini(&a->engine);
     sandbox_fini(&a->sandbox);
     devices_fini(&a->devices);
     fd_fini(&a->alive);
@@ -330,6 +410,7 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
     *a = (struct attempt){.line = line,
                           .config = config,
                           .account = json_text(config, "job-user"),
+                          .boxed = container_is_wanted(config),
                           .alive = -1,
                           .image = -1};
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||

@@ -8,6 +8,7 @@
 #define DRIVER_SUPERVISOR_H
 
 #include <sys/types.h>
+#include "container.h"
 #include "text/buf.h"
 #include "text/err.h"
 #include "text/json.h"
@@ -24,15 +25,16 @@ int supervisor_attend(const json_t *line, const json_t *config, struct err *err)
 
 /* watch.c: from the start of the sandbox to its end. */
 struct watch {
-    pid_t pid;       /* bubblewrap */
-    int init;        /* the line of execdm-init */
-    int info;        /* bubblewrap's child-pid */
-    int out[2];      /* pipes of stdout and stderr */
-    int files[2];    /* where they go */
-    int control;     /* T: terminate, S: suspend, R: resume */
-    char *suspended; /* the file that is there while it is */
-    int64_t memory;  /* limit in bytes, 0 none */
-    int64_t wall_ms; /* limit, 0 none */
+    pid_t pid;                             /* bubblewrap, or the client of the container engine */
+    const struct container_run *container; /* NULL: bubblewrap */
+    int init;                              /* the line of execdm-init */
+    int info;                              /* bubblewrap's child-pid */
+    int out[2];                            /* pipes of stdout and stderr */
+    int files[2];                          /* where they go */
+    int control;                           /* T: terminate, S: suspend, R: resume */
+    char *suspended;                       /* the file that is there while it is */
+    int64_t memory;                        /* limit in bytes, 0 none */
+    int64_t wall_ms;                       /* limit, 0 none */
     /* found out */
     struct buf told, info_text;
     int64_t written[2], dropped[2];
@@ -41,6 +43,7 @@ struct watch {
     pid_t child;        /* pid 1 of the sandbox as seen from here */
     int childfd;        /* its pidfd: readable when everything in the sandbox is gone */
     bool stopped;       /* suspended */
+    bool ran_out;       /* the kernel ended something in the container for want of memory */
     bool running;       /* the program itself, no longer the sandbox being made */
 };
 void watch_run(struct watch *w);

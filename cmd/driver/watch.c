@@ -69,16 +69,17 @@ static void learn_child(struct watch *w)
         w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
 }
 
-/* Output goes to the file up to the limit; what is beyond it, or finds no room, is counted. */
-static void copy_output(struct watch *w, int i)
+/* Output goes to the file up to the limit; what is beyond it, or finds no room, is counted.
+ * False: nothing was there. */
+static bool copy_output(struct watch *w, int i)
 {
     char chunk[65536];
     ssize_t n = read(w->out[i], chunk, sizeof(chunk));
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
+        return false;
     if (n <= 0) {
         fd_fini(&w->out[i]);
-        return;
+        return false;
     }
     int64_t room = OUTPUT_MAX - w->written[i];
     int64_t keep = n < room ? n : room;
@@ -86,6 +87,19 @@ static void copy_output(struct watch *w, int i)
         keep = 0;
     w->written[i] += keep;
     w->dropped[i] += n - keep;
+    return true;
+}
+
+/* Once it runs, its process id is there. At its end execdm-init waits until we let go of the FIFO,
+ * so that its cgroup is still there to be asked. */
+static void learn_container(struct watch *w)
+{
+    if (w->running && w->child <= 0 && (w->child = container_pid(w->container)) > 0)
+        w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
+    if (w->told.len && strchr(w->told.bytes, ' ') && strrchr(w->told.bytes, '\n')[1] == '\0') {
+        w->ran_out = container_ran_out(w->child);
+        fd_fini(&w->init);
+    }
 }
 
 static void learn_end(struct watch *w)
@@ -97,6 +111,33 @@ static void learn_end(struct watch *w)
     else if (w->told.len < TOLD_MAX) /* a task can reach this pipe; it shall not fill us */
         buf_add(&w->told, text, (size_t)n);
     w->running = w->told.len && str_begins(w->told.bytes, "run\n");
+    if (w->container)
+        learn_container(w);
+}
+
+/* The engine is done with it: all it wrote is in the pipes, which a process of the engine's holds
+ * open for a while; and a FIFO that nobody has opened has no end. */
+static void end_container(struct watch *w)
+{
+    if (w->init >= 0)
+        learn_end(w);
+    fd_fini(&w->init);
+    if (w->childfd >= 0)
+        poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);
+    for (int i = 0; i < 2; i++) {
+        if (w->out[i] >= 0)
+            fcntl(w->out[i], F_SETFL, O_NONBLOCK);
+        while (w->out[i] >= 0 && copy_output(w, i))
+            ;
+        fd_fini(&w->out[i]);
+    }
+}
+
+static bool signal_program(const struct watch *w, int sig)
+{
+    if (w->container)
+        return container_signal(w->container, w->child, sig);
+    return w->child > 0 && kill(w->child, sig) == 0;
 }
 
 /* Suspended or let go on, once the program runs: execdm-init does it. The file says it after it is
@@ -105,11 +146,13 @@ static void learn_end(struct watch *w)
 static void pause_program(struct watch *w, bool stop)
 {
     struct err ignored;
-    if (!w->running || w->child <= 0 || w->stopped == stop || (stop && w->reason))
+    if (!w->running || (w->child <= 0 && !w->container) || w->stopped == stop ||
+        (stop && w->reason))
         return;
     if (!stop)
         unlink(w->suspended);
-    kill(w->child, stop ? SIGTSTP : SIGCONT);
+    if (!signal_program(w, stop ? SIGTSTP : SIGCONT))
+        return;
     if (stop)
         path_write(w->suspended, "", 0, 0600, &ignored);
     w->stopped = stop;
@@ -158,13 +201,19 @@ static void enforce(struct watch *w, int64_t *kill_at)
         return;
     int64_t now = clock_boot();
     bool hard = str_same(w->reason, "memlimit") || (*kill_at && now >= *kill_at);
-    if (hard) {
+    if (hard && w->container) {
+        fd_fini(&w->init); /* execdm-init ends, and with it all */
+        *kill_at = *kill_at ? *kill_at : now;
+        if (now >= *kill_at + GRACE_MS)
+            kill(w->pid, SIGKILL); /* what is left is removed then */
+    } else if (hard) {
         if (w->childfd >= 0)
             syscall(SYS_pidfd_send_signal, w->childfd, SIGKILL, NULL, 0);
         kill(w->pid, SIGKILL); /* dies with it: --die-with-parent */
     } else if (!*kill_at) {
         pause_program(w, false);
-        kill(w->child > 0 ? w->child : w->pid, SIGTERM);
+        if (!w->running || !signal_program(w, SIGTERM))
+            kill(w->child > 0 && !w->container ? w->child : w->pid, SIGTERM);
         *kill_at = now + GRACE_MS;
     }
 }
@@ -194,6 +243,8 @@ void watch_run(struct watch *w)
         if (fds[5].revents)
             hear(w);
         over |= fds[0].revents != 0;
+        if (over && w->container)
+            end_container(w);
         int64_t now = clock_boot();
         if (w->wall_ms && now - begin > w->wall_ms && !w->reason && !over)
             w->reason = "timelimit";

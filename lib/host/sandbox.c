@@ -16,7 +16,6 @@
 
 /* Where root gathers what the job account must reach, in a mount namespace of its own. */
 #define STAGE "/mnt"
-#define PROCESSES_MAX 4096
 
 void sandbox_mount(struct sandbox *s, const char *source, const char *target, bool write)
 {
@@ -99,6 +98,13 @@ static int stage_all(struct sandbox *s, struct err *err)
     return rc;
 }
 
+int sandbox_stage(struct sandbox *s, struct err *err)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return err_sys(err, "cannot make a mount namespace");
+    return stage_all(s, err);
+}
+
 /* Root's directories are closed to the job account. In a mount namespace of our own everything it
  * needs is bound below STAGE, and then root is given up for good. */
 static int become_account(struct sandbox *s, struct err *err)
@@ -107,11 +113,7 @@ static int become_account(struct sandbox *s, struct err *err)
     gid_t gid;
     if (geteuid() != 0)
         return 0;
-    if (sandbox_identity(s->account, &uid, &gid, err) < 0)
-        return -1;
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return err_sys(err, "cannot make a mount namespace");
-    if (stage_all(s, err) < 0)
+    if (sandbox_identity(s->account, &uid, &gid, err) < 0 || sandbox_stage(s, err) < 0)
         return -1;
     if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return err_sys(err, "cannot become uid %ld", (long)uid);
@@ -322,7 +324,7 @@ int sandbox_exec(struct sandbox *s, struct err *err)
         return err_set(err, CODE_TEMP, "who started the sandbox is gone");
     syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL); /* not the caller's tickets */
     limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_NPROC, PROCESSES_MAX);
+    limit(RLIMIT_NPROC, SANDBOX_PROCESSES);
     add_settings(s, &args);
     add_root(s, &args);
     add(&args, "--chdir", s->cwd ? s->cwd : "/", NULL);

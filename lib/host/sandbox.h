@@ -10,6 +10,7 @@
 
 #define SANDBOX_USER 65534           /* who the program is, inside */
 #define SANDBOX_ACCOUNT "execdm-job" /* who it is outside, when we are root */
+#define SANDBOX_PROCESSES 4096
 
 struct sandbox_mount {
     char *source, *target; /* absolute; a directory or a file */
@@ -35,6 +36,10 @@ void sandbox_fini(struct sandbox *s);
 /* Who the program will be outside: the caller itself, or for root the job account. CODE_UNAVAIL
  * with the remedy when there is no such account. */
 int sandbox_identity(const char *account, uid_t *uid, gid_t *gid, struct err *err);
+
+/* In a child of root's own: gives it a mount namespace, where what the sandbox shows is bound in a
+ * place that every account may enter; the sandbox then names it there. */
+int sandbox_stage(struct sandbox *s, struct err *err);
 
 /* To be called in a child of one's own: becomes the program, or returns -1. Standard input, output
  * and error are the caller's to arrange. */
