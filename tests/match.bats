@@ -485,14 +485,14 @@ policy() {
     require umoci
     tiny=$(tiny_image)
     digest=$(jq -r '.manifests[0].digest' "$tiny/index.json")
-    policy 'images: ["*/tiny", "lab/*", "*.example.org/astro/calc:1.[0-9]*"]'
+    policy 'images: ["*/tiny", "lab/*", "127.0.0.*/astro/calc:1.[0-9]*"]'
     image "oci:$tiny"
     yes
     image "oci:$tiny:latest"
     no '/executable/spec/image image-policy '
     grep -qF 'is none of those that are run here (Planner 2.1.2)' reasons
-    same '*/tiny, lab/*, *.example.org/astro/calc:1.[0-9]*' "$(jq -r '.messages[0].available' out)"
-    # those of a registry cannot be run by this driver, but that is another reason
+    same '*/tiny, lab/*, 127.0.0.*/astro/calc:1.[0-9]*' "$(jq -r '.messages[0].available' out)"
+    # there is no such registry, which is another reason; one that is not approved is not asked
     allowed() {
         image "$@"
         no ' image - -: '
@@ -500,22 +500,28 @@ policy() {
     }
     allowed lab/anything
     allowed lab/any/thing:at-all
-    allowed astro/calc 'repo: r.example.org, version: "1.2"'
-    allowed r.example.org/astro/calc 'version: "1.2"'
+    allowed astro/calc 'repo: "127.0.0.1:1", version: "1.2"'
+    allowed 127.0.0.1:1/astro/calc 'version: "1.2"'
+    allowed 127.0.0.1:1/astro/calc:1.2
     image astro/calc 'repo: r.example.org, version: "2.1"'
     no 'image-policy'
     image astro/calc 'version: "1.2"'
     no 'image-policy'
     image mylab/anything
     no 'image-policy'
-    policy 'registries: ["*.example.org", "r[12].example.net"]'
-    allowed calc 'repo: a.example.org'
-    allowed r2.example.net/calc
-    allowed docker://r2.example.net/calc
+    policy 'registries: ["*.1:1", "127.0.0.[23]:1"]'
+    allowed calc 'repo: "127.0.0.1:1"'
+    allowed 127.0.0.2:1/calc
+    allowed docker://127.0.0.2:1/calc
+    allowed 127.0.0.2:1/calc 'repo: r3.example.net'
     image calc 'repo: r3.example.net'
-    no '/executable/spec/image image-policy r3.example.net *.example.org, r[12].example.net: images of r3.example.net are not run here'
+    no '/executable/spec/image image-policy r3.example.net *.1:1, 127.0.0.[23]:1: images of r3.example.net are not run here'
+    image calc 'repo: r3.example.net/127.0.0.1:1' # what is asked is the host, not what stands behind it
+    no '"1/calc" is no tag of an image'
+    image r3.example.net/calc 'repo: "127.0.0.1:1"'
+    no 'images of r3.example.net are not run here'
     image calc
-    no 'image-policy - *.example.org, r[12].example.net: images of no registry are not run here'
+    no 'image-policy - *.1:1, 127.0.0.[23]:1: images of no registry are not run here'
     image "oci:$tiny"
     no 'images of no registry'
     policy 'digest: required'

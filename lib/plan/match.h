@@ -19,7 +19,8 @@ struct level {
 struct grant {
     struct level *levels; /* the smallest first */
     size_t nlevels;
-    struct image image;          /* of an oci-container */
+    struct image image;          /* of an oci-container, */
+    int64_t bytes, files;        /* and the most it may be unpacked */
     struct duration maxduration; /* of a job of this type */
 };
 
