@@ -215,6 +215,17 @@ static bool is_for(const json_t *descriptor, const char *key, const char *wanted
     return !wanted || !there || str_same(wanted, there);
 }
 
+/* The row with this digest. */
+static const json_t *row_of(const json_t *index, const char *digest)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach (json_object_get(index, "manifests"), i, m)
+        if (str_same(digest, json_text(m, "digest")))
+            return m;
+    return NULL;
+}
+
 const json_t *image_choose(const json_t *index, const struct image_asker *who)
 {
     size_t i;
@@ -254,7 +265,8 @@ static int look_at(struct image *image, const json_t *m, const struct image_aske
     if (is_index(m)) {
         if (read_blob(image, json_text(m, "digest"), &index, err) < 0)
             return -1;
-        inner = image_choose(index, who);
+        inner = row_of(index, image->named);
+        inner = inner ? inner : image_choose(index, who);
         if (!inner && is_meant(image, m, NULL))
             return err_set(err, CODE_NOINPUT, "%s has nothing for %s %s", image->path,
                            who->os ? who->os : "any", who->arch ? who->arch : "machine");
@@ -459,7 +471,7 @@ static int pull_into(struct pulled *p, const struct image *image, const struct i
 static int pull(struct pulled *p, const struct image *image, const struct image_place *place,
                 const char *config_file, struct err *err)
 {
-    own(str_fini) char *what = str_print("%s@%s", image->place, image->digest);
+    own(str_fini) char *what = str_print("fetching %s@%s", image->place, image->digest);
     const char *hex = image->digest + 7;
     int rc;
     sweep_pulls(place->dir);

@@ -137,9 +137,11 @@ static const struct {
 } words[] = {
     {"toomanyrequests", BUSY},
     {"too many requests", BUSY},
+    {"tags list: invalid status code from registry 404", UNNAMED},
     {"name unknown", UNNAMED},
     {"repository name not known", UNNAMED},
     {"blob unknown", CORRUPT},
+    {"blob: invalid status code from registry 404", CORRUPT},
     {"manifest unknown", ABSENT},
     {"no image found in", ABSENT},
     {"unauthorized", CLOSED},

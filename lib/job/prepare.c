@@ -54,8 +54,12 @@ static void tell(struct step *s, const struct job *j, const char *event, const c
 {
     struct err ignored = {0};
     own(json_fini) json_t *events = store_events(s->store, j->id, &ignored);
-    const json_t *last = json_array_get(events, json_array_size(events) - 1);
-    if (str_same(json_text(last, "why"), why) || store_begin(s->store, false, &ignored) < 0)
+    size_t i;
+    json_t *told;
+    json_array_foreach (events, i, told)
+        if (str_same(json_text(told, "why"), why))
+            return;
+    if (store_begin(s->store, false, &ignored) < 0)
         return;
     if (store_job_told(s->store, j, event, clock_ms(), s->by, why, &ignored) == 0)
         store_commit(s->store, &ignored);
