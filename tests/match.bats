@@ -535,6 +535,66 @@ policy() {
     jq -e --arg digest "$digest" '.offers[0].executable.spec.digest == $digest' out
 }
 
+# derived IMAGE OUT: an image with one layer more
+derived() {
+    cp -r "$1" "$2"
+    mkdir -p more && echo more >more/file
+    umoci --log=error insert --rootless --image "$2:latest" more /more
+}
+
+@test "PRD-17: images must be built on an approved base: its layers are the first of theirs" {
+    local tiny digest
+    require umoci
+    tiny=$(tiny_image)
+    derived "$tiny" one
+    derived one two
+    mkdir other
+    umoci init --layout other/img
+    umoci new --image other/img:latest
+    umoci --log=error insert --rootless --image other/img:latest "$TOP_SRCDIR/README" /README
+    (cd one && tar -cf ../base.tar index.json oci-layout blobs)
+    for base in "oci:$tiny" "oci:$PWD/one" "oci-archive:$PWD/base.tar"; do
+        policy "bases: [\"oci:$PWD/other/img\", \"$base\"]"
+        image "oci:$PWD/two"
+        yes
+        image "oci:$PWD/one" # a base is built on itself
+        yes
+    done
+    image "oci:$tiny" # and not on what is built on it
+    no "/executable/spec/image image-policy oci:$tiny oci:$PWD/other/img, oci-archive:$PWD/base.tar: the image oci:$tiny is built on none of the bases that are approved here (Planner 2.1.2)"
+    policy "bases: [\"oci:$PWD/other/img\", \"oci:$PWD/nosuch\"]"
+    image "oci:$PWD/one"
+    no "is built on none of the bases that are approved here; the base oci:$PWD/nosuch could not be looked at: "
+    # what an image says of its layers is checked when it is unpacked: tests/hostile.bats, lie_diff
+}
+
+@test "execdm-offer --image: would it be run, and why not; nothing is offered" {
+    local tiny digest
+    require umoci
+    tiny=$(tiny_image)
+    digest=$(jq -r '.manifests[0].digest' "$tiny/index.json")
+    derived "$tiny" one
+    policy "images: [\"*/one\"], bases: [\"oci:$tiny\"], digest: optional"
+    run -0 execdm-offer --platform=./lab.yaml --image=oci:one --format=json
+    same "{\"result\":\"YES\",\"digest\":\"$(jq -r '.manifests[0].digest' one/index.json)\",\"messages\":[]}" "$output"
+    printf '%s\n' "$output" >verdict.json
+    run -1 execdm-offer --platform=./lab.yaml "--image=oci:$tiny"
+    same "NO image-policy /executable/spec/image" "$(jq -r '"\(.result) \(.messages[0].rule) \(.messages[0].pointer)"' <<<"$output")"
+    printf '%s\n' "$output" >>verdict.json
+    execdm-validate -q --schema="$EXECDM_SCHEMA/verdict.json" verdict.json
+    run -1 --separate-stderr execdm-offer --platform=./lab.yaml --image=oci:nosuch --format=table
+    same "NO" "$(echo $output)"
+    grep -q 'is none of those that are run here' <<<"$stderr"
+    run -1 execdm-offer --platform=./lab.yaml --image=some/tool
+    grep -q 'image-policy' <<<"$output"
+    run -64 execdm-offer --platform=./lab.yaml --image=oci:one t.yaml
+    run -64 execdm-offer --platform=./lab.yaml --image=
+    same 0 "$(sqlite3 "$EXECDM_STATE/execdm.db" 'select count(*) from offers')"
+    platform "executables: [{type: $(type_of executable python-program)}]"
+    run -1 execdm-offer --platform=./lab.yaml --image=oci:one
+    same unknown-executable "$(jq -r '.messages[0].rule' <<<"$output")"
+}
+
 @test "images: for the machine's os and arch" {
     local tiny arch
     require umoci

@@ -289,6 +289,47 @@ proxy() {
     kill -CONT "$(cat registry.pid)"
 }
 
+@test "PRD-17: approved registries and bases of a registry; execdm-offer --image says what would be refused" {
+    push base/tiny:1
+    cp -r "$tiny" one
+    mkdir more
+    umoci --log=error insert --rootless --image one:latest more /more
+    skopeo copy --quiet --dest-tls-verify=false oci:one:latest "docker://$host/lab/one:1"
+    mkdir -p "$EXECDM_CONFIG/platforms.d"
+    printf 'name: localhost\ndriver: local\nexecutables:\n  - {type: "%s", registries: ["%s"], bases: ["%s"]}\n' \
+        https://www.purl.org/ivoa.net/executable-types/oci-container "$host" "$host/base/tiny:1" >"$EXECDM_CONFIG/platforms.d/localhost.yaml"
+    id=$(submit image="$host/lab/one:1" sh='ls -d /more')
+    work "$id"
+    is "$id" COMPLETED
+    run -0 execdm-offer --image="$host/lab/one:1"
+    same "YES $(jq -r '.manifests[0].digest' one/index.json)" "$(jq -r '"\(.result) \(.digest)"' <<<"$output")"
+    run -1 execdm-offer --image="$host/lab/none:1"
+    has "$output" "the registry $host has no image lab/none"
+    run -1 execdm-offer --image="127.0.0.2:${host#*:}/lab/one:1"
+    has "$output" "images of 127.0.0.2:${host#*:} are not run here"
+    sed -i "s,base/tiny:1,lab/one:1," "$EXECDM_CONFIG/platforms.d/localhost.yaml"
+    run -1 execdm-offer --image="$host/base/tiny:1"
+    has "$output" "is built on none of the bases that are approved here"
+}
+
+@test "a hostile image of a registry is refused like one of this machine" {
+    mkdir -p "$EXECDM_CONFIG/platforms.d"
+    printf 'name: localhost\ndriver: local\nexecutables:\n  - {type: "%s", maxsize: 100 MiB}\n' \
+        https://www.purl.org/ivoa.net/executable-types/oci-container >"$EXECDM_CONFIG/platforms.d/localhost.yaml"
+    for name in bomb lie_diff; do
+        "$TOP_SRCDIR/tests/hostile-image" "$tiny" "$PWD/$name" "$name"
+        skopeo copy --quiet --dest-tls-verify=false "oci:$name:latest" "docker://$host/lab/$name:1"
+        id=$(submit image="$host/lab/$name:1" sh=true)
+        fails "$id" "cannot unpack the image $host/lab/$name"
+    done
+    head -c 200M /dev/urandom >noise # larger already while it comes
+    cp -r "$tiny" large
+    umoci --log=error insert --rootless --image large:latest noise /noise
+    skopeo copy --quiet --dest-tls-verify=false oci:large:latest "docker://$host/lab/large:1"
+    id=$(submit image="$host/lab/large:1" sh=true)
+    fails "$id" 'a platform allows more with maxsize'
+}
+
 @test "two jobs of one image fetch it once" {
     push lab/tiny:1
     proxy

@@ -64,15 +64,21 @@ static void count_directory(struct count *c, int dirfd, const char *name)
         c->depth--;
 }
 
-static void judge(struct budget *b, const struct count *c)
+void budget_too_large(struct budget *b)
 {
     char size[SIZE_TEXT];
     b->spent = true;
+    err_set(&b->why, CODE_DATA,
+            "it takes more than %s unpacked; a platform allows more with maxsize, beside "
+            "oci-container (execdm-platform(5))",
+            size_print(b->bytes, size));
+}
+
+static void judge(struct budget *b, const struct count *c)
+{
+    b->spent = true;
     if (c->bytes > b->bytes)
-        err_set(&b->why, CODE_DATA,
-                "it takes more than %s unpacked; a platform allows more with maxsize, beside "
-                "oci-container (execdm-platform(5))",
-                size_print(b->bytes, size));
+        budget_too_large(b);
     else if (c->files > b->files)
         err_set(&b->why, CODE_DATA,
                 "it has more than %lld files; a platform allows more with maxfiles, beside "

@@ -20,6 +20,8 @@ struct budget {
 /* Does it hold more than it may? Looks at it now and then only, but `now` at once. Directories that
  * are closed to us are opened up on the way: nothing hides below them, and all can be removed. */
 bool budget_spent(struct budget *b, bool now);
+/* Somebody else found it larger than it may be: so says why. */
+void budget_too_large(struct budget *b);
 /* The `stop` of a struct spawn whose context is a struct budget. */
 bool budget_stop(void *budget);
 

@@ -54,8 +54,15 @@ static int judge_run(struct spawn *run, int rc, struct budget *budget, struct er
     if (rc == 0)
         return 0;
     const char *said = spawn_last_error(run);
-    if (strstr(said, "file too large") || strstr(said, "File too large"))
-        return err_set(err, CODE_DATA, "a file in it is larger than all of it may be: %s", said);
+    said +=
+        strcspn(said, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/"); /* umoci's cross */
+    if (strcasestr(said, "file too large")) {
+        budget_too_large(budget);
+        *err = budget->why;
+        return -1;
+    }
+    if (run->errors.len && strstr(run->errors.bytes, "\ngoroutine "))
+        return err_set(err, CODE_DATA, "umoci broke down over it");
     return err_set(err, rc == CODE_UNAVAIL ? CODE_UNAVAIL : CODE_DATA, "%s", said);
 }
 
@@ -97,6 +104,21 @@ static int measure(const char *layout, const char *digest, int64_t *sum, struct 
     return 0;
 }
 
+/* umoci believes that both say the same number. */
+static int check_layers(const char *layout, const json_t *manifest, struct err *err)
+{
+    own(json_fini) json_t *config = NULL;
+    const char *digest = json_text(json_object_get(manifest, "config"), "digest");
+    if (image_blob(layout, digest, &config, err) < 0)
+        return -1;
+    const json_t *diffs = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
+    const size_t named = json_array_size(json_object_get(manifest, "layers"));
+    if (json_array_size(diffs) != named)
+        return err_set(err, CODE_DATA, "its manifest has %zu layers, its configuration %zu", named,
+                       json_array_size(diffs));
+    return 0;
+}
+
 /* What the image is made of: its manifest, its configuration, its layers; all is there, as files,
  * and packed no larger than it may be unpacked. */
 static int list_parts(const struct unpacking *u, const char *layout, struct strs *parts,
@@ -118,6 +140,8 @@ static int list_parts(const struct unpacking *u, const char *layout, struct strs
     for (i = 0; i < parts->n; i++)
         if (measure(layout, parts->list[i], &sum, err) < 0)
             return -1;
+    if (check_layers(layout, manifest, err) < 0)
+        return -1;
     if (sum > u->place->bytes)
         return err_set(err, CODE_DATA,
                        "packed it is larger already than it may be unpacked; a platform allows "

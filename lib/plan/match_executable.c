@@ -244,7 +244,7 @@ static void take_limits(const struct matching *m)
         size_parse(size, false, &m->grant->bytes, &why);
 }
 
-static void match_image(struct matching *m)
+static void match_container(struct matching *m)
 {
     const json_t *spec = m->task->spec;
     struct image *image = &m->grant->image;
@@ -272,5 +272,5 @@ void match_executable(struct matching *m)
 {
     match_type(m);
     if (str_same(m->task->type, EXEC_TYPES "oci-container"))
-        match_image(m);
+        match_container(m);
 }
