@@ -286,13 +286,13 @@ static int ask(struct asking *a, struct buf *out, struct err *err)
     own(str_fini) char *skopeo = spawn_find_tool("skopeo");
     own(str_fini) char *login = NULL;
     own(strs_fini) struct strs argv = {0};
+    if (may_reach(a->image->host, a->who->identity, err) < 0 ||
+        find_login(a->image->host, a->who->identity, &login, err) < 0)
+        return -1;
     if (!skopeo)
         return err_set(err, CODE_UNAVAIL,
                        "skopeo is not installed, which images of registries need; install the "
                        "package skopeo");
-    if (may_reach(a->image->host, a->who->identity, err) < 0 ||
-        find_login(a->image->host, a->who->identity, &login, err) < 0)
-        return -1;
     strs_add(&argv, skopeo);
     add_options(a, login, &argv);
     add_name(a, &argv);
