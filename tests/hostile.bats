@@ -125,7 +125,7 @@ next_job_runs() {
 @test "names that a shell or a list would take apart, and links where the job's places are" {
     runs names 'ls -A / | wc -l; cat "/with
 newline" /--option "/ " "/\$(id)"'
-    same 'escaped escaped escaped escaped' "$(echo $(sed 1d <<<"$said"))"
+    same 'escaped escaped escaped escaped' "$(sed 1d <<<"$said" | xargs)"
     runs places 'cd /outputs && echo out >o && cat o; echo x >/tmp/x && cat /tmp/x; ls -d /proc/1 /dev/null'
     same 'out x /dev/null /proc/1' "$(echo $said)"
 }

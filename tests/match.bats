@@ -543,7 +543,7 @@ derived() {
 }
 
 @test "PRD-17: images must be built on an approved base: its layers are the first of theirs" {
-    local tiny digest
+    local tiny base
     require umoci
     tiny=$(tiny_image)
     derived "$tiny" one
@@ -569,10 +569,9 @@ derived() {
 }
 
 @test "execdm-offer --image: would it be run, and why not; nothing is offered" {
-    local tiny digest
-    require umoci
+    local tiny
+    require umoci sqlite3
     tiny=$(tiny_image)
-    digest=$(jq -r '.manifests[0].digest' "$tiny/index.json")
     derived "$tiny" one
     policy "images: [\"*/one\"], bases: [\"oci:$tiny\"], digest: optional"
     run -0 execdm-offer --platform=./lab.yaml --image=oci:one --format=json

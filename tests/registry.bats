@@ -153,6 +153,13 @@ umoci_other() {
     refused "$host/lab/tiny:1.0" "the registry $host cannot be reached: "
 }
 
+@test "a registry that takes the question and does not answer is not waited for" {
+    push lab/tiny:1
+    kill -STOP "$(cat registry.pid)"
+    refused "$host/lab/tiny:1" "the registry $host did not answer within 20 s"
+    kill -CONT "$(cat registry.pid)"
+}
+
 @test "a registry that wants to know who we are: without a credential NO; with one of execdm.yaml it runs" {
     stop_registry
     # user me, password secret-word, as htpasswd -B writes it

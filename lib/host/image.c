@@ -89,7 +89,7 @@ static int take_digest(struct image *image, const char *digest, struct err *err)
 /* HOST[:PORT]/NAME[:TAG][@DIGEST] */
 static int parse_place(const char *whole, const char *version, struct image *image, struct err *err)
 {
-    const char *slash = strchr(whole, '/'), *at = strchr(whole, '@');
+    const char *slash = strchr(whole, '/'), *at = slash ? strchr(slash, '@') : NULL;
     const size_t end = at ? (size_t)(at - whole) : strlen(whole);
     const char *colon = slash ? memchr(slash, ':', end - (size_t)(slash - whole)) : NULL;
     const size_t name = colon ? (size_t)(colon - whole) : end;

@@ -261,7 +261,7 @@ static int run_umoci(const struct unpacking *u, struct err *err)
     if (!umoci)
         return err_set(err, CODE_UNAVAIL, "umoci is not installed; install the package umoci");
     static const char *const words[] = {
-        "raw", "unpack", "--rootless", "--image", "/layout:" IMAGE_TAG, "/out/rootfs",
+        "raw", "unpack", "--rootless", "--image", ("/layout:" IMAGE_TAG), "/out/rootfs",
     };
     strs_add(&s.argv, umoci);
     for (size_t i = 0; i < COUNT(words); i++)
