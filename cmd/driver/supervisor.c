@@ -10,6 +10,9 @@
 #include "host/sandbox.h"
 #include "host/spawn.h"
 #include "model/job.h"
+#include "attempt.h"
+#include "device.h"
+#include "runtime.h"
 #include "supervisor.h"
 #include "text/write.h"
 
@@ -17,10 +20,11 @@
 #define INIT_FD 3
 
 struct attempt {
-    const json_t *line;
+    const json_t *line, *config;
     char *dir;
     const char *account; /* for root; NULL the usual one */
     struct sandbox sandbox;
+    struct devices devices;
     uid_t uid; /* who the program is, outside */
     gid_t gid;
     int alive;
@@ -47,10 +51,15 @@ static int describe(struct attempt *a, struct err *err)
     a->sandbox.cwd = str_new(json_text(exec, "cwd"));
     strs_add(&a->sandbox.argv, INIT_PLACE);
     strs_print(&a->sandbox.argv, "%d", INIT_FD);
+    runtime_install(&a->sandbox, exec, a->config);
     json_array_foreach (json_object_get(exec, "args"), i, v)
         strs_add(&a->sandbox.argv, json_string_value(v));
     json_object_foreach (json_object_get(exec, "environment"), key, v)
         strs_print(&a->sandbox.env, "%s=%s", key, json_string_value(v));
+    for (i = 0; i < a->devices.env.n; i++)
+        strs_add(&a->sandbox.env, a->devices.env.list[i]);
+    for (i = 0; i < a->devices.nodes.n; i++)
+        sandbox_device(&a->sandbox, a->devices.nodes.list[i]);
     sandbox_mount(&a->sandbox, init, INIT_PLACE, false);
     json_array_foreach (json_object_get(a->line, "mounts"), i, v)
         sandbox_mount(&a->sandbox, json_text(v, "source"), json_text(v, "path"),
@@ -309,6 +318,7 @@ static void attempt_fini(struct attempt *a)
 {
     str_fini(&a->dir);
     sandbox_fini(&a->sandbox);
+    devices_fini(&a->devices);
     fd_fini(&a->alive);
     fd_fini(&a->image);
 }
@@ -317,15 +327,22 @@ static void attempt_fini(struct attempt *a)
 static int attempt_of(struct attempt *a, const json_t *line, const json_t *config, struct err *err)
 {
     const char *exitfile = json_text(line, "exitfile");
-    *a = (struct attempt){
-        .line = line, .account = json_text(config, "job-user"), .alive = -1, .image = -1};
+    *a = (struct attempt){.line = line,
+                          .config = config,
+                          .account = json_text(config, "job-user"),
+                          .alive = -1,
+                          .image = -1};
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
         !json_text(line, "stdout") || !json_text(line, "stderr"))
         return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");
     if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
     a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
-    return 0;
+    /* before the fence: what is in use now may be free when this attempt is tried again */
+    if (attempt_whose(line) == OURS)
+        return 0;
+    const json_t *limits = json_object_get(line, "limits");
+    return devices_take(&a->devices, json_object_get(limits, "extras"), config, err);
 }
 
 int supervisor_start(const json_t *line, const json_t *config, struct err *err)

@@ -135,6 +135,8 @@ int platform_init(struct platform *p, json_t *doc, json_t *probe, struct err *er
     p->capacity.parts = json_object();
     read_extras(p, json_object_get(compute, "extras"));
     read_flavors(p, json_object_get(compute, "flavors"));
+    if (!p->extras && !p->nflavors) /* a flavor says what it has */
+        read_extras(p, json_object_get(facts, "extras"));
     if (whole(compute, facts, "cores", false, &p->capacity.cores, err) < 0 ||
         whole(compute, facts, "memory", true, &p->capacity.memory, err) < 0) {
         platform_fini(p);
