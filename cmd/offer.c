@@ -3,7 +3,7 @@
 #include "planning.h"
 
 static const char *platform = "localhost";
-static const char *format;
+static const char *format, *image;
 static bool explain;
 
 static const struct opt options[] = {
@@ -11,6 +11,10 @@ static const struct opt options[] = {
      .arg = "NAME|FILE",
      .text = &platform,
      .help = "which platform answers; localhost when not given"},
+    {.name = "image",
+     .arg = "IMAGE",
+     .text = &image,
+     .help = "tell whether this image would be run, and if not why"},
     {.name = "explain",
      .flag = &explain,
      .help = "with a NO, tell the nearest request that would have been YES"},
@@ -24,7 +28,7 @@ static const struct opt options[] = {
 static int run(char **operands, struct buf *out, struct err *err)
 {
     char *names[] = {(char *)platform, NULL};
-    const struct asked asked = {.names = names, .explain = explain};
+    const struct asked asked = {.names = names, .image = image, .explain = explain};
     return planning_run(operands, &asked, format, out, err);
 }
 

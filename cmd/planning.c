@@ -79,6 +79,36 @@ static void say_messages(const json_t *answer)
     }
 }
 
+/* Would it be run? */
+static int plan_image(struct planning *p, const char *image, struct buf *out, struct err *err)
+{
+    own(findings_fini) struct findings findings = {0};
+    own(task_fini) struct task task = {0};
+    own(answer_fini) struct answer answer = {0};
+    own(str_fini) char *base = report_base(NULL);
+    own(json_fini) json_t *doc = json_pack("{s:{s:s,s:{s:s}}}", "executable", "type",
+                                           EXEC_TYPES "oci-container", "spec", "image", image);
+    if (!doc || !*image)
+        return err_set(err, CODE_USAGE, "--image: expected the name of an image");
+    if (check_document(&p->model, KIND_TASK, doc, base, &findings, err) < 0)
+        return -1;
+    if (findings.errors)
+        return err_set(err, CODE_USAGE, "--image: %s", findings.list[0].text);
+    answer_init(&answer, &p->policy);
+    answer.image_alone = true;
+    if (task_init(&task, doc, err) < 0 || ask_task(&p->ask, &answer, &task, err) < 0)
+        return -1;
+    own(json_fini) json_t *verdict = answer_document(&answer);
+    p->yes = answer.digest[0];
+    if (!p->table) {
+        prog_document(out, verdict);
+        return 0;
+    }
+    buf_print(out, "%s %s\n", p->yes ? "YES" : "NO", answer.digest);
+    say_messages(verdict);
+    return 0;
+}
+
 static int plan_document(struct planning *p, const struct input *in, json_t *doc, const char *base,
                          struct buf *out, struct err *err)
 {
@@ -143,7 +173,12 @@ int planning_run(char **operands, const struct asked *asked, const char *format,
     if (model_open(&p.model, NULL, err) < 0 || policy_open(&p.policy, &p.model, err) < 0 ||
         store_open(&p.store, err) < 0 || ask_open(&p.ask, &p.model, &p.store, asked, err) < 0)
         return -1;
-    if (!*operands && plan_input(&p, NULL, out, err) < 0)
+    if (asked->image && *operands)
+        return err_set(err, CODE_USAGE, "--image asks about an image, not about the task %s",
+                       *operands);
+    if (asked->image && plan_image(&p, asked->image, out, err) < 0)
+        return -1;
+    if (!asked->image && !*operands && plan_input(&p, NULL, out, err) < 0)
         return -1;
     for (; *operands; operands++)
         if (plan_input(&p, *operands, out, err) < 0)

@@ -531,14 +531,14 @@ policy() {
     require umoci
     tiny=$(tiny_image)
     digest=$(jq -r '.manifests[0].digest' "$tiny/index.json")
-    policy 'images: ["*/tiny", "lab/*", "*.example.org/astro/calc:1.[0-9]*"]'
+    policy 'images: ["*/tiny", "lab/*", "127.0.0.*/astro/calc:1.[0-9]*"]'
     image "oci:$tiny"
     yes
     image "oci:$tiny:latest"
     no '/executable/spec/image image-policy '
     grep -qF 'is none of those that are run here (Planner 2.1.2)' reasons
-    same '*/tiny, lab/*, *.example.org/astro/calc:1.[0-9]*' "$(jq -r '.messages[0].available' out)"
-    # those of a registry cannot be run by this driver, but that is another reason
+    same '*/tiny, lab/*, 127.0.0.*/astro/calc:1.[0-9]*' "$(jq -r '.messages[0].available' out)"
+    # there is no such registry, which is another reason; one that is not approved is not asked
     allowed() {
         image "$@"
         no ' image - -: '
@@ -546,22 +546,28 @@ policy() {
     }
     allowed lab/anything
     allowed lab/any/thing:at-all
-    allowed astro/calc 'repo: r.example.org, version: "1.2"'
-    allowed r.example.org/astro/calc 'version: "1.2"'
+    allowed astro/calc 'repo: "127.0.0.1:1", version: "1.2"'
+    allowed 127.0.0.1:1/astro/calc 'version: "1.2"'
+    allowed 127.0.0.1:1/astro/calc:1.2
     image astro/calc 'repo: r.example.org, version: "2.1"'
     no 'image-policy'
     image astro/calc 'version: "1.2"'
     no 'image-policy'
     image mylab/anything
     no 'image-policy'
-    policy 'registries: ["*.example.org", "r[12].example.net"]'
-    allowed calc 'repo: a.example.org'
-    allowed r2.example.net/calc
-    allowed docker://r2.example.net/calc
+    policy 'registries: ["*.1:1", "127.0.0.[23]:1"]'
+    allowed calc 'repo: "127.0.0.1:1"'
+    allowed 127.0.0.2:1/calc
+    allowed docker://127.0.0.2:1/calc
+    allowed 127.0.0.2:1/calc 'repo: r3.example.net'
     image calc 'repo: r3.example.net'
-    no '/executable/spec/image image-policy r3.example.net *.example.org, r[12].example.net: images of r3.example.net are not run here'
+    no '/executable/spec/image image-policy r3.example.net *.1:1, 127.0.0.[23]:1: images of r3.example.net are not run here'
+    image calc 'repo: r3.example.net/127.0.0.1:1' # what is asked is the host, not what stands behind it
+    no '"1/calc" is no tag of an image'
+    image r3.example.net/calc 'repo: "127.0.0.1:1"'
+    no 'images of r3.example.net are not run here'
     image calc
-    no 'image-policy - *.example.org, r[12].example.net: images of no registry are not run here'
+    no 'image-policy - *.1:1, 127.0.0.[23]:1: images of no registry are not run here'
     image "oci:$tiny"
     no 'images of no registry'
     policy 'digest: required'
@@ -573,6 +579,65 @@ policy() {
     image "oci:$tiny"
     yes
     jq -e --arg digest "$digest" '.offers[0].executable.spec.digest == $digest' out
+}
+
+# derived IMAGE OUT: an image with one layer more
+derived() {
+    cp -r "$1" "$2"
+    mkdir -p more && echo more >more/file
+    umoci --log=error insert --rootless --image "$2:latest" more /more
+}
+
+@test "PRD-17: images must be built on an approved base: its layers are the first of theirs" {
+    local tiny base
+    require umoci
+    tiny=$(tiny_image)
+    derived "$tiny" one
+    derived one two
+    mkdir other
+    umoci init --layout other/img
+    umoci new --image other/img:latest
+    umoci --log=error insert --rootless --image other/img:latest "$TOP_SRCDIR/README" /README
+    (cd one && tar -cf ../base.tar index.json oci-layout blobs)
+    for base in "oci:$tiny" "oci:$PWD/one" "oci-archive:$PWD/base.tar"; do
+        policy "bases: [\"oci:$PWD/other/img\", \"$base\"]"
+        image "oci:$PWD/two"
+        yes
+        image "oci:$PWD/one" # a base is built on itself
+        yes
+    done
+    image "oci:$tiny" # and not on what is built on it
+    no "/executable/spec/image image-policy oci:$tiny oci:$PWD/other/img, oci-archive:$PWD/base.tar: the image oci:$tiny is built on none of the bases that are approved here (Planner 2.1.2)"
+    policy "bases: [\"oci:$PWD/other/img\", \"oci:$PWD/nosuch\"]"
+    image "oci:$PWD/one"
+    no "is built on none of the bases that are approved here; the base oci:$PWD/nosuch could not be looked at: "
+    # what an image says of its layers is checked when it is unpacked: tests/hostile.bats, lie_diff
+}
+
+@test "execdm-offer --image: would it be run, and why not; nothing is offered" {
+    local tiny
+    require umoci sqlite3
+    tiny=$(tiny_image)
+    derived "$tiny" one
+    policy "images: [\"*/one\"], bases: [\"oci:$tiny\"], digest: optional"
+    run -0 execdm-offer --platform=./lab.yaml --image=oci:one --format=json
+    same "{\"result\":\"YES\",\"digest\":\"$(jq -r '.manifests[0].digest' one/index.json)\",\"messages\":[]}" "$output"
+    printf '%s\n' "$output" >verdict.json
+    run -1 execdm-offer --platform=./lab.yaml "--image=oci:$tiny"
+    same "NO image-policy /executable/spec/image" "$(jq -r '"\(.result) \(.messages[0].rule) \(.messages[0].pointer)"' <<<"$output")"
+    printf '%s\n' "$output" >>verdict.json
+    execdm-validate -q --schema="$EXECDM_SCHEMA/verdict.json" verdict.json
+    run -1 --separate-stderr execdm-offer --platform=./lab.yaml --image=oci:nosuch --format=table
+    same "NO" "$(echo $output)"
+    grep -q 'is none of those that are run here' <<<"$stderr"
+    run -1 execdm-offer --platform=./lab.yaml --image=some/tool
+    grep -q 'image-policy' <<<"$output"
+    run -64 execdm-offer --platform=./lab.yaml --image=oci:one t.yaml
+    run -64 execdm-offer --platform=./lab.yaml --image=
+    same 0 "$(sqlite3 "$EXECDM_STATE/execdm.db" 'select count(*) from offers')"
+    platform "executables: [{type: $(type_of executable python-program)}]"
+    run -1 execdm-offer --platform=./lab.yaml --image=oci:one
+    same unknown-executable "$(jq -r '.messages[0].rule' <<<"$output")"
 }
 
 @test "images: for the machine's os and arch" {

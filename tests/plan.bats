@@ -285,8 +285,8 @@ image() {
     printf 'executable: {type: %s, spec: {image: "%s"%s}}\n' "$(type_of executable oci-container)" "$1" "${2:+, $2}" >t.yaml
 }
 
-@test "images: a local one is YES with its digest; of a registry is NO with the remedy" {
-    local tiny digest
+@test "images: a local one is YES with its digest; of no registry, and of one that is not there, is NO with the reason" {
+    local tiny digest name
     tiny=$(tiny_image)
     digest=$(jq -r '.manifests[0].digest' "$tiny/index.json")
     image "oci:$tiny:latest"
@@ -295,8 +295,22 @@ image() {
     image "oci:$tiny" "digest: \"$digest\""
     yes
     image ivoa/oligia-webtop
-    no '/executable/spec/image image: ivoa/oligia-webtop is an image of a registry'
-    grep -q 'skopeo copy docker://ivoa/oligia-webtop' reasons
+    no '/executable/spec/image image: ivoa/oligia-webtop names no registry, expected HOST[:PORT]/ivoa/oligia-webtop'
+    mkdir -p local/layout
+    image local/layout
+    no '/executable/spec/image image: local/layout is a place on this machine, did you mean oci:local/layout?'
+    for name in 127.0.0.1:1/Tool 127.0.0.1:1/tool:1:2 127.0.0.1:1/tool@sha256:12 127.0.0.1:x/tool 127.0.0.1:1/; do
+        image "$name"
+        no '/executable/spec/image image: '
+        grep -q ', expected ' reasons
+    done
+    image 127.0.0.1:1/tool:1 'version: "2"'
+    no 'the image is named by two tags, 1 and 2'
+    image "127.0.0.1:1/tool@$digest" 'digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000"'
+    no "the image is named by two digests, sha256:0000"
+    require skopeo
+    image 127.0.0.1:1/ivoa/tool
+    no '/executable/spec/image image: the registry 127.0.0.1:1 cannot be reached: '
 }
 
 @test "NO: a wrong digest, tag, directory, archive, architecture" {

@@ -1,330 +1,359 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include "host/budget.h"
 #include "host/clock.h"
 #include "host/image.h"
 #include "host/lock.h"
 #include "host/path.h"
-#include "host/sandbox.h"
+#include "host/registry.h"
 #include "host/spawn.h"
+#include "host/unpack.h"
 #include "text/doc.h"
-#include "text/write.h"
 
-#define UNPACK_S 900 /* how long unpacking may take */
 #define REF_NAME "org.opencontainers.image.ref.name"
-
-/* One unpacking under way. */
-struct unpacking {
-    const struct image *image;
-    const struct image_place *place;
-    const char *work; /* a directory of ours in it */
-    bool copied;      /* the image's blobs or archive lie in work, too */
-};
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789._/-"
+#define TAG_CHARS HOST_CHARS "_"
 
 void image_fini(struct image *image)
 {
+    free(image->name);
     free(image->path);
+    free(image->host);
+    free(image->place);
     free(image->tag);
     free(image->os);
     free(image->arch);
+    json_decref(image->descriptor);
     *image = (struct image){0};
 }
 
-/* "oci:/dir:tag": the tag is what follows the last colon behind the last slash. */
-static int parse_name(const char *name, struct image *image, struct err *err)
+/* --- which one is meant --- */
+
+bool image_digest_valid(const char *text)
 {
-    bool archive = str_begins(name, "oci-archive:"), local = archive || str_begins(name, "oci:");
-    if (!local && path_exists(name))
-        return err_set(err, CODE_UNAVAIL, "%s is a place on this machine, did you mean %s%s?", name,
-                       "oci:", name);
-    if (str_begins(name, "docker://"))
-        name += 9;
-    if (!local)
-        return err_set(err, CODE_UNAVAIL,
-                       "%s is an image of a registry, expected a local one (oci:DIR[:TAG] or "
-                       "oci-archive:FILE[:TAG]); fetch it with: skopeo copy docker://%s oci:DIR",
-                       name, name);
+    return text && strlen(text) == IMAGE_DIGEST_TEXT - 1 && str_begins(text, "sha256:") &&
+           !text[7 + strspn(text + 7, "0123456789abcdef")];
+}
+
+/* "oci:/dir:tag": the tag is what follows the last colon behind the last slash. */
+static void parse_local(const char *name, struct image *image)
+{
     const char *path = strchr(name, ':') + 1;
     const char *slash = strrchr(path, '/');
     const char *colon = strrchr(slash ? slash : path, ':');
-    image->archive = archive;
+    image->archive = str_begins(name, "oci-archive:");
     image->path = colon ? str_print("%.*s", (int)(colon - path), path) : str_new(path);
     image->tag = colon && colon[1] ? str_new(colon + 1) : NULL;
+}
+
+static bool is_of(const char *text, size_t len, const char *chars)
+{
+    return len > 0 && strspn(text, chars) >= len;
+}
+
+/* HOST or HOST:PORT, with the length of it; not what begins like an option. */
+static bool is_host(const char *text, size_t len)
+{
+    const char *colon = memchr(text, ':', len);
+    const size_t name = colon ? (size_t)(colon - text) : len;
+    return *text != '-' && is_of(text, name, HOST_CHARS) &&
+           (!colon || is_of(colon + 1, len - name - 1, "0123456789"));
+}
+
+/* What stands before the first slash is a registry when it looks like a host; else the image is of
+ * the one in `repo`, if that is given (Planner 2.1.2). */
+static bool names_host(const char *text)
+{
+    const size_t n = strcspn(text, "/");
+    return text[n] == '/' && is_host(text, n) &&
+           (memchr(text, '.', n) || memchr(text, ':', n) ||
+            (n == strlen("localhost") && str_begins(text, "localhost")));
+}
+
+static int take_digest(struct image *image, const char *digest, struct err *err)
+{
+    if (!digest)
+        return 0;
+    if (!image_digest_valid(digest))
+        return err_set(err, CODE_DATA, "%s is no digest, expected sha256: and 64 digits", digest);
+    if (image->named[0] && !str_same(image->named, digest))
+        return err_set(err, CODE_DATA, "the image is named by two digests, %s and %s", image->named,
+                       digest);
+    snprintf(image->named, sizeof(image->named), "%s", digest);
     return 0;
 }
 
-static int read_index(const struct image *image, json_t **index, struct err *err)
+/* HOST[:PORT]/NAME[:TAG][@DIGEST] */
+static int parse_place(const char *whole, const char *version, struct image *image, struct err *err)
 {
-    if (!image->archive) {
-        own(str_fini) char *path = str_print("%s/index.json", image->path);
-        if (doc_file(path, index, err) < 0)
-            return err_wrap(err, "%s is no OCI image layout", image->path);
-        return 0;
+    const char *slash = strchr(whole, '/'), *at = slash ? strchr(slash, '@') : NULL;
+    const size_t end = at ? (size_t)(at - whole) : strlen(whole);
+    const char *colon = slash ? memchr(slash, ':', end - (size_t)(slash - whole)) : NULL;
+    const size_t name = colon ? (size_t)(colon - whole) : end;
+    own(str_fini) char *tag = colon ? str_print("%.*s", (int)(end - name - 1), colon + 1) : NULL;
+    if (!slash || !is_host(whole, (size_t)(slash - whole)) ||
+        !is_of(slash + 1, name - (size_t)(slash - whole) - 1, NAME_CHARS))
+        return err_set(err, CODE_DATA,
+                       "%s is no name of an image, expected HOST[:PORT]/NAME[:TAG] or "
+                       "HOST[:PORT]/NAME@sha256:DIGEST, in small letters",
+                       whole);
+    if (tag && version && !str_same(tag, version))
+        return err_set(err, CODE_DATA, "the image is named by two tags, %s and %s", tag, version);
+    const char *meant = tag ? tag : version;
+    if (meant && !is_of(meant, strlen(meant), TAG_CHARS))
+        return err_set(
+            err, CODE_DATA,
+            "\"%s\" is no tag of an image, expected letters, digits, dots, underscores and hyphens",
+            meant);
+    image->host = str_print("%.*s", (int)(slash - whole), whole);
+    image->place = str_print("%.*s", (int)name, whole);
+    image->tag = meant ? str_new(meant) : NULL;
+    return at ? take_digest(image, at + 1, err) : 0;
+}
+
+int image_parse(const json_t *spec, struct image *image, struct err *err)
+{
+    const char *name = json_text(spec, "image"), *repo = json_text(spec, "repo");
+    own(image_fini) struct image parsed = {0};
+    parsed.name = str_new(name);
+    if (take_digest(&parsed, json_text(spec, "digest"), err) < 0)
+        return -1;
+    if (str_begins(name, "oci:") || str_begins(name, "oci-archive:")) {
+        parse_local(name, &parsed);
+    } else {
+        if (str_begins(name, "docker://"))
+            name += strlen("docker://");
+        const size_t n = repo ? strlen(repo) : 0;
+        own(str_fini) char *whole =
+            names_host(name) ? str_new(name)
+            : repo ? str_print("%.*s/%s", (int)(n && repo[n - 1] == '/' ? n - 1 : n), repo, name)
+                   : NULL;
+        if (whole && parse_place(whole, json_text(spec, "version"), &parsed, err) < 0)
+            return -1;
     }
+    *image = parsed;
+    parsed = (struct image){0};
+    return 0;
+}
+
+/* --- what a local one holds --- */
+
+/* A document in an archive, under one of the names it may be packed by. */
+static int read_member(const char *archive, const char *member, json_t **doc, struct err *err)
+{
     own(str_fini) char *tar = spawn_find_tool("tar");
-    if (!path_exists(image->path))
-        return err_sys(err, "cannot open %s", image->path);
+    if (!path_exists(archive))
+        return err_sys(err, "cannot open %s", archive);
     if (!tar)
         return err_set(err, CODE_UNAVAIL, "tar is not installed");
-    static const char *const names[] = {"index.json", "./index.json"}; /* as it was packed */
+    static const char *const before[] = {"", "./"};
     for (size_t i = 0;; i++) {
-        char *argv[] = {tar, "-xOf", image->path, "--occurrence=1", (char *)names[i], NULL};
+        own(str_fini) char *name = str_print("%s%s", before[i], member);
+        char *argv[] = {tar, "-xOf", (char *)archive, "--occurrence=1", name, NULL};
         own(spawn_fini) struct spawn run = {
             .argv = argv, .deadline_ms = 60000, .output_max = DOC_BYTES_MAX};
         int rc = spawn_run(&run, err);
         if (rc < 0)
             return -1;
         if (rc == 0 && run.out.len)
-            return doc_bytes(image->path, run.out.bytes, run.out.len, index, err);
-        if (i + 1 == COUNT(names))
-            return err_set(err, CODE_DATA, "%s is no OCI image archive: %s", image->path,
+            return doc_bytes(archive, run.out.bytes, run.out.len, doc, err);
+        if (i + 1 == COUNT(before))
+            return err_set(err, CODE_DATA, "%s is no OCI image archive: %s", archive,
                            spawn_last_error(&run));
     }
 }
 
-static bool is_meant(const struct image *image, const char *digest, const json_t *manifest)
+static int read_index(const struct image *image, json_t **index, struct err *err)
 {
-    const char *tag = json_text(json_object_get(manifest, "annotations"), REF_NAME);
-    return (!digest || str_same(digest, json_text(manifest, "digest"))) &&
-           (!image->tag || str_same(image->tag, tag));
-}
-
-static bool is_digest(const char *text)
-{
-    return text && strlen(text) == 71 && str_begins(text, "sha256:") &&
-           !text[7 + strspn(text + 7, "0123456789abcdef")];
-}
-
-int image_find(const char *name, const char *digest, struct image *image, struct err *err)
-{
-    own(image_fini) struct image found = {0};
-    own(json_fini) json_t *index = NULL;
-    if (parse_name(name, &found, err) < 0 || read_index(&found, &index, err) < 0)
-        return -1;
-    size_t i, matches = 0;
-    json_t *m, *meant = NULL;
-    json_array_foreach (json_object_get(index, "manifests"), i, m)
-        if (is_meant(&found, digest, m)) {
-            meant = m;
-            matches++;
-        }
-    if (matches == 0)
-        return err_set(err, CODE_NOINPUT, "%s holds no image%s%s%s%s", found.path,
-                       found.tag ? " with tag " : "", found.tag ? found.tag : "",
-                       digest ? " with digest " : "", digest ? digest : "");
-    if (matches > 1 && !digest)
-        return err_set(err, CODE_NOINPUT, "%s holds %zu images; name a tag, oci:DIR:TAG",
-                       found.path, matches);
-    const char *hex = json_text(meant, "digest");
-    if (!is_digest(hex))
-        return err_set(err, CODE_DATA, "%s: the manifest has no sha256 digest", found.path);
-    snprintf(found.digest, sizeof(found.digest), "%s", hex);
-    const json_t *platform = json_object_get(meant, "platform");
-    found.os = str_new(json_text(platform, "os"));
-    found.arch = str_new(json_text(platform, "architecture"));
-    *image = found;
-    found = (struct image){0};
+    if (image->archive)
+        return read_member(image->path, "index.json", index, err);
+    own(str_fini) char *path = str_print("%s/index.json", image->path);
+    if (doc_file(path, index, err) < 0)
+        return err_wrap(err, "%s is no OCI image layout", image->path);
     return 0;
 }
 
-/* Layout with one manifest under a tag of ours, so that exactly this digest is unpacked. The blobs
- * are the image's own, mounted; umoci checks them against their digests. */
-static int write_layout(const struct image *image, const char *work, struct err *err)
+int image_blob(const char *layout, const char *digest, json_t **blob, struct err *err)
 {
-    own(json_fini) json_t *index = NULL;
-    own(str_fini) char *blobs = str_print("%s/layout/blobs", work);
-    own(str_fini) char *layout_file = str_print("%s/layout/oci-layout", work);
-    own(str_fini) char *index_file = str_print("%s/layout/index.json", work);
-    if (path_mkdirs(blobs, 0755, err) < 0 || read_index(image, &index, err) < 0)
-        return -1;
-    json_t *list = json_object_get(index, "manifests");
-    own(json_fini) json_t *only = json_array();
+    if (!image_digest_valid(digest))
+        return err_set(err, CODE_DATA, "a part of the image has no sha256 digest");
+    own(str_fini) char *path = str_print("%s/blobs/sha256/%s", layout, digest + 7);
+    own(fd_fini) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, CODE_DATA, "the image's part %s is not there", digest);
+    if (!S_ISREG(st.st_mode) || st.st_size > DOC_BYTES_MAX)
+        return err_set(err, CODE_DATA, "the image's part %s is no document", digest);
+    own(str_fini) char *bytes = mem_new((size_t)st.st_size + 1);
+    ssize_t n = pread(fd, bytes, (size_t)st.st_size, 0);
+    return n < 0 ? err_sys(err, "cannot read %s", path)
+                 : doc_bytes(digest, bytes, (size_t)n, blob, err);
+}
+
+static int read_blob(const struct image *image, const char *digest, json_t **blob, struct err *err)
+{
+    if (!image->archive)
+        return image_blob(image->path, digest, blob, err);
+    if (!image_digest_valid(digest))
+        return err_set(err, CODE_DATA, "a part of the image has no sha256 digest");
+    own(str_fini) char *member = str_print("blobs/sha256/%s", digest + 7);
+    return read_member(image->path, member, blob, err);
+}
+
+static bool is_index(const json_t *descriptor)
+{
+    const char *type = json_text(descriptor, "mediaType");
+    return type && (strstr(type, "image.index") || strstr(type, "manifest.list"));
+}
+
+static bool is_for(const json_t *descriptor, const char *key, const char *wanted)
+{
+    const char *there = json_text(json_object_get(descriptor, "platform"), key);
+    return !wanted || !there || str_same(wanted, there);
+}
+
+/* The row with this digest. */
+static const json_t *row_of(const json_t *index, const char *digest)
+{
     size_t i;
     json_t *m;
-    json_array_foreach (list, i, m) {
-        if (!str_same(json_text(m, "digest"), image->digest) || json_array_size(only))
-            continue;
-        json_object_set_new(m, "annotations", json_pack("{s:s}", REF_NAME, "execdm"));
-        json_array_append(only, m);
+    json_array_foreach (json_object_get(index, "manifests"), i, m)
+        if (str_same(digest, json_text(m, "digest")))
+            return m;
+    return NULL;
+}
+
+const json_t *image_choose(const json_t *index, const struct image_asker *who)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach (json_object_get(index, "manifests"), i, m)
+        if (image_digest_valid(json_text(m, "digest")) && is_for(m, "os", who->os) &&
+            is_for(m, "architecture", who->arch))
+            return m;
+    return NULL;
+}
+
+void image_take(struct image *image, const json_t *descriptor)
+{
+    const json_t *platform = json_object_get(descriptor, "platform");
+    snprintf(image->digest, sizeof(image->digest), "%s", json_text(descriptor, "digest"));
+    image->os = str_new(json_text(platform, "os"));
+    image->arch = str_new(json_text(platform, "architecture"));
+    image->descriptor = json_incref((json_t *)descriptor);
+}
+
+/* Is it the one with the tag, or the digest, that was asked for? Also in an index of that digest.
+ */
+static bool is_meant(const struct image *image, const json_t *m, const json_t *inner)
+{
+    const char *tag = json_text(json_object_get(m, "annotations"), REF_NAME);
+    return (!image->tag || str_same(image->tag, tag)) &&
+           (!image->named[0] || str_same(image->named, json_text(m, "digest")) ||
+            (inner && str_same(image->named, json_text(inner, "digest"))));
+}
+
+/* One row of the layout's index: 1 when it is meant, and taken when it is the first; 0; -1. */
+static int look_at(struct image *image, const json_t *m, const struct image_asker *who, bool first,
+                   struct err *err)
+{
+    own(json_fini) json_t *index = NULL;
+    const json_t *inner = NULL;
+    if (is_index(m)) {
+        if (read_blob(image, json_text(m, "digest"), &index, err) < 0)
+            return -1;
+        inner = row_of(index, image->named);
+        inner = inner ? inner : image_choose(index, who);
+        if (!inner && is_meant(image, m, NULL))
+            return err_set(err, CODE_NOINPUT, "%s has nothing for %s %s", image->path,
+                           who->os ? who->os : "any", who->arch ? who->arch : "machine");
     }
-    if (json_array_size(only) == 0)
-        return err_set(err, CODE_NOINPUT, "%s no longer holds the image %s", image->path,
-                       image->digest);
-    json_object_set(index, "manifests", only);
-    own(str_fini) char *text = write_string(index);
-    static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
-    if (path_write(layout_file, version, sizeof(version) - 1, 0644, err) < 0 ||
-        path_write(index_file, text, strlen(text), 0644, err) < 0)
+    if (!is_meant(image, m, inner))
+        return 0;
+    if (!image_digest_valid(json_text(inner ? inner : m, "digest")))
+        return err_set(err, CODE_DATA, "%s: the manifest has no sha256 digest", image->path);
+    if (first)
+        image_take(image, inner ? inner : m);
+    return 1;
+}
+
+static int find_local(struct image *image, const struct image_asker *who, struct err *err)
+{
+    own(json_fini) json_t *index = NULL;
+    size_t i, matches = 0;
+    json_t *m;
+    if (read_index(image, &index, err) < 0)
         return -1;
+    json_array_foreach (json_object_get(index, "manifests"), i, m) {
+        const int rc = look_at(image, m, who, matches == 0, err);
+        if (rc < 0)
+            return -1;
+        matches += (size_t)rc;
+    }
+    if (matches == 0)
+        return err_set(err, CODE_NOINPUT, "%s holds no image%s%s%s%s", image->path,
+                       image->tag ? " with tag " : "", image->tag ? image->tag : "",
+                       image->named[0] ? " with digest " : "", image->named);
+    if (matches > 1 && !image->named[0])
+        return err_set(err, CODE_NOINPUT, "%s holds %zu images; name a tag, oci:DIR:TAG",
+                       image->path, matches);
     return 0;
 }
 
-static int run_sandboxed(const struct unpacking *u, struct sandbox *s, struct err *err)
+int image_find(struct image *image, const struct image_asker *who, struct err *err)
 {
-    char *argv[] = {"bubblewrap", NULL};
-    own(spawn_fini) struct spawn run = {.argv = argv,
-                                        .deadline_ms = UNPACK_S * 1000,
-                                        .stop = u->place->stop,
-                                        .context = u->place->context,
-                                        .exec = sandbox_become,
-                                        .exec_context = s};
-    int rc = spawn_run(&run, err);
-    if (rc < 0)
+    if (image->path)
+        return find_local(image, who, err);
+    if (!image->place && path_exists(image->name))
+        return err_set(err, CODE_NOINPUT, "%s is a place on this machine, did you mean oci:%s?",
+                       image->name, image->name);
+    if (!image->place)
+        return err_set(err, CODE_NOINPUT,
+                       "%s names no registry, expected HOST[:PORT]/%s, like docker.io/..., or the "
+                       "registry in repo, or an image of this machine (oci:DIR[:TAG] or "
+                       "oci-archive:FILE[:TAG])",
+                       image->name, image->name);
+    return registry_find(image, who, err);
+}
+
+int image_recall(struct image *image, const char *digest, const struct image_asker *who,
+                 struct err *err)
+{
+    if (!digest && !image->named[0])
+        return image_find(image, who, err);
+    snprintf(image->path ? image->named : image->digest, IMAGE_DIGEST_TEXT, "%s",
+             digest ? digest : image->named);
+    return image->path ? image_find(image, who, err) : 0;
+}
+
+static int read_config(const struct image *image, const struct image_asker *who, json_t **config,
+                       struct err *err)
+{
+    own(json_fini) json_t *manifest = NULL;
+    if (!image->path)
+        return registry_config(image, who, config, err);
+    if (read_blob(image, image->digest, &manifest, err) < 0)
         return -1;
-    if (run.stopped)
-        return err_set(err, CODE_TEMP, "unpacking was stopped");
-    if (rc > 0)
-        return err_set(err, rc == CODE_UNAVAIL ? CODE_UNAVAIL : CODE_DATA, "%s",
-                       spawn_last_error(&run));
+    return read_blob(image, json_text(json_object_get(manifest, "config"), "digest"), config, err);
+}
+
+int image_layers(const struct image *image, const struct image_asker *who, json_t **diffs,
+                 struct err *err)
+{
+    own(json_fini) json_t *config = NULL;
+    if (read_config(image, who, &config, err) < 0)
+        return -1;
+    json_t *list = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
+    if (!json_is_array(list))
+        return err_set(err, CODE_DATA, "the image does not say what layers it has");
+    *diffs = json_incref(list);
     return 0;
 }
 
-/* Root unpacks as the job account, to whom a file of root's may be closed: it gets a copy. */
-static int copy_source(const struct unpacking *u, struct err *err)
-{
-    own(str_fini) char *cp = spawn_find_tool("cp");
-    own(str_fini) char *from = str_print("%s%s", u->image->path, u->image->archive ? "" : "/blobs");
-    own(str_fini) char *to = str_print("%s/%s", u->work, u->image->archive ? "archive" : "layout/");
-    if (!cp)
-        return err_set(err, CODE_UNAVAIL, "cp is not installed");
-    char *argv[] = {cp, "-RL", "--reflink=auto", "--", from, to, NULL};
-    own(spawn_fini) struct spawn run = {.argv = argv,
-                                        .deadline_ms = UNPACK_S * 1000,
-                                        .stop = u->place->stop,
-                                        .context = u->place->context};
-    int rc = spawn_run(&run, err);
-    if (rc < 0)
-        return -1;
-    if (run.stopped)
-        return err_set(err, CODE_TEMP, "unpacking was stopped");
-    return rc ? err_set(err, CODE_IO, "%s", spawn_last_error(&run)) : 0;
-}
-
-static int unpack_archive(const struct unpacking *u, struct err *err)
-{
-    const struct image *image = u->image;
-    const char *work = u->work;
-    own(str_fini) char *blobs = str_print("%s/layout", work);
-    own(str_fini) char *copy = str_print("%s/archive", work);
-    own(sandbox_fini) struct sandbox s = {.account = u->place->account, .info_fd = -1};
-    static const char *const words[] = {"/usr/bin/tar",
-                                        "-xf",
-                                        "/archive",
-                                        "-C",
-                                        "/layout",
-                                        "--no-same-owner",
-                                        "--exclude=index.json",
-                                        "--exclude=oci-layout"};
-    for (size_t i = 0; i < COUNT(words); i++)
-        strs_add(&s.argv, words[i]);
-    sandbox_mount(&s, u->copied ? copy : image->path, "/archive", false);
-    sandbox_mount(&s, blobs, "/layout", true);
-    return run_sandboxed(u, &s, err);
-}
-
-static int unpack_layout(const struct unpacking *u, struct err *err)
-{
-    const struct image *image = u->image;
-    const char *work = u->work;
-    own(str_fini) char *layout = str_print("%s/layout", work);
-    own(str_fini) char *blobs = str_print("%s/blobs", image->path);
-    own(str_fini) char *out = str_print("%s/out", work);
-    own(str_fini) char *umoci = spawn_find_tool("umoci");
-    own(sandbox_fini) struct sandbox s = {.account = u->place->account, .info_fd = -1};
-    if (!umoci)
-        return err_set(err, CODE_UNAVAIL, "umoci is not installed; install the package umoci");
-    static const char *const words[] = {"unpack", "--rootless", "--image", "/layout:execdm",
-                                        "/out/bundle"};
-    strs_add(&s.argv, umoci);
-    for (size_t i = 0; i < COUNT(words); i++)
-        strs_add(&s.argv, words[i]);
-    strs_add(&s.env, "HOME=/tmp");
-    sandbox_mount(&s, layout, "/layout", false);
-    if (!image->archive && !u->copied)
-        sandbox_mount(&s, blobs, "/layout/blobs", false);
-    sandbox_mount(&s, out, "/out", true);
-    sandbox_mount(&s, "/dev/null", "/etc/resolv.conf", false); /* umoci wants to see one */
-    return run_sandboxed(u, &s, err);
-}
-
-static int read_blob(const struct unpacking *u, const char *digest, json_t **blob, struct err *err)
-{
-    if (!is_digest(digest))
-        return err_set(err, CODE_DATA, "a part of the image has no sha256 digest");
-    own(str_fini) char *path = u->image->archive || u->copied
-                                   ? str_print("%s/layout/blobs/sha256/%s", u->work, digest + 7)
-                                   : str_print("%s/blobs/sha256/%s", u->image->path, digest + 7);
-    return doc_file(path, blob, err);
-}
-
-/* What the image says about its process. Not from the runtime configuration that umoci writes: that
- * one names a shell and a terminal where the image names none. umoci has checked the digests. */
-static int keep_config(const struct unpacking *u, struct err *err)
-{
-    own(str_fini) char *kept = str_print("%s/config.json", u->work);
-    own(json_fini) json_t *manifest = NULL, *blob = NULL, *args = json_array();
-    if (read_blob(u, u->image->digest, &manifest, err) < 0 ||
-        read_blob(u, json_text(json_object_get(manifest, "config"), "digest"), &blob, err) < 0)
-        return -1;
-    const json_t *config = json_object_get(blob, "config");
-    json_array_extend(args, json_object_get(config, "Entrypoint"));
-    json_array_extend(args, json_object_get(config, "Cmd"));
-    own(json_fini) json_t *small =
-        json_pack("{s:O,s:O*,s:O*}", "args", args, "env", json_object_get(config, "Env"), "cwd",
-                  json_object_get(config, "WorkingDir"));
-    own(str_fini) char *text = write_string(small);
-    return path_write(kept, text, strlen(text), 0600, err);
-}
-
-static int unpack_into(struct unpacking *u, struct err *err)
-{
-    const struct image *image = u->image;
-    const char *work = u->work;
-    uid_t uid;
-    gid_t gid;
-    own(str_fini) char *out = str_print("%s/out", work);
-    own(str_fini) char *rootfs = str_print("%s/out/bundle/rootfs", work);
-    own(str_fini) char *place = str_print("%s/rootfs", work);
-    if (sandbox_identity(u->place->account, &uid, &gid, err) < 0 ||
-        path_mkdirs(out, 0700, err) < 0 || write_layout(image, work, err) < 0)
-        return -1;
-    u->copied = uid != geteuid();
-    if (u->copied && (copy_source(u, err) < 0 || path_own_tree(work, uid, gid, err) < 0))
-        return -1;
-    if ((image->archive && unpack_archive(u, err) < 0) || unpack_layout(u, err) < 0 ||
-        keep_config(u, err) < 0)
-        return -1;
-    if (rename(rootfs, place) < 0)
-        return err_sys(err, "cannot rename %s", rootfs);
-    own(str_fini) char *layout = str_print("%s/layout", work);
-    own(str_fini) char *archive = str_print("%s/archive", work);
-    if (path_remove(out, err) < 0 || path_remove(layout, err) < 0 || path_remove(archive, err) < 0)
-        return -1;
-    own(fd_fini) int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || syncfs(fd) < 0)
-        return err_sys(err, "cannot sync %s", work);
-    return 0;
-}
-
-/* Unpacks into a directory of our own, then renames: an image is there whole or not at all. */
-static int unpack_new(struct unpacking *u, const char *final, struct err *err)
-{
-    char name[UUID_TEXT];
-    struct err ignored;
-    own(str_fini) char *tmp = str_print("%s/images/tmp", u->place->dir);
-    own(str_fini) char *work = str_print("%s/%s", tmp, clock_uuid(name));
-    path_remove(tmp, &ignored); /* it is our turn: what is there is of somebody who died */
-    if (path_mkdirs(work, 0700, err) < 0)
-        return -1;
-    u->work = work;
-    int rc = unpack_into(u, err);
-    if (rc == 0 && rename(work, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
-        rc = err_sys(err, "cannot rename %s", work);
-    path_remove(tmp, &ignored); /* again: a child of who died may have written on for a moment */
-    if (rc < 0)
-        return err_wrap(err, "cannot unpack the image %s", u->image->path);
-    return path_sync_parent(final, err);
-}
+/* --- the images here --- */
 
 /* "DIR/images/lock", made when it is not there: whose it is may unpack, and collect. */
 static int open_guard(const char *dir, struct err *err)
@@ -336,48 +365,192 @@ static int open_guard(const char *dir, struct err *err)
     return fd >= 0 ? fd : err_sys(err, "cannot open %s", guard);
 }
 
-static char *lock_of(const char *rootfs)
+/* Of a tree that others made: it may be deeper than we may have open files. */
+static void remove_deep(const char *path)
 {
-    const char *slash = strrchr(rootfs, '/');
-    return str_print("%.*s/lock", (int)(slash ? slash - rootfs : 0), rootfs);
+    struct rlimit files;
+    struct err ignored;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        const struct rlimit most = {files.rlim_max, files.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &most);
+        path_remove(path, &ignored);
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 }
 
-static int open_hold(const char *rootfs, int flags)
+/* --- fetched ones, while they are not unpacked --- */
+
+#define PULLS "images/pulls" /* in it ID/ and ID.lock */
+#define PULL_FILES 10000     /* blobs, no more than an image can have layers */
+
+/* An image of a registry, fetched. */
+struct pulled {
+    char *dir, *lock; /* or NULL: nothing was */
+    int fd;           /* it is ours while this is open */
+    struct image image;
+};
+
+static void pulled_fini(struct pulled *p)
 {
-    own(str_fini) char *path = lock_of(rootfs);
-    own(fd_fini) int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0600);
-    if (fd < 0 || lock_share(fd) != 1)
-        return -1;
-    int held = fd;
+    if (p->fd >= 0) {
+        remove_deep(p->dir);
+        unlink(p->lock);
+    }
+    fd_fini(&p->fd);
+    free(p->dir);
+    free(p->lock);
+    image_fini(&p->image);
+}
+
+static bool is_stopped(const struct image_place *place)
+{
+    return place->who.stop && place->who.stop(place->who.context);
+}
+
+/* 1 it is ours, 0 somebody else has it, or removed it just now; -1 */
+static int lock_pull(struct pulled *p, struct err *err)
+{
+    struct stat there, open_one;
+    own(fd_fini) int fd = open(p->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(err, "cannot open %s", p->lock);
+    if (lock_try(fd) != 1 || stat(p->lock, &there) < 0 || fstat(fd, &open_one) < 0 ||
+        there.st_ino != open_one.st_ino)
+        return 0;
+    p->fd = fd;
     fd = -1;
-    return held;
+    return 1;
 }
 
-int image_hold(const char *rootfs)
+/* What is there of somebody who died. */
+static void sweep_pulls(const char *dir)
 {
-    return open_hold(rootfs, 0);
+    own(str_fini) char *path = str_print("%s/" PULLS, dir);
+    DIR *pulls = opendir(path);
+    struct err ignored;
+    for (struct dirent *e; pulls && (e = readdir(pulls));) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (!dot || !str_same(dot, ".lock"))
+            continue;
+        own(pulled_fini) struct pulled p = {
+            .fd = -1,
+            .dir = str_print("%s/%.*s", path, (int)(dot - e->d_name), e->d_name),
+            .lock = str_print("%s/%s", path, e->d_name)};
+        lock_pull(&p, &ignored);
+    }
+    if (pulls)
+        closedir(pulls);
 }
 
-int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
-                 json_t **config, int *hold, struct err *err)
+static int pull_into(struct pulled *p, const struct image *image, const struct image_place *place,
+                     struct err *err)
 {
-    struct unpacking u = {.image = image, .place = place};
-    own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, image->digest + 7);
-    own(str_fini) char *config_file = str_print("%s/config.json", final);
-    own(str_fini) char *files = str_print("%s/rootfs", final);
-    /* one unpacks, the others wait for it */
+    struct budget budget = {.dir = p->dir,
+                            .bytes = place->bytes,
+                            .files = PULL_FILES,
+                            .stop = place->who.stop,
+                            .context = place->who.context};
+    struct image_asker who = place->who;
+    own(str_fini) char *layout = str_print("%s/layout", p->dir);
+    own(str_fini) char *tmp = str_print("%s/tmp", p->dir);
+    who.stop = budget_stop;
+    who.context = &budget;
+    remove_deep(p->dir);
+    if (path_mkdirs(tmp, 0700, err) < 0)
+        return -1;
+    const int rc = registry_pull(image, &who, layout, tmp, err);
+    if (budget.spent) {
+        *err = budget.why;
+        return err_wrap(err, "cannot fetch the image %s", image->place);
+    }
+    p->image = (struct image){.path = str_new(layout), .tag = str_new(IMAGE_TAG)};
+    return rc < 0 ? -1 : image_find(&p->image, &place->who, err);
+}
+
+/* Fetches it, unless it is there unpacked as soon as it is our turn. */
+static int pull(struct pulled *p, const struct image *image, const struct image_place *place,
+                const char *config_file, struct err *err)
+{
+    own(str_fini) char *what = str_print("fetching %s@%s", image->place, image->digest);
+    const char *hex = image->digest + 7;
+    int rc;
+    sweep_pulls(place->dir);
+    p->dir = str_print("%s/" PULLS "/%s", place->dir, hex);
+    p->lock = str_print("%s.lock", p->dir);
+    if (path_mkparents(p->lock, 0700, err) < 0)
+        return -1;
+    while ((rc = lock_pull(p, err)) == 0) {
+        if (path_exists(config_file))
+            return 0;
+        if (is_stopped(place))
+            return err_set(err, CODE_TEMP, "waiting for the image was stopped");
+        usleep(100000);
+    }
+    if (rc < 0 || path_exists(config_file))
+        return rc < 0 ? -1 : 0;
+    if (place->told)
+        place->told(place->who.context, what);
+    return pull_into(p, image, place, err);
+}
+
+/* --- and unpacked --- */
+
+/* Unpacks into a directory of our own, then renames: an image is there whole or not at all. */
+static int unpack_new(const struct image *image, const struct image_place *place, bool ours,
+                      const char *final, struct err *err)
+{
+    char name[UUID_TEXT];
+    own(str_fini) char *tmp = str_print("%s/images/tmp", place->dir);
+    own(str_fini) char *work = str_print("%s/%s", tmp, clock_uuid(name));
+    remove_deep(tmp); /* it is our turn: what is there is of somebody who died */
+    if (path_mkdirs(work, 0700, err) < 0)
+        return -1;
+    int rc = unpack_into(image, place, work, ours, err);
+    if (rc == 0 && rename(work, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+        rc = err_sys(err, "cannot rename %s", work);
+    remove_deep(tmp); /* again: a child of who died may have written on for a moment */
+    return rc < 0 ? -1 : path_sync_parent(final, err);
+}
+
+/* One unpacks, the others wait for it. A new descriptor. */
+static int take_guard(const struct image_place *place, struct err *err)
+{
     own(fd_fini) int turn = open_guard(place->dir, err);
     int rc = turn < 0 ? -1 : 0;
     while (rc == 0 && (rc = lock_try(turn)) == 0) {
-        if (place->stop && place->stop(place->context))
+        if (is_stopped(place))
             return err_set(err, CODE_TEMP, "waiting for the image was stopped");
         usleep(100000);
     }
     if (rc < 0)
         return turn < 0 ? -1 : err_sys(err, "cannot lock the images in %s", place->dir);
-    if (!path_exists(config_file) && unpack_new(&u, final, err) < 0)
+    int taken = turn;
+    turn = -1;
+    return taken;
+}
+
+int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
+                 json_t **config, int *hold, struct err *err)
+{
+    own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, image->digest + 7);
+    own(str_fini) char *config_file = str_print("%s/config.json", final);
+    own(str_fini) char *files = str_print("%s/rootfs", final);
+    own(pulled_fini) struct pulled pulled = {.fd = -1};
+    if (!image->path && !path_exists(config_file) &&
+        pull(&pulled, image, place, config_file, err) < 0)
         return -1;
-    own(fd_fini) int held = open_hold(files, O_CREAT);
+    own(fd_fini) int turn = take_guard(place, err);
+    if (turn < 0)
+        return -1;
+    const struct image *here = image->path ? image : &pulled.image;
+    if (!path_exists(config_file)) {
+        if (!here->path) /* collected since we looked */
+            return err_set(err, CODE_TEMP, "the image went away just now");
+        if (unpack_new(here, place, !image->path, final, err) < 0)
+            return err_wrap(err, "cannot unpack the image %s",
+                            image->path ? image->path : image->place);
+    }
+    own(fd_fini) int held = image_hold_new(files);
     if (held < 0 || futimens(held, NULL) < 0) /* when it was last asked for */
         return err_sys(err, "cannot lock %s", final);
     if (doc_file(config_file, config, err) < 0)
@@ -401,13 +574,14 @@ static void collect(const char *dir, const char *name, int64_t since)
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_mtim.tv_sec >= since || lock_try(fd) != 1)
         return;
     if (path_mkdirs(tmp, 0700, &ignored) == 0 && rename(image, away) == 0)
-        path_remove(tmp, &ignored);
+        remove_deep(tmp);
 }
 
 void image_collect(const char *dir, int64_t since)
 {
     struct err ignored;
     own(str_fini) char *path = str_print("%s/images", dir);
+    sweep_pulls(dir);
     own(fd_fini) int turn = path_exists(path) ? open_guard(dir, &ignored) : -1;
     if (turn < 0 || lock_try(turn) != 1) /* somebody unpacks: another day */
         return;

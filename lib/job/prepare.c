@@ -18,13 +18,18 @@ static int handed_over(struct step *s, struct job *j, json_t *native, struct err
     return act_go(s, j, EVENT_EXECUTE, NULL, err);
 }
 
+/* Is a start still of use? */
+static bool in_time(const struct job *j)
+{
+    return clock_ms() / 1000 < json_int(act_private(j), "to", 0) + START_S;
+}
+
 /* The backend is away, or did not answer in time, when it may have the job all the same. It is
  * asked again, by the stamp, as long as a start is of use. */
 static bool may_go(const struct job *j, const json_t *error)
 {
     const char *kind = json_text(error, "kind");
-    const int64_t to = json_int(act_private(j), "to", 0) + START_S;
-    return (str_same(kind, "temporary") || str_same(kind, "unavailable")) && clock_ms() / 1000 < to;
+    return (str_same(kind, "temporary") || str_same(kind, "unavailable")) && in_time(j);
 }
 
 static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
@@ -45,29 +50,66 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
     return handed_over(s, j, json_object_get(reply, "native"), err);
 }
 
-/* The image's files. 0 with them, 1 when the job has failed over it, -1. */
+/* In the event log: what it waits for, once however often that is tried. */
+static void tell(struct step *s, const struct job *j, const char *event, const char *why)
+{
+    struct err ignored = {0};
+    own(json_fini) json_t *events = store_events(s->store, j->id, &ignored);
+    size_t i;
+    json_t *told;
+    json_array_foreach (events, i, told)
+        if (str_same(json_text(told, "why"), why))
+            return;
+    if (store_begin(s->store, false, &ignored) < 0)
+        return;
+    if (store_job_told(s->store, j, event, clock_ms(), s->by, why, &ignored) == 0)
+        store_commit(s->store, &ignored);
+    else
+        store_rollback(s->store);
+}
+
+static void on_pull(void *context, const char *what)
+{
+    const struct moving *m = context;
+    tell(m->step, m->job, "pull", what);
+}
+
+/* The image's files. 0 with them, 1 when the job has failed over it, -1: also while a registry is
+ * down and a start is still of use. */
 static int prepare_image(struct step *s, struct job *j, const struct task *t, char **rootfs,
                          json_t **config, int *hold, struct err *err)
 {
     own(image_fini) struct image image = {0};
     struct moving m = {.step = s, .job = j};
+    const json_t *noted = json_object_get(act_private(j), "image");
     const struct image_place place = {
-        s->store->dir, json_text(json_object_get(act_private(j), "driver_options"), "job-user"),
-        moving_stop, &m};
+        .dir = s->store->dir,
+        .account = json_text(json_object_get(act_private(j), "driver_options"), "job-user"),
+        .who = {.identity = j->owner, .stop = moving_stop, .context = &m},
+        .bytes = json_int(noted, "bytes", IMAGE_BYTES),
+        .files = json_int(noted, "files", IMAGE_FILES),
+        .told = on_pull};
     struct err why = {0};
     if (!str_same(t->type, EXEC_TYPES "oci-container"))
         return 0;
     if (s->progress)
         s->progress(s->context, j, "image", -1, -1);
-    if (image_find(json_text(t->spec, "image"), json_text(t->spec, "digest"), &image, &why) == 0 &&
+    if (image_parse(t->spec, &image, &why) == 0 &&
+        image_recall(&image, json_text(noted, "digest"), &place.who, &why) == 0 &&
         image_unpack(&image, &place, rootfs, config, hold, &why) == 0)
         return 0;
     if (moving_stop(&m)) { /* by a signal, or because the owner wants the job ended */
         *err = why;
         return -1;
     }
+    if (why.code == CODE_TEMP && in_time(j)) {
+        tell(s, j, "pull", why.text);
+        *err = why;
+        return -1;
+    }
     bool ours = why.code == CODE_DATA || why.code == CODE_NOINPUT;
-    return act_fail(s, j, "imagepull", ours ? "task" : "platform", !ours, why.text, err);
+    return act_fail(s, j, "imagepull", ours ? "task" : "platform", !ours && why.code != CODE_PERM,
+                    why.text, err);
 }
 
 /* A worker may have died between handing the attempt to the driver and saying so. The driver knows:
@@ -99,6 +141,10 @@ int part_prepare(struct step *s, struct job *j, const struct task *t, struct err
     rc = managed_make(s, j, t, err);
     if (rc != 0)
         return rc < 0 ? -1 : act_go(s, j, EVENT_FAIL, act_reason(j), err);
+    own(fd_fini) int hold = -1; /* of the image, until the supervisor has it */
+    rc = prepare_image(s, j, t, &rootfs, &config, &hold, err);
+    if (rc != 0)
+        return rc;
     path_remove(in, &why); /* what a worker that died here left behind */
     rc = act_move(s, j, "inputs", lines, &stager, "stagein", err);
     if (rc < 0)
@@ -109,10 +155,6 @@ int part_prepare(struct step *s, struct job *j, const struct task *t, struct err
     }
     if (layout_make(s->store, j, t, &why) < 0)
         return act_fail(s, j, "stagein", "platform", true, why.text, err);
-    own(fd_fini) int hold = -1; /* of the image, until the supervisor has it */
-    rc = prepare_image(s, j, t, &rootfs, &config, &hold, err);
-    if (rc != 0)
-        return rc;
     own(json_fini) json_t *line = layout_submit(s->store, j, t, rootfs, config);
     if (json_array_size(json_object_get(json_object_get(line, "exec"), "args")) == 0)
         return act_fail(s, j, "policy", "task", false,

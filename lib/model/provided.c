@@ -66,7 +66,8 @@ static void check_patterns(struct ruling *r, const json_t *row, const char *poin
 
 static void rule_executables(struct ruling *r)
 {
-    static const char *const images[] = {"images", "registries", "digest"};
+    static const char *const images[] = {"images", "registries", "bases",
+                                         "digest", "maxsize",    "maxfiles"};
     const json_t *compute = json_object_get(r->doc, "compute");
     size_t i;
     json_t *row;

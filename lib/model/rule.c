@@ -69,7 +69,7 @@ const struct rule rule_rows[] = {
     {"image", ERROR, "Planner 2.1.2", "the image is not there or cannot be used"},
     {"image-platform", ERROR, "Planner 2.1.2", "the image is for other machines"},
     {"image-policy", ERROR, "Planner 2.1.2",
-     "the platform does not run this image, or wants it named by its digest"},
+     "the platform does not run this image, its registry's or its base's, or wants a digest"},
     {"requirements", ERROR, "Planner 2.1",
      "a requirement that is not there, or that cannot be read"},
     {"kernel", ERROR, "Planner 2.1.1", "the notebook needs a kernel that is not there"},

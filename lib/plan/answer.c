@@ -32,6 +32,9 @@ void answer_fini(struct answer *a)
 
 json_t *answer_document(const struct answer *a)
 {
+    if (a->image_alone)
+        return json_pack("{s:s,s:s*,s:O}", "result", a->digest[0] ? "YES" : "NO", "digest",
+                         a->digest[0] ? a->digest : NULL, "messages", a->messages);
     return json_pack("{s:s,s:O,s:O}", "result", json_array_size(a->offers) ? "YES" : "NO", "offers",
                      a->offers, "messages", a->messages);
 }
@@ -278,9 +281,22 @@ int answer_keep(struct answer *a, struct store *store, int rc, struct err *err)
     return open && rc == 0 ? store_commit(store, err) : rc;
 }
 
+static int answer_image(struct answering *w)
+{
+    const struct policy *policy = w->answer->policy;
+    const bool may = policy_allows(policy, w->platform, &w->findings);
+    if (match_image(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
+                    &w->grant, &w->findings) &&
+        may)
+        memcpy(w->answer->digest, w->grant.image.digest, IMAGE_DIGEST_TEXT);
+    return 0;
+}
+
 static int answer_task(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
+    if (w->answer->image_alone)
+        return answer_image(w);
     bool may = policy_allows(policy, w->platform, &w->findings);
     may &= signals_allow(w->task, policy, &w->findings);
     if (!match_platform(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
@@ -367,7 +383,7 @@ int answer_platform(struct answer *a, struct store *store, const struct task *ta
     note_unknown(a, task, &w.findings);
     for (size_t i = 0; rc == 0 && i < w.findings.n; i++)
         add_message(a, platform->name, &w.findings.list[i]);
-    if (rc == 0 && w.made == 0 && a->explain)
+    if (rc == 0 && w.made == 0 && a->explain && !a->image_alone)
         explain(&w);
     findings_fini(&w.findings);
     findings_fini(&w.over);

@@ -2,6 +2,7 @@
 #ifndef PLAN_ANSWER_H
 #define PLAN_ANSWER_H
 
+#include "host/image.h"
 #include "model/platform.h"
 #include "model/task.h"
 #include "plan/locations.h"
@@ -19,12 +20,14 @@ struct answer {
     char *sealed;                /* what was secret in the last offer that had secrets, and */
     json_t *secrets;             /* the same before it was sealed */
     bool open;                   /* a transaction is, in which offers are kept */
-    size_t asked;                /* how many platforms were */
-    json_t *unknown;             /* type -> how many of them do not know it */
+    bool image_alone;            /* asked is whether the image would be run; nothing is offered */
+    char digest[IMAGE_DIGEST_TEXT]; /* then: what it is, when it would */
+    size_t asked;                   /* how many platforms were */
+    json_t *unknown;                /* type -> how many of them do not know it */
 };
 void answer_init(struct answer *a, const struct policy *policy);
 void answer_fini(struct answer *a);
-/* The document, a new reference. */
+/* The document, a new reference: of an image alone a verdict. */
 json_t *answer_document(const struct answer *a);
 
 /* Adds what the platform says. `now` is real time in ms. 0 whatever the answer is; -1 when the

@@ -19,6 +19,7 @@ struct ask {
 
 struct asked {
     char *const *names; /* NULL-ended, or NULL: whom to ask, in this order */
+    const char *image;  /* asked is whether this image would be run, and no task */
     bool explain;       /* with a NO, tell the nearest request that would have been YES */
     bool remote;        /* planners elsewhere, too: URLs, and those of execdm.yaml */
     int64_t timeout_ms; /* for each of these; 0: its own, else ASK_TIMEOUT_MS */

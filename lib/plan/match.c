@@ -30,11 +30,24 @@ static void match_rest(struct matching *m)
                      "none of the authentication methods is recognised (Planner 2.3)");
 }
 
+typedef void part(struct matching *);
+
+/* True when none of the parts refuses it. */
+static bool match_parts(struct matching *m, part *const parts[], size_t n)
+{
+    const size_t before = m->findings->errors;
+    for (size_t i = 0; i < n; i++)
+        parts[i](m);
+    if (m->findings->errors != before)
+        grant_fini(m->grant);
+    return m->findings->errors == before;
+}
+
 bool match_platform(const struct task *task, const struct platform *platform,
                     const struct store *store, const char *identity, json_t *documents,
                     struct grant *grant, struct findings *findings)
 {
-    static void (*const parts[])(struct matching *) = {
+    static part *const parts[] = {
         match_executable, match_dependencies, match_compute, match_storage, match_rest,
     };
     struct matching m = {.task = task,
@@ -49,12 +62,24 @@ bool match_platform(const struct task *task, const struct platform *platform,
     *grant = (struct grant){.maxduration = platform->maxduration};
     if (limit)
         duration_parse(limit, &grant->maxduration, NULL, &why);
-    const size_t before = findings->errors;
-    for (size_t i = 0; i < COUNT(parts); i++)
-        parts[i](&m);
-    if (findings->errors != before)
-        grant_fini(grant);
-    return findings->errors == before;
+    return match_parts(&m, parts, COUNT(parts));
+}
+
+bool match_image(const struct task *task, const struct platform *platform,
+                 const struct store *store, const char *identity, json_t *documents,
+                 struct grant *grant, struct findings *findings)
+{
+    static part *const parts[] = {match_executable};
+    struct matching m = {.task = task,
+                         .platform = platform,
+                         .row = platform_row(platform->executables, task->type),
+                         .store = store,
+                         .identity = identity,
+                         .documents = documents,
+                         .grant = grant,
+                         .findings = findings};
+    *grant = (struct grant){0};
+    return match_parts(&m, parts, COUNT(parts));
 }
 
 void grant_fini(struct grant *g)

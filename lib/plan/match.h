@@ -19,7 +19,8 @@ struct level {
 struct grant {
     struct level *levels; /* the smallest first */
     size_t nlevels;
-    struct image image;          /* of an oci-container */
+    struct image image;          /* of an oci-container, */
+    int64_t bytes, files;        /* and the most it may be unpacked */
     struct duration maxduration; /* of a job of this type */
 };
 
@@ -30,6 +31,10 @@ struct grant {
 bool match_platform(const struct task *task, const struct platform *platform,
                     const struct store *store, const char *identity, json_t *documents,
                     struct grant *grant, struct findings *findings);
+/* The same of its image alone: would it be run there at all? The task is of an oci-container. */
+bool match_image(const struct task *task, const struct platform *platform,
+                 const struct store *store, const char *identity, json_t *documents,
+                 struct grant *grant, struct findings *findings);
 void grant_fini(struct grant *g);
 
 /* What is told of an offered storage, the task's `number`th: its spec within what the task asks for

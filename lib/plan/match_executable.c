@@ -1,7 +1,9 @@
 /* What is run: its type, and of an image where it comes from and for which machines it is. */
 #include <fnmatch.h>
+#include "host/credential.h"
 #include "model/load.h"
 #include "plan/matching.h"
+#include "text/size.h"
 
 /* Of what somebody would sit before there is no headless form (PRD-02). */
 static void explain_interactive(struct finding *f, const char *type)
@@ -49,39 +51,6 @@ static void match_type(struct matching *m)
                      json_text(runtime, "reason"));
 }
 
-/* The names an image goes by: as it is written, with its registry, and with its tag, too. */
-struct image_names {
-    char *registry; /* or NULL: a local one */
-    char *names[3]; /* NULL where there is none */
-};
-
-static void image_names_fini(struct image_names *n)
-{
-    free(n->registry);
-    for (size_t i = 0; i < COUNT(n->names); i++)
-        free(n->names[i]);
-}
-
-/* What stands before the first slash is a registry when it looks like a host; else the image is of
- * the one in `repo`, if that is given (Planner 2.1.2). */
-static void image_names_init(struct image_names *n, const json_t *spec)
-{
-    const char *image = json_text(spec, "image"), *repo = json_text(spec, "repo");
-    const char *tag = json_text(spec, "version");
-    if (str_begins(image, "docker://"))
-        image += strlen("docker://");
-    const size_t host = strcspn(image, "/");
-    *n = (struct image_names){.names = {str_new(image)}};
-    if (str_begins(image, "oci:") || str_begins(image, "oci-archive:"))
-        return;
-    if (image[host] == '/' && (memchr(image, '.', host) || memchr(image, ':', host)))
-        n->registry = str_print("%.*s", (int)host, image);
-    else if (repo)
-        n->registry = str_new(repo);
-    n->names[1] = repo ? str_print("%s/%s", repo, image) : NULL;
-    n->names[2] = tag ? str_print("%s:%s", n->names[1] ? n->names[1] : image, tag) : NULL;
-}
-
 static bool matches(const json_t *patterns, const char *name)
 {
     size_t i;
@@ -105,28 +74,171 @@ static json_t *joined(const json_t *patterns)
     return json_string(text);
 }
 
-/* Which images a platform runs is its own choice (EP-A0, PRD-31). */
-static void match_policy(struct matching *m)
+/* Is it one of a list, by any name it goes by: as it is written, with its registry, and with its
+ * tag, too? */
+static bool is_listed(const json_t *patterns, const struct image *image, const char *written)
 {
-    own(image_names_fini) struct image_names n = {0};
+    own(str_fini) char *tagged =
+        image->place && image->tag ? str_print("%s:%s", image->place, image->tag) : NULL;
+    if (str_begins(written, "docker://"))
+        written += strlen("docker://");
+    return matches(patterns, written) || matches(patterns, image->place) ||
+           matches(patterns, tagged);
+}
+
+/* Which images a platform runs is its own choice (EP-A0, PRD-17, PRD-31). What is refused is not
+ * looked at: no registry is asked that is not approved. */
+static bool match_policy(struct matching *m, const struct image *image)
+{
     const json_t *images = json_object_get(m->row, "images");
     const json_t *registries = json_object_get(m->row, "registries");
-    const char *image = json_text(m->task->spec, "image");
-    bool fits = !images;
-    image_names_init(&n, m->task->spec);
-    for (size_t i = 0; i < COUNT(n.names); i++)
-        fits = fits || matches(images, n.names[i]);
-    if (!fits)
+    const char *name = json_text(m->task->spec, "image");
+    const size_t before = m->findings->errors;
+    if (images && !is_listed(images, image, name))
         finding_amounts(match_refuse(m, "image-policy", "/executable/spec/image",
                                      "the image %s is none of those that are run here (Planner "
                                      "2.1.2)",
-                                     image),
-                        json_string(image), joined(images));
-    if (registries && !matches(registries, n.registry))
+                                     name),
+                        json_string(name), joined(images));
+    if (registries && !matches(registries, image->host))
         finding_amounts(match_refuse(m, "image-policy", "/executable/spec/image",
                                      "images of %s are not run here (Planner 2.1.2)",
-                                     n.registry ? n.registry : "no registry"),
-                        n.registry ? json_string(n.registry) : NULL, joined(registries));
+                                     image->host ? image->host : "no registry"),
+                        image->host ? json_string(image->host) : NULL, joined(registries));
+    if (image->path && !images && !account_is(m->identity))
+        match_refuse(m, "image-policy", "/executable/spec/image",
+                     "images on this machine are for its own users; those of others run what is "
+                     "listed at images (execdm-platform(5))");
+    return m->findings->errors == before;
+}
+
+/* --- what it is --- */
+
+/* The machine that it is to run on. */
+static struct image_asker asker_of(const struct matching *m)
+{
+    const json_t *spec = m->task->spec, *facts = json_object_get(m->platform->probe, "facts");
+    const char *os = json_text(spec, "os"), *arch = json_text(spec, "arch");
+    const char *here = json_text(facts, "os");
+    return (struct image_asker){.identity = m->identity,
+                                .os = os     ? os
+                                      : here ? here
+                                             : "linux",
+                                .arch = arch ? arch : json_text(facts, "arch")};
+}
+
+static struct err error_of(const json_t *noted)
+{
+    struct err err = {0};
+    err_set(&err, (enum code)json_int(noted, "code", CODE_IO), "%s", json_text(noted, "error"));
+    return err;
+}
+
+static json_t *note_error(const struct err *err)
+{
+    return json_pack("{s:s,s:i}", "error", err->text, "code", (int)err->code);
+}
+
+/* As image_find; a registry is asked once for all platforms. */
+static int find_image(struct matching *m, struct image *image, const struct image_asker *who,
+                      struct err *err)
+{
+    own(str_fini) char *key =
+        str_print("image %s:%s@%s %s %s", image->place ? image->place : "",
+                  image->tag ? image->tag : "", image->named, who->os, who->arch ? who->arch : "");
+    const json_t *noted = json_object_get(m->documents, key);
+    if (image->path)
+        return image_find(image, who, err);
+    if (!noted) {
+        const int rc = image_find(image, who, err);
+        json_object_set_new(m->documents, key,
+                            rc < 0 ? note_error(err)
+                                   : json_pack("{s:s,s:s*,s:s*}", "digest", image->digest, "os",
+                                               image->os, "arch", image->arch));
+        return rc;
+    }
+    if (json_text(noted, "error")) {
+        *err = error_of(noted);
+        return -1;
+    }
+    snprintf(image->digest, sizeof(image->digest), "%s", json_text(noted, "digest"));
+    image->os = str_new(json_text(noted, "os"));
+    image->arch = str_new(json_text(noted, "arch"));
+    return 0;
+}
+
+/* As image_layers, for an image that was found; looked at once for all platforms. Borrowed, NULL
+ * with err. */
+static const json_t *find_layers(struct matching *m, const struct image *image,
+                                 const struct image_asker *who, struct err *err)
+{
+    own(str_fini) char *key =
+        str_print("layers %s@%s", image->path ? image->path : image->place, image->digest);
+    if (!json_object_get(m->documents, key)) {
+        json_t *diffs = NULL;
+        const int rc = image_layers(image, who, &diffs, err);
+        json_object_set_new(m->documents, key, rc < 0 ? note_error(err) : diffs);
+    }
+    json_t *noted = json_object_get(m->documents, key);
+    if (json_is_array(noted))
+        return noted;
+    *err = error_of(noted);
+    return NULL;
+}
+
+/* --- and what it is built on --- */
+
+static bool begins_with(const json_t *layers, const json_t *base)
+{
+    size_t i;
+    json_t *diff;
+    json_array_foreach (base, i, diff)
+        if (!json_equal(diff, json_array_get(layers, i)))
+            return false;
+    return json_array_size(base) > 0;
+}
+
+/* The layers of a base image, or NULL with err. Borrowed. */
+static const json_t *base_layers(struct matching *m, const char *name,
+                                 const struct image_asker *who, struct err *err)
+{
+    own(json_fini) json_t *spec = json_pack("{s:s}", "image", name);
+    own(image_fini) struct image base = {0};
+    if (image_parse(spec, &base, err) < 0 || find_image(m, &base, who, err) < 0)
+        return NULL;
+    return find_layers(m, &base, who, err);
+}
+
+/* An image is built on a base when the base's layers are the first of its own (PRD-17). */
+static void match_bases(struct matching *m, const struct image_asker *who)
+{
+    const json_t *bases = json_object_get(m->row, "bases");
+    const char *name = json_text(m->task->spec, "image");
+    own(str_fini) char *unseen = str_new("");
+    struct err err = {0};
+    size_t i;
+    json_t *base;
+    const json_t *layers = bases ? find_layers(m, &m->grant->image, who, &err) : NULL;
+    if (bases && !layers)
+        match_refuse(m, "image", "/executable/spec/image", "%s", err.text);
+    if (!layers)
+        return;
+    json_array_foreach (bases, i, base) {
+        const json_t *below = base_layers(m, json_string_value(base), who, &err);
+        if (below && begins_with(layers, below))
+            return;
+        if (below)
+            continue;
+        char *more = str_print("%s; the base %s could not be looked at: %s", unseen,
+                               json_string_value(base), err.text);
+        free(unseen);
+        unseen = more;
+    }
+    finding_amounts(match_refuse(m, "image-policy", "/executable/spec/image",
+                                 "the image %s is built on none of the bases that are approved "
+                                 "here%s (Planner 2.1.2)",
+                                 name, unseen),
+                    json_string(name), joined(bases));
 }
 
 static void match_machine(struct matching *m, const char *key, const char *inside)
@@ -141,18 +253,31 @@ static void match_machine(struct matching *m, const char *key, const char *insid
                         json_string(asked), json_string(here));
 }
 
-static void match_image(struct matching *m)
+/* How large it may be unpacked. */
+static void take_limits(const struct matching *m)
+{
+    const json_t *size = json_object_get(m->row, "maxsize");
+    const char *why;
+    m->grant->bytes = IMAGE_BYTES;
+    m->grant->files = json_int(m->row, "maxfiles", IMAGE_FILES);
+    if (size)
+        size_parse(size, false, &m->grant->bytes, &why);
+}
+
+static void match_container(struct matching *m)
 {
     const json_t *spec = m->task->spec;
     struct image *image = &m->grant->image;
-    const char *digest = json_text(spec, "digest");
+    const struct image_asker who = asker_of(m);
     struct err err = {0};
-    match_policy(m);
-    if (image_find(json_text(spec, "image"), digest, image, &err) < 0) {
+    take_limits(m);
+    if (image_parse(spec, image, &err) == 0 && !match_policy(m, image))
+        return;
+    if (err.code || find_image(m, image, &who, &err) < 0) {
         match_refuse(m, "image", "/executable/spec/image", "%s", err.text);
         return;
     }
-    if (!digest && str_same(json_text(m->row, "digest"), "required"))
+    if (!image->named[0] && str_same(json_text(m->row, "digest"), "required"))
         finding_amounts(match_refuse(m, "image-policy", "/executable/spec/digest",
                                      "images must be named by their digest here; this one is %s "
                                      "now (Planner 2.1.2)",
@@ -160,11 +285,12 @@ static void match_image(struct matching *m)
                         NULL, json_string(image->digest));
     match_machine(m, "os", image->os);
     match_machine(m, "arch", image->arch);
+    match_bases(m, &who);
 }
 
 void match_executable(struct matching *m)
 {
     match_type(m);
     if (str_same(m->task->type, EXEC_TYPES "oci-container"))
-        match_image(m);
+        match_container(m);
 }

@@ -35,14 +35,23 @@ static json_t *offered_resources(const struct offering *o, const char *id)
     return resources;
 }
 
-/* The executable made definite: the image by its digest. */
+/* The executable made definite: the image by its digest, which it may have been named by (an
+ * index's, too). */
 static json_t *offered_executable(const struct offering *o)
 {
     json_t *executable = json_deep_copy(json_object_get(o->task->doc, "executable"));
-    if (o->grant->image.digest[0])
-        json_object_set_new(json_object_get(executable, "spec"), "digest",
-                            json_string(o->grant->image.digest));
+    json_t *spec = json_object_get(executable, "spec");
+    if (o->grant->image.digest[0] && !json_text(spec, "digest"))
+        json_object_set_new(spec, "digest", json_string(o->grant->image.digest));
     return executable;
+}
+
+/* What who runs it must know of the image that was found. */
+static json_t *image_private(const struct grant *g)
+{
+    return g->image.digest[0] ? json_pack("{s:s,s:I,s:I}", "digest", g->image.digest, "bytes",
+                                          (json_int_t)g->bytes, "files", (json_int_t)g->files)
+                              : NULL;
 }
 
 /* What the driver said of now: it is told, and decides nothing. */
@@ -94,12 +103,13 @@ static json_t *offer_private(const struct offering *o, json_t *secrets)
 {
     const struct slot *s = o->slot;
     return json_pack(
-        "{s:I,s:I,s:I,s:I,s:o,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*}", "from", (json_int_t)s->from,
-        "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length", (json_int_t)s->length,
-        "need", room_json(offer_need(o->level)), "maxmemory", (json_int_t)o->level->maxmemory,
-        "capacity", room_json(o->platform->capacity), "policy", policy_private(o->policy, o->quota),
-        "driver", o->platform->driver, "driver_options", o->platform->driver_options, "secrets",
-        secrets, "held", s->held ? json_true() : NULL, "queue", has_queue(o));
+        "{s:I,s:I,s:I,s:I,s:o,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*,s:o*}", "from",
+        (json_int_t)s->from, "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+        (json_int_t)s->length, "need", room_json(offer_need(o->level)), "maxmemory",
+        (json_int_t)o->level->maxmemory, "capacity", room_json(o->platform->capacity), "policy",
+        policy_private(o->policy, o->quota), "driver", o->platform->driver, "driver_options",
+        o->platform->driver_options, "secrets", secrets, "held", s->held ? json_true() : NULL,
+        "image", image_private(o->grant), "queue", has_queue(o));
 }
 
 json_t *offer_document(const struct offering *o, const struct offer_row *row, size_t number)
