@@ -14,6 +14,7 @@
 #include "model/requirement.h"
 #include "model/task.h"
 #include "attempt.h"
+#include "cgroup.h"
 #include "protocol.h"
 #include "supervisor.h"
 #include "text/doc.h"
@@ -140,15 +141,16 @@ static json_t *probe(const json_t *line, const struct call *call)
     int cores = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
     int64_t memory = (int64_t)si.totalram * si.mem_unit;
     json_t *reply = attempt_reply(line);
+    json_t *enforced = json_pack("[s,s]", "network", "time"), *advisory = json_pack("[s]", "disk");
+    cgroup_probe(json_text(call->config, "cgroup"), enforced, advisory);
     json_object_update_new(
         reply,
-        json_pack(
-            "{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:{s:[s,s],s:[s,s,s,s]},s:o,s:{s:i,s:o,s:s,s:s},s:i}",
-            "name", "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
-            "find", "cancel", "purge", "suspend", "resume", "capabilities", "enforced", "network",
-            "time", "advisory", "cores", "memory", "processes", "disk", "runtimes",
-            probe_runtimes(call->config), "facts", "cores", cores, "memory", size_json(memory),
-            "os", "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
+        json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:{s:o,s:o},s:o,s:{s:i,s:o,s:s,s:s},s:i}", "name",
+                  "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status", "find",
+                  "cancel", "purge", "suspend", "resume", "capabilities", "enforced", enforced,
+                  "advisory", advisory, "runtimes", probe_runtimes(call->config), "facts", "cores",
+                  cores, "memory", size_json(memory), "os", "linux", "arch", oci_arch(uts.machine),
+                  "ttl_s", 60));
     probe_python(json_object_get(reply, "facts"));
     json_t *load = probe_load(cores);
     if (load)
@@ -184,12 +186,21 @@ static json_t *attend(const json_t *line, const struct call *call)
     return reply;
 }
 
+/* A supervisor that died took the program with it, but not its control group. */
+static void sweep(const json_t *line)
+{
+    own(str_fini) char *note = attempt_file(line, CGROUP_NOTE);
+    if (note && path_exists(note) && attempt_whose(line) == OURS && !attempt_alive(line))
+        cgroup_sweep(note, json_text(line, "stamp"));
+}
+
 /* The record first, then the lock: a supervisor writes the one before it lets go of the other. */
 static json_t *status(const json_t *line, const struct call *call)
 {
     (void)call;
     json_t *reply = attempt_reply(line);
     bool alive = attempt_alive(line);
+    sweep(line);
     if (attempt_ended(line, reply))
         return reply;
     own(str_fini) char *mark = attempt_file(line, "suspended");
@@ -289,6 +300,7 @@ static json_t *purge(const json_t *line, const struct call *call)
 {
     (void)call;
     own(str_fini) char *control = attempt_file(line, "control");
+    sweep(line);
     if (control)
         unlink(control);
     json_t *reply = attempt_reply(line);

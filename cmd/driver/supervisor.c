@@ -15,11 +15,13 @@
 
 #define INIT_PLACE "/execdm/init"
 #define INIT_FD 3
+#define PROCESSES_MAX 4096 /* of one job */
 
 struct attempt {
     const json_t *line;
     char *dir;
     const char *account; /* for root; NULL the usual one */
+    const char *place;   /* for its control group; NULL: below our own */
     struct sandbox sandbox;
     uid_t uid; /* who the program is, outside */
     gid_t gid;
@@ -78,13 +80,17 @@ static int open_log(const json_t *line, const char *key, struct err *err)
 }
 
 struct ends {
-    int out[2], errors[2], init[2], info[2];
+    int out[2], errors[2], init[2], info[2], go[2];
 };
 
 static _Noreturn void become_task(struct attempt *a, const struct ends *e)
 {
     struct err err = {0};
+    char none;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(e->go[1]);
+    while (read(e->go[0], &none, 1) < 0 && errno == EINTR) /* till it is in its control group */
+        ;
     spawn_default_signals();
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* whatever started us may have left some open */
     dup2(null, 0);
@@ -98,6 +104,18 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     sandbox_exec(&a->sandbox, &err);
     dprintf(2, "execdm: %s\n", err.text);
     _exit(CODE_UNAVAIL);
+}
+
+static void make_group(const struct attempt *a, struct watch *w)
+{
+    const json_t *limits = json_object_get(a->line, "limits");
+    const int64_t cores = json_int(limits, "cores", 0);
+    const struct cgroup_limits l = {.memory = w->memory,
+                                    .cores = cores,
+                                    .maxcores = json_int(limits, "maxcores", cores),
+                                    .processes = PROCESSES_MAX};
+    own(str_fini) char *note = file_of(a, CGROUP_NOTE);
+    cgroup_make(&w->group, json_text(a->line, "stamp"), a->place, &l, note);
 }
 
 static int launch(struct attempt *a, struct watch *w, struct err *err)
@@ -117,13 +135,17 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     if (w->files[0] < 0 || w->files[1] < 0)
         return -1;
     if (pipe2(e.out, O_CLOEXEC) < 0 || pipe2(e.errors, O_CLOEXEC) < 0 ||
-        pipe2(e.init, O_CLOEXEC) < 0 || pipe2(e.info, O_CLOEXEC) < 0)
+        pipe2(e.init, O_CLOEXEC) < 0 || pipe2(e.info, O_CLOEXEC) < 0 || pipe2(e.go, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
     w->pid = fork();
     if (w->pid < 0)
         return err_sys(err, "cannot start the sandbox");
     if (w->pid == 0)
         become_task(a, &e);
+    make_group(a, w);
+    cgroup_enter(&w->group, w->pid);
+    close(e.go[0]);
+    close(e.go[1]);
     int *ours[] = {&w->out[0], &w->out[1], &w->init, &w->info};
     int *pipes[] = {e.out, e.errors, e.init, e.info};
     for (size_t i = 0; i < COUNT(ours); i++) {
@@ -169,6 +191,8 @@ static void judge(json_t *record, const struct attempt *a, const struct watch *w
         json_object_set_new(record, "maxrss", json_integer((json_int_t)rss * 1024));
     else
         json_object_set_new(record, "maxrss", json_integer((json_int_t)w->peak));
+    if (w->cpu_ms >= 0)
+        cpu = (long)w->cpu_ms;
     json_object_set_new(record, "cpu", json_real((double)cpu / 1000.0));
 }
 
@@ -200,6 +224,17 @@ static int sync_outputs(const struct attempt *a, struct err *err)
     return 0;
 }
 
+/* The kernel's word about it, and no trace. */
+static void leave_group(const struct attempt *a, struct watch *w)
+{
+    own(str_fini) char *note = file_of(a, CGROUP_NOTE);
+    w->cpu_ms = cgroup_cpu(&w->group);
+    if (!w->reason && cgroup_ran_out(&w->group))
+        w->reason = "memlimit";
+    cgroup_remove(&w->group);
+    unlink(note);
+}
+
 static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
 {
     struct err err = {0};
@@ -210,6 +245,7 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
     str_fini(&w->suspended);
+    leave_group(a, w);
     fsync(w->files[0]);
     fsync(w->files[1]);
     own(json_fini) json_t *record =
@@ -317,8 +353,11 @@ static void attempt_fini(struct attempt *a)
 static int attempt_of(struct attempt *a, const json_t *line, const json_t *config, struct err *err)
 {
     const char *exitfile = json_text(line, "exitfile");
-    *a = (struct attempt){
-        .line = line, .account = json_text(config, "job-user"), .alive = -1, .image = -1};
+    *a = (struct attempt){.line = line,
+                          .account = json_text(config, "job-user"),
+                          .place = json_text(config, "cgroup"),
+                          .alive = -1,
+                          .image = -1};
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
         !json_text(line, "stdout") || !json_text(line, "stderr"))
         return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");

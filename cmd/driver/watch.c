@@ -140,14 +140,24 @@ static int64_t file_memory(pid_t child)
     return sum;
 }
 
+static int64_t used_memory(const struct watch *w)
+{
+    const int64_t counted = cgroup_memory(&w->group);
+    if (counted >= 0)
+        return counted;
+    const int64_t files = file_memory(w->child), used = files + rough_memory(w->child);
+    return w->memory && used > w->memory ? files + exact_memory(w->child) : used;
+}
+
+/* When the kernel ended one of its processes for want of memory, the others end, too: they wait for
+ * one that is gone, or go on without. */
 static void sample(struct watch *w)
 {
-    int64_t files = file_memory(w->child), used = files + rough_memory(w->child);
-    if (w->memory && used > w->memory)
-        used = files + exact_memory(w->child);
+    const int64_t used = used_memory(w);
+    const bool full = cgroup_ran_out(&w->group) || (w->memory && used > w->memory);
     if (used > w->peak)
         w->peak = used;
-    if (w->memory && used > w->memory && !w->reason)
+    if (full && !w->reason)
         w->reason = "memlimit";
 }
 
