@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "filter.h"
 #include "host/clock.h"
 #include "host/image.h"
 #include "host/lock.h"
@@ -101,7 +102,9 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     int init = fcntl(e->init[1], F_DUPFD_CLOEXEC, 10);
     dup2(init, INIT_FD);
     a->sandbox.info_fd = info;
-    sandbox_exec(&a->sandbox, &err);
+    a->sandbox.filter = filter_open(&err);
+    if (a->sandbox.filter > 0)
+        sandbox_exec(&a->sandbox, &err);
     dprintf(2, "execdm: %s\n", err.text);
     _exit(CODE_UNAVAIL);
 }
