@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,8 @@ int main(int argc, char **argv)
         return 64;
     int fd = atoi(argv[1]);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
+    prctl(PR_SET_DUMPABLE,
+          0); /* the program, which is the same user, cannot trace us, nor open fd */
     signal(SIGTERM, forward);
     signal(SIGINT, forward);
     signal(SIGTSTP, stop_all);

@@ -37,7 +37,8 @@ static const struct {
 } options[] = {
     {"partition", false, true},   {"account", false, true},    {"qos", false, true},
     {"reservation", false, true}, {"constraint", false, true}, {"conf", false, false},
-    {"gres", true, false},        {"job-user", false, false},
+    {"gres", true, false},        {"job-user", false, false},  {"cgroup", false, false},
+    {"disk", false, false},
 };
 
 static int check_config(const struct call *call, struct err *err)

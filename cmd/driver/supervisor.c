@@ -1,7 +1,9 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include "filter.h"
 #include "host/clock.h"
@@ -12,6 +14,7 @@
 #include "host/spawn.h"
 #include "model/job.h"
 #include "supervisor.h"
+#include "text/size.h"
 #include "text/write.h"
 
 #define INIT_PLACE "/execdm/init"
@@ -23,6 +26,7 @@ struct attempt {
     char *dir;
     const char *account; /* for root; NULL the usual one */
     const char *place;   /* for its control group; NULL: below our own */
+    int64_t disk;        /* bytes it may write, 0: no limit */
     struct sandbox sandbox;
     uid_t uid; /* who the program is, outside */
     gid_t gid;
@@ -84,6 +88,18 @@ struct ends {
     int out[2], errors[2], init[2], info[2], go[2];
 };
 
+/* Without a limit, too, no file is larger than what is free, but one of holes; and somebody would
+ * have to read those. */
+static void limit_files(const struct attempt *a)
+{
+    struct statvfs fs;
+    int64_t most = a->disk;
+    if (!most && statvfs(a->dir, &fs) == 0)
+        most = (int64_t)(fs.f_bavail * fs.f_frsize);
+    if (most > 0)
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)most, (rlim_t)most});
+}
+
 static _Noreturn void become_task(struct attempt *a, const struct ends *e)
 {
     struct err err = {0};
@@ -92,6 +108,7 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     close(e->go[1]);
     while (read(e->go[0], &none, 1) < 0 && errno == EINTR) /* till it is in its control group */
         ;
+    limit_files(a);
     spawn_default_signals();
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* whatever started us may have left some open */
     dup2(null, 0);
@@ -129,6 +146,7 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     *w = (struct watch){.childfd = -1,
                         .suspended = file_of(a, "suspended"),
                         .memory = json_int(limits, "memory", 0),
+                        .disk = {.mounts = json_object_get(a->line, "mounts"), .most = a->disk},
                         .wall_ms = json_int(limits, "wall", 0) * 1000};
     w->control = open(control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (w->control < 0)
@@ -184,6 +202,8 @@ static void judge(json_t *record, const struct attempt *a, const struct watch *w
             record, "message",
             json_sprintf("%s cannot be started: %s", a->sandbox.argv.list[2], strerror(number)));
     }
+    if (!reason && str_same(word, "signal") && number == SIGXFSZ)
+        reason = "disklimit"; /* in one file */
     if (!reason)
         reason = str_same(word, "signal")            ? "signal"
                  : str_same(word, "exit") && !number ? "ok"
@@ -364,6 +384,10 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
         !json_text(line, "stdout") || !json_text(line, "stderr"))
         return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");
+    const json_t *disk = json_object_get(config, "disk");
+    const char *why;
+    if (disk && size_parse(disk, false, &a->disk, &why) < 0)
+        return err_set(err, CODE_CONFIG, "driver-options: expected disk to be a size: %s", why);
     if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
     a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 #include "cgroup.h"
+#include "disk.h"
 #include "text/buf.h"
 #include "text/err.h"
 #include "text/json.h"
@@ -33,14 +34,15 @@ struct watch {
     int control;         /* T: terminate, S: suspend, R: resume */
     char *suspended;     /* the file that is there while it is */
     struct cgroup group; /* or none of it */
-    int64_t memory;      /* limit in bytes, 0 none */
-    int64_t wall_ms;     /* limit, 0 none */
+    struct disk disk;
+    int64_t memory;  /* limit in bytes, 0 none */
+    int64_t wall_ms; /* limit, 0 none */
     /* found out */
     struct buf told, info_text;
     int64_t written[2], dropped[2];
     int64_t peak;       /* bytes */
     int64_t cpu_ms;     /* of all its processes, -1: ask execdm-init */
-    const char *reason; /* NULL, or memlimit, timelimit, killed */
+    const char *reason; /* NULL, or memlimit, disklimit, timelimit, killed */
     pid_t child;        /* pid 1 of the sandbox as seen from here */
     int childfd;        /* its pidfd: readable when everything in the sandbox is gone */
     bool stopped;       /* suspended */

@@ -159,15 +159,18 @@ static void sample(struct watch *w)
         w->peak = used;
     if (full && !w->reason)
         w->reason = "memlimit";
+    if (!w->reason && disk_full(&w->disk))
+        w->reason = "disklimit";
 }
 
-/* Memory cannot wait for grace; time and the owner can. */
+/* Memory and disk cannot wait for grace; time and the owner can. */
 static void enforce(struct watch *w, int64_t *kill_at)
 {
     if (!w->reason)
         return;
     int64_t now = clock_boot();
-    bool hard = str_same(w->reason, "memlimit") || (*kill_at && now >= *kill_at);
+    const bool greedy = str_same(w->reason, "memlimit") || str_same(w->reason, "disklimit");
+    bool hard = greedy || (*kill_at && now >= *kill_at);
     if (hard) {
         if (w->childfd >= 0)
             syscall(SYS_pidfd_send_signal, w->childfd, SIGKILL, NULL, 0);
