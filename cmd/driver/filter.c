@@ -46,8 +46,8 @@ static const struct {
     {"socketpair", 0, SCMP_CMP_GT, 0, AF_UNIX},
 };
 
-static int refuse(scmp_filter_ctx f, const char *call, int errnum, unsigned n,
-                  const struct scmp_arg_cmp *when)
+static int deny(scmp_filter_ctx f, const char *call, int errnum, unsigned n,
+                const struct scmp_arg_cmp *when)
 {
     const int number = seccomp_syscall_resolve_name(call);
     return number == __NR_SCMP_ERROR
@@ -55,12 +55,12 @@ static int refuse(scmp_filter_ctx f, const char *call, int errnum, unsigned n,
                : seccomp_rule_add_array(f, SCMP_ACT_ERRNO((uint32_t)errnum), number, n, when);
 }
 
-static int refuse_sockets(scmp_filter_ctx f)
+static int deny_sockets(scmp_filter_ctx f)
 {
     int rc = 0;
     for (scmp_datum_t family = AF_UNIX + 1; family < AF_NETLINK && rc == 0; family++)
         if (family != AF_INET && family != AF_INET6)
-            rc = refuse(f, "socket", EPERM, 1, &(struct scmp_arg_cmp){0, SCMP_CMP_EQ, family, 0});
+            rc = deny(f, "socket", EPERM, 1, &(struct scmp_arg_cmp){0, SCMP_CMP_EQ, family, 0});
     return rc;
 }
 
@@ -68,17 +68,17 @@ static int fill(scmp_filter_ctx f)
 {
     int rc = 0;
     for (size_t i = 0; i < COUNT(refused) && rc == 0; i++)
-        rc = refuse(f, refused[i], EPERM, 0, NULL);
+        rc = deny(f, refused[i], EPERM, 0, NULL);
     for (size_t i = 0; i < COUNT(refused_when) && rc == 0; i++) {
         const bool masked = refused_when[i].how == SCMP_CMP_MASKED_EQ;
         const scmp_datum_t value = refused_when[i].value, mask = refused_when[i].mask;
-        rc = refuse(f, refused_when[i].call, EPERM, 1,
-                    &(struct scmp_arg_cmp){refused_when[i].arg, refused_when[i].how,
-                                           masked ? mask : value, masked ? value : 0});
+        rc = deny(f, refused_when[i].call, EPERM, 1,
+                  &(struct scmp_arg_cmp){refused_when[i].arg, refused_when[i].how,
+                                         masked ? mask : value, masked ? value : 0});
     }
     if (rc == 0)
-        rc = refuse_sockets(f);
-    return rc < 0 ? rc : refuse(f, "clone3", ENOSYS, 0, NULL);
+        rc = deny_sockets(f);
+    return rc < 0 ? rc : deny(f, "clone3", ENOSYS, 0, NULL);
 }
 
 /* Programs of 32 bits run beside those of 64; what is neither (x32) has no calls at all. */
