@@ -217,6 +217,15 @@ static void make_room(const char *dir)
             write_text(leaf, "cgroup.procs", pid);
 }
 
+/* Has it processes of its own? Those at the top are in nobody's way. Controllers that are handed
+ * down all the same, as some can be, leave groups below that nothing can be put into. */
+static bool is_populated(const char *dir)
+{
+    own(str_fini) char *processes = read_text(dir, "cgroup.procs");
+    own(str_fini) char *type = read_text(dir, "cgroup.type");
+    return type && processes && *processes;
+}
+
 /* A group for our groups, in which `controller` can be had: its directory, or NULL. */
 static char *place_in_two(const char *controller, const char *place)
 {
@@ -236,11 +245,13 @@ static char *place_in_two(const char *controller, const char *place)
     if (!has_word(there, controller, " \n"))
         return NULL;
     for (int i = 0; i < 3; i++) { /* processes may come while others are moved away */
+        if (is_populated(dir)) {
+            if (!is_ours(dir))
+                return NULL;
+            make_room(dir);
+        }
         if (hand_down(dir, controller))
             return move(dir);
-        if (errno != EBUSY || !is_ours(dir))
-            return NULL;
-        make_room(dir);
     }
     return NULL;
 }
