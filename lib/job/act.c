@@ -18,7 +18,7 @@ int act_go_locked(struct step *s, struct job *j, enum phase_event event, int64_t
         rc = store_booking_drop(s->store, j->id, err) < 0 || storage_end(s->store, j, now, err) < 0
                  ? -1
                  : 1;
-    if (rc > 0 && (event == EVENT_PREPARE || event == EVENT_EXECUTE))
+    if (rc > 0 && (event == EVENT_PREPARE || event == EVENT_EXECUTE) && !turn_is_theirs(j))
         rc = turn_take(s->store, j, now / 1000, err) < 0 ? -1 : 1;
     return rc;
 }
@@ -31,6 +31,8 @@ int act_go(struct step *s, struct job *j, enum phase_event event, const char *wh
     int to = phase_step(j->phase, event, BY_WORKER);
     if (to >= 0 && phase_terminal((enum phase)to))
         j->ended = now;
+    if ((event == EVENT_EXECUTE || event == EVENT_FINISH) && !j->started)
+        j->started = now;
     if (act_go_locked(s, j, event, now, why, err) < 0) {
         store_rollback(s->store);
         return -1;

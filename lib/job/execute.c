@@ -131,10 +131,19 @@ static const struct news {
     enum phase_event event;
     const char *why;
 } all_news[] = {
+    {PHASE_QUEUED, "running", EVENT_EXECUTE, NULL},
+    {PHASE_QUEUED, "starting", EVENT_EXECUTE, NULL},
+    {PHASE_QUEUED, "finishing", EVENT_EXECUTE, NULL},
+    {PHASE_QUEUED, "suspended", EVENT_EXECUTE, NULL},
+    {PHASE_QUEUED, PART_SILENT, EVENT_LOSE, NULL},
+    {PHASE_EXECUTING, "queued", EVENT_SUBMIT, "it waits in its backend's queue again"},
+    {PHASE_EXECUTING, "held", EVENT_SUBMIT, "it is held in its backend's queue"},
     {PHASE_EXECUTING, "suspended", EVENT_SUSPEND, "the backend has suspended it"},
     {PHASE_SUSPENDED, "running", EVENT_RESUME, "the backend has resumed it"},
     {PHASE_EXECUTING, PART_SILENT, EVENT_LOSE, NULL},
     {PHASE_SUSPENDED, PART_SILENT, EVENT_LOSE, NULL},
+    {PHASE_UNKNOWN, "queued", EVENT_SUBMIT, "its backend answers again"},
+    {PHASE_UNKNOWN, "held", EVENT_SUBMIT, "its backend answers again"},
     {PHASE_UNKNOWN, NULL, EVENT_FIND, "its backend answers again"},
 };
 

@@ -8,12 +8,13 @@
 #define SUBMIT_S 60
 #define START_S 600 /* after the end of its window: a job that is started at its last moment */
 
-static int executing(struct step *s, struct job *j, json_t *native, struct err *err)
+/* Where there is a queue before it runs, the first look at it tells. */
+static int handed_over(struct step *s, struct job *j, json_t *native, struct err *err)
 {
     json_object_set_new(j->doc, "backend",
                         json_pack("{s:s,s:O}", "driver", j->driver, "native", native));
-    if (!j->started)
-        j->started = clock_ms();
+    if (json_is_true(json_object_get(act_private(j), "queue")))
+        return act_go(s, j, EVENT_SUBMIT, NULL, err);
     return act_go(s, j, EVENT_EXECUTE, NULL, err);
 }
 
@@ -41,7 +42,7 @@ static int submit(struct step *s, struct job *j, json_t *line, struct err *err)
         return err_set(err, CODE_TEMP, "driver %s: %s", j->driver, json_text(error, "text"));
     if (error)
         return act_fail(s, j, "internal", "platform", false, json_text(error, "text"), err);
-    return executing(s, j, json_object_get(reply, "native"), err);
+    return handed_over(s, j, json_object_get(reply, "native"), err);
 }
 
 /* The image's files. 0 with them, 1 when the job has failed over it, -1. */
@@ -81,7 +82,7 @@ static int adopt(struct step *s, struct job *j, struct err *err)
     if (act_driver(j, "find", lines, SUBMIT_S, &replies, err) < 0)
         return -1;
     json_t *native = json_array_get(json_object_get(json_array_get(replies, 0), "natives"), 0);
-    return native ? executing(s, j, native, err) : 0;
+    return native ? handed_over(s, j, native, err) : 0;
 }
 
 int part_prepare(struct step *s, struct job *j, const struct task *t, struct err *err)

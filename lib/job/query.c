@@ -22,6 +22,12 @@ static bool is_awaited(struct store *store, const struct job *j, int64_t now)
     return names && !j->wish && now / 1000 <= json_int(json_object_get(j->doc, "private"), "to", 0);
 }
 
+static bool left_record(struct store *store, const struct job *j)
+{
+    own(str_fini) char *record = layout_attempt(store, j, EXIT_RECORD);
+    return path_exists(record);
+}
+
 /* What the next step needs, when it is not under way. */
 static const char *waiting_for(struct store *store, const struct job *j, int64_t now)
 {
@@ -35,15 +41,16 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
         return "start window";
     if (j->phase == PHASE_PENDING && is_awaited(store, j, now))
         return "trigger";
+    if (job_waits_there(j))
+        return left_record(store, j) ? "worker" : "backend";
     if (j->phase == PHASE_QUEUED && turn_start(store, j, now / 1000, &start, &ignored) == 0 &&
         start != now / 1000)
         return "room";
     if (j->phase != PHASE_EXECUTING && j->phase != PHASE_SUSPENDED)
         return j->phase == PHASE_UNKNOWN ? "backend" : "worker";
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
-    own(str_fini) char *record = layout_attempt(store, j, EXIT_RECORD);
     own(str_fini) char *alive = layout_attempt(store, j, "alive");
-    if (path_exists(record) || !lock_is_held(alive))
+    if (left_record(store, j) || !lock_is_held(alive))
         return "worker";
     return j->phase == PHASE_SUSPENDED ? "resume" : NULL;
 }
@@ -89,6 +96,8 @@ static const struct verb verbs[VERBS];
 
 static bool may(const struct job *j, const struct verb *verb)
 {
+    if (verb->event == EVENT_HOLD && job_waits_there(j))
+        return false; /* it would start all the same */
     if (verb->event >= 0)
         return phase_step(j->phase, (enum phase_event)verb->event, BY_OWNER) >= 0;
     return str_same(verb->name, "delete") || !phase_terminal(j->phase);

@@ -76,7 +76,7 @@ int roster_begin(struct roster *r, struct store *store, const struct strs *ids, 
 static void room_was_given_back(struct roster *r)
 {
     for (size_t i = 0; i < r->n; i++)
-        if (r->list[i].phase == PHASE_QUEUED)
+        if (r->list[i].phase == PHASE_QUEUED && !r->list[i].line) /* not in a queue elsewhere */
             r->list[i].due = 0;
 }
 

@@ -109,7 +109,7 @@ static int step_queued(struct step *s, struct job *j, int64_t *due, struct err *
 /* Which its driver may be busy with, and takes its time to end. */
 static bool has_attempt(const struct job *j)
 {
-    return j->attempt > 0 && j->phase != PHASE_QUEUED;
+    return j->attempt > 0 && (j->phase != PHASE_QUEUED || job_waits_there(j));
 }
 
 int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
@@ -164,7 +164,7 @@ static int step_phase(struct step *s, struct job *j, int64_t *due, struct err *e
     case PHASE_PENDING:
         return step_pending(s, j, due, err);
     case PHASE_QUEUED:
-        return step_queued(s, j, due, err);
+        return job_waits_there(j) ? part_execute(s, j, due, err) : step_queued(s, j, due, err);
     case PHASE_PREPARING:
         return with_task(s, j, part_prepare, err);
     case PHASE_EXECUTING:

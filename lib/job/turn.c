@@ -28,6 +28,11 @@ bool turn_in_time(const struct job *j)
     return j->attempt > 0 || json_is_true(json_object_get(private_of(j), "held"));
 }
 
+bool turn_is_theirs(const struct job *j)
+{
+    return json_is_true(json_object_get(private_of(j), "queue"));
+}
+
 int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *start,
                struct err *err)
 {
@@ -41,6 +46,10 @@ int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *s
     int64_t from = j->attempt ? now : json_int(p, "from", 0);
     if (from < now)
         from = now;
+    if (turn_is_theirs(j)) {
+        *start = from;
+        return 0;
+    }
     if (calendar_open(&calendar, store, j->platform, all, now, err) < 0)
         return -1;
     *start = calendar_fit(&calendar, need, from, to, json_int(p, "length", 0), j->id);

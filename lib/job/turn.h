@@ -11,6 +11,9 @@ int turn_start(struct store *store, const struct job *j, int64_t now, int64_t *s
 /* Was it asked for in time, so that its window's close ends it no more? A later attempt was, and a
  * job that waited for its trigger: it is QUEUED because that was called. */
 bool turn_in_time(const struct job *j);
+/* Is there a queue behind the platform that is not ours? Then there is no need to wait for room
+ * here: from the moment its window opens it may wait there. */
+bool turn_is_theirs(const struct job *j);
 /* Books what j holds while it is under way, from `now` on. In a transaction. */
 int turn_take(struct store *store, const struct job *j, int64_t now, struct err *err);
 

@@ -174,7 +174,7 @@ static void refuse(struct working *w, const struct entry *e)
 static bool runs_here(const struct job *j)
 {
     return (j->phase == PHASE_EXECUTING || j->phase == PHASE_SUSPENDED ||
-            j->phase == PHASE_UNKNOWN) &&
+            j->phase == PHASE_UNKNOWN || job_waits_there(j)) &&
            !job_remote(j);
 }
 
@@ -185,7 +185,7 @@ static int64_t note(struct working *w, struct entry *e, const struct job *j, int
         return 0;
     entry_note(e, j, runs_here(j) ? act_driver_line(&w->worker->step, j) : NULL);
     e->troubles = 0;
-    if (j->phase != PHASE_QUEUED)
+    if (j->phase != PHASE_QUEUED || job_waits_there(j))
         return due;
     e->turn = due;
     if (due > clock_ms())

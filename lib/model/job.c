@@ -23,6 +23,11 @@ static int64_t time_of(const json_t *doc, const char *key, int64_t otherwise)
     return text && when_parse(text, &w, NULL, &why) == 0 ? when_to_ms(w) : otherwise;
 }
 
+bool job_waits_there(const struct job *j)
+{
+    return j->phase == PHASE_QUEUED && json_object_get(j->doc, "backend");
+}
+
 void job_seen(struct job *j, json_t *seen, int64_t now)
 {
     phase_parse(json_text(seen, "phase"), &j->phase);

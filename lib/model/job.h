@@ -23,6 +23,9 @@ void job_fini(struct job *j);
 /* The driver of a job that is at a worker elsewhere: no program of ours drives it. */
 #define JOB_REMOTE "remote"
 bool job_remote(const struct job *j);
+/* Does it wait in the queue of a backend that has one of its own? It is QUEUED as before, but what
+ * becomes of it is the backend's to say. */
+bool job_waits_there(const struct job *j);
 /* Takes what a worker elsewhere says of it: the document `seen`, whose phase is one of ours, at
  * `now` (ms). In doc are then `seen`, `seen_at`, and no `trouble` any more. */
 void job_seen(struct job *j, json_t *seen, int64_t now);

@@ -19,12 +19,12 @@ static const struct {
 };
 
 static const char *const events[EVENT_COUNT] = {
-    [EVENT_OPEN] = "open",       [EVENT_PREPARE] = "prepare",   [EVENT_EXECUTE] = "execute",
-    [EVENT_FINISH] = "finish",   [EVENT_COMPLETE] = "complete", [EVENT_FAIL] = "fail",
-    [EVENT_ABORT] = "abort",     [EVENT_EXPIRE] = "expire",     [EVENT_RETRY] = "retry",
-    [EVENT_HOLD] = "hold",       [EVENT_RELEASE] = "release",   [EVENT_SUSPEND] = "suspend",
-    [EVENT_RESUME] = "resume",   [EVENT_LOSE] = "lose",         [EVENT_FIND] = "find",
-    [EVENT_ARCHIVE] = "archive",
+    [EVENT_OPEN] = "open",       [EVENT_PREPARE] = "prepare", [EVENT_SUBMIT] = "submit",
+    [EVENT_EXECUTE] = "execute", [EVENT_FINISH] = "finish",   [EVENT_COMPLETE] = "complete",
+    [EVENT_FAIL] = "fail",       [EVENT_ABORT] = "abort",     [EVENT_EXPIRE] = "expire",
+    [EVENT_RETRY] = "retry",     [EVENT_HOLD] = "hold",       [EVENT_RELEASE] = "release",
+    [EVENT_SUSPEND] = "suspend", [EVENT_RESUME] = "resume",   [EVENT_LOSE] = "lose",
+    [EVENT_FIND] = "find",       [EVENT_ARCHIVE] = "archive",
 };
 
 static const struct {
@@ -44,7 +44,13 @@ static const struct {
     {PHASE_QUEUED, EVENT_EXPIRE, PHASE_ABORTED, BY_WORKER},
     {PHASE_QUEUED, EVENT_FAIL, PHASE_ERROR, BY_WORKER},
     {PHASE_QUEUED, EVENT_ABORT, PHASE_ABORTED, BY_OWNER | BY_WORKER},
+    /* those that wait in the queue of a backend (job_waits_there) */
+    {PHASE_QUEUED, EVENT_EXECUTE, PHASE_EXECUTING, BY_WORKER},
+    {PHASE_QUEUED, EVENT_FINISH, PHASE_FINALIZING, BY_WORKER}, /* nobody looked while it ran */
+    {PHASE_QUEUED, EVENT_RETRY, PHASE_QUEUED, BY_WORKER},
+    {PHASE_QUEUED, EVENT_LOSE, PHASE_UNKNOWN, BY_WORKER},
 
+    {PHASE_PREPARING, EVENT_SUBMIT, PHASE_QUEUED, BY_WORKER},
     {PHASE_PREPARING, EVENT_EXECUTE, PHASE_EXECUTING, BY_WORKER},
     {PHASE_PREPARING, EVENT_FAIL, PHASE_ERROR, BY_WORKER},
     {PHASE_PREPARING, EVENT_ABORT, PHASE_ABORTED, BY_OWNER | BY_WORKER},
@@ -54,6 +60,7 @@ static const struct {
     {PHASE_EXECUTING, EVENT_FAIL, PHASE_ERROR, BY_WORKER},
     {PHASE_EXECUTING, EVENT_ABORT, PHASE_ABORTED, BY_OWNER | BY_WORKER},
     {PHASE_EXECUTING, EVENT_RETRY, PHASE_QUEUED, BY_WORKER},
+    {PHASE_EXECUTING, EVENT_SUBMIT, PHASE_QUEUED, BY_WORKER}, /* its backend put it back */
     /* a backend may suspend by itself, for want of room (UWS 1.1), or tell before we have said so
      */
     {PHASE_EXECUTING, EVENT_SUSPEND, PHASE_SUSPENDED, BY_OWNER | BY_WORKER},
@@ -75,6 +82,7 @@ static const struct {
     {PHASE_SUSPENDED, EVENT_LOSE, PHASE_UNKNOWN, BY_WORKER},
 
     {PHASE_UNKNOWN, EVENT_FIND, PHASE_EXECUTING, BY_WORKER},
+    {PHASE_UNKNOWN, EVENT_SUBMIT, PHASE_QUEUED, BY_WORKER},
     {PHASE_UNKNOWN, EVENT_FINISH, PHASE_FINALIZING, BY_WORKER},
     {PHASE_UNKNOWN, EVENT_RETRY, PHASE_QUEUED, BY_WORKER},
     {PHASE_UNKNOWN, EVENT_FAIL, PHASE_ERROR, BY_WORKER},

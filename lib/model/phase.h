@@ -23,7 +23,8 @@ enum phase {
 enum phase_event {
     EVENT_OPEN,     /* the window is open */
     EVENT_PREPARE,  /* its turn: inputs are staged */
-    EVENT_EXECUTE,  /* handed to the backend */
+    EVENT_SUBMIT,   /* handed to a backend, and it waits in its queue */
+    EVENT_EXECUTE,  /* it runs there */
     EVENT_FINISH,   /* the program ended, however it ended */
     EVENT_COMPLETE, /* results are stored and verified */
     EVENT_FAIL,

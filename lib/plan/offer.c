@@ -56,6 +56,13 @@ static json_t *present_load(const struct platform *p)
     return told;
 }
 
+/* Is its queue not ours? Then the start is an estimate (decisions.md, "Slot"). */
+static json_t *has_queue(const struct offering *o)
+{
+    const json_t *can = json_object_get(o->platform->probe, "capabilities");
+    return json_is_true(json_object_get(can, "queue")) ? json_true() : NULL;
+}
+
 static json_t *offer_shown(const struct offering *o, const struct offer_row *row, size_t number,
                            json_t *triggers)
 {
@@ -66,14 +73,15 @@ static json_t *offer_shown(const struct offering *o, const struct offer_row *row
     json_t *advisory =
         json_object_get(json_object_get(o->platform->probe, "capabilities"), "advisory");
     return json_pack(
-        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:o*,s:o*,s:n,s:n}", "id",
-        row->id, "name", json_sprintf("offer-%03zu", number), "task", o->task->name, "platform",
-        o->platform->name, "expires", when_print(when_of_ms(row->expires), expires), "executable",
-        offered_executable(o), "resources", offered_resources(o, row->id), "datetime", "start",
-        window_print(start, window), "minduration", duration_print(duration_of(s->minlength), min),
-        "maxduration", duration_print(duration_of(s->length), max), "authentication",
-        o->policy->who.method, "advisory", advisory, "load", present_load(o->platform), "triggers",
-        triggers, "callouts", signals_callouts(o->task), "accept", "job");
+        "{s:s,s:o,s:s*,s:s,s:s,s:o,s:o,s:[{s:s,s:s,s:s}],s:[O],s:O*,s:o*,s:o*,s:o*,s:o*,s:n,s:n}",
+        "id", row->id, "name", json_sprintf("offer-%03zu", number), "task", o->task->name,
+        "platform", o->platform->name, "expires", when_print(when_of_ms(row->expires), expires),
+        "executable", offered_executable(o), "resources", offered_resources(o, row->id), "datetime",
+        "start", window_print(start, window), "minduration",
+        duration_print(duration_of(s->minlength), min), "maxduration",
+        duration_print(duration_of(s->length), max), "authentication", o->policy->who.method,
+        "advisory", advisory, "estimate", has_queue(o), "load", present_load(o->platform),
+        "triggers", triggers, "callouts", signals_callouts(o->task), "accept", "job");
 }
 
 struct room offer_need(const struct level *l)
@@ -85,14 +93,14 @@ struct room offer_need(const struct level *l)
 static json_t *offer_private(const struct offering *o, json_t *secrets)
 {
     const struct slot *s = o->slot;
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*}", "from",
+    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*}", "from",
                      (json_int_t)s->from, "latest", (json_int_t)s->latest, "to", (json_int_t)s->to,
                      "length", (json_int_t)s->length, "need", room_json(offer_need(o->level)),
                      "maxmemory", (json_int_t)o->level->maxmemory, "maxcores",
                      (json_int_t)o->level->maxcores, "capacity", room_json(o->platform->capacity),
                      "policy", policy_private(o->policy, o->quota), "driver", o->platform->driver,
                      "driver_options", o->platform->driver_options, "secrets", secrets, "held",
-                     s->held ? json_true() : NULL);
+                     s->held ? json_true() : NULL, "queue", has_queue(o));
 }
 
 json_t *offer_document(const struct offering *o, const struct offer_row *row, size_t number)

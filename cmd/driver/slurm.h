@@ -1,0 +1,56 @@
+/* execdm-driver-slurm in parts: slurm.c has the verbs, the other files what they need.
+ *
+ * The attempt's directory, which the nodes see too, holds beside what supervisor.h says: call.json,
+ * what the supervisor reads and removes; slurm, the id, once sbatch has given it; submitting, a
+ * lock; not_after, the end of the start window; slurm.log. */
+#ifndef DRIVER_SLURM_H
+#define DRIVER_SLURM_H
+
+#include "host/spawn.h"
+#include "protocol.h"
+
+/* One of our jobs, as the controller has it. */
+struct seen {
+    char *id, *stamp, *state, *why;
+    char *node;  /* it was given; "" before */
+    int64_t end; /* since 1970, s; 0: not known */
+};
+
+/* All of them: read once a call. */
+struct cluster {
+    const struct call *call;
+    struct seen *list;
+    size_t n;
+};
+
+/* --- slurm.c --- */
+
+/* The options that are sbatch's, too: their names and values, as --NAME=VALUE. */
+void slurm_options(struct strs *words, const json_t *config);
+/* Runs one of Slurm's commands, and collects what it wrote in s->out. CODE_UNAVAIL when Slurm did
+ * not do it; s->errors says why. */
+int slurm_run(struct spawn *s, const struct strs *words, const struct call *call, struct err *err);
+/* A command of these words, with an id at their end; nobody reads what it writes. */
+int slurm_control(const char *const words[], const char *id, const struct call *call,
+                  struct err *err);
+
+/* --- slurm_queue.c: what the controller knows --- */
+
+/* All jobs of this user, those that ended a while ago too: one question, however many lines ask.
+ * What was known stays when there is no answer. */
+int cluster_read(struct cluster *c, struct err *err);
+void cluster_fini(struct cluster *c);
+/* The one with the line's stamp: there is one, but for an sbatch whose answer was lost. Then it is
+ * the one that is not at its end, for only one of them can have taken the fence. */
+const struct seen *cluster_find(const struct cluster *c, const json_t *line);
+bool seen_is_over(const struct seen *seen);
+/* The id that sbatch gave, or NULL. The caller frees. */
+char *slurm_noted_id(const json_t *line);
+
+/* --- the verbs that have a file: each answers one line with a new reference --- */
+
+json_t *slurm_status(const json_t *line, struct cluster *c); /* slurm_status.c */
+json_t *slurm_submit(const json_t *line, struct cluster *c); /* slurm_submit.c */
+json_t *slurm_probe(const json_t *line, struct cluster *c);  /* slurm_probe.c */
+
+#endif

@@ -1,0 +1,82 @@
+#include "slurm.h"
+#include "text/size.h"
+#include "text/write.h"
+
+/* Cores and memory of all nodes of the partition, each once, that are not down. */
+static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, struct err *err)
+{
+    own(strs_fini) struct strs words = {0};
+    own(spawn_fini) struct spawn s = {0};
+    int64_t cores = 0, megabytes = 0, idle = 0;
+    const char *partition = json_text(call->config, "partition");
+    strs_add(&words, "sinfo");
+    strs_add(&words, "--noheader");
+    strs_add(&words, "--Node");
+    strs_add(&words, "--responding");
+    strs_add(&words, "--format=%N|%C|%m|%P");
+    if (partition)
+        strs_print(&words, "--partition=%s", partition);
+    if (slurm_run(&s, &words, call, err) < 0)
+        return -1;
+    own(json_fini) json_t *counted = json_object();
+    char *row, *rest = s.out.bytes;
+    while ((row = strsep(&rest, "\n"))) {
+        long used, free_ones, other, all, memory;
+        const size_t n = strcspn(row, "|");
+        own(str_fini) char *node = str_print("%.*s", (int)n, row);
+        if (sscanf(row + n, "|%ld/%ld/%ld/%ld|%ld", &used, &free_ones, &other, &all, &memory) !=
+                5 ||
+            json_object_get(counted, node) || (!partition && row[strlen(row) - 1] != '*'))
+            continue;
+        json_object_set_new(counted, node, json_true());
+        cores += all - other;
+        idle += free_ones;
+        megabytes += memory;
+    }
+    json_object_set_new(facts, "cores", json_integer(cores));
+    json_object_set_new(facts, "memory", size_json(megabytes << 20));
+    json_object_set_new(
+        reply, "load",
+        json_pack("{s:I,s:I}", "slots", (json_int_t)cores, "free", (json_int_t)idle));
+    return 0;
+}
+
+/* The nodes are taken to be as this machine: what the supervisor says here, it says there. */
+static json_t *probe_local(const struct call *call, struct err *err)
+{
+    own(str_fini) char *program = spawn_find_program("execdm-driver-local");
+    if (!program) {
+        err_set(err, CODE_UNAVAIL, "execdm-driver-local is not installed beside the driver");
+        return NULL;
+    }
+    char verb[] = "probe", *argv[] = {program, verb, NULL};
+    own(json_fini) json_t *header =
+        json_pack("{s:i,s:s,s:O*}", "execdm_driver", 1, "verb", "probe", "config", call->config);
+    own(str_fini) char *text = write_string(header);
+    own(str_fini) char *input = str_print("%s\n{\"id\":\"probe\"}\n", text);
+    own(spawn_fini) struct spawn s = {
+        .argv = argv, .input = input, .deadline_ms = call->deadline_s * 1000};
+    const int rc = spawn_run(&s, err);
+    json_t *reply = rc == 0 ? json_loads(s.out.bytes, 0, NULL) : NULL;
+    if (rc >= 0 && !reply)
+        err_set(err, CODE_UNAVAIL, "execdm-driver-local: %s", spawn_last_error(&s));
+    return reply;
+}
+
+json_t *slurm_probe(const json_t *line, struct cluster *c)
+{
+    struct err err = {0};
+    json_t *reply = probe_local(c->call, &err);
+    if (!reply || probe_nodes(reply, json_object_get(reply, "facts"), c->call, &err) < 0) {
+        json_decref(reply);
+        return reply_error(line, "unavailable", &err);
+    }
+    size_t queued = 0;
+    for (size_t i = 0; i < c->n; i++)
+        queued += str_same(c->list[i].state, "PENDING");
+    json_object_set_new(json_object_get(reply, "load"), "queued", json_integer((json_int_t)queued));
+    json_object_set_new(json_object_get(reply, "capabilities"), "queue", json_true());
+    json_object_set_new(reply, "name", json_string("slurm"));
+    json_object_set(reply, "id", json_object_get(line, "id"));
+    return reply;
+}
