@@ -423,6 +423,52 @@ END
     no '/executable/spec/requirements requirements - -: the requirements cannot be read: cannot open '
 }
 
+@test "Python: what is not installed, but can be from a wheel" {
+    local row want
+    platform
+    machine '{"facts": {"python": "3.11.2", "modules": {"numpy": "1.24.2"}, "wheels": ["scipy==1.10.1", "scipy==1.11.0", "numpy-ext==2"]}}'
+    program 'requirements: r.txt'
+    while IFS='|' read -r row want; do
+        printf '%b\n' "$row" >r.txt
+        if [ "$want" = YES ]; then yes; else no "$want"; fi || { echo "^ $row" && return 1; }
+    done <<'END'
+scipy|YES
+SciPy>=1.11|YES
+scipy<1.11\nnumpy|YES
+scipy>=1.12|the module scipy is not here, and jobs have no network
+numpy>=2|requirements numpy>=2 1.24.2: 
+sci|the module sci is not here
+END
+}
+
+@test "what is interactive is NO, with the reason" {
+    platform
+    printf 'executable: {type: "https://example.org/types/jupyter-session", spec: {image: lab}}\n' >t.yaml
+    no 'does not run executables of type jupyter-session (Planner 2.1)'
+    same 'jobs run by themselves and have no network, so nobody could reach a session; a notebook is run from its first cell to its last as a jupyter-notebook' \
+        "$(jq -r '.messages[0].hint' out)"
+}
+
+@test "extras that the driver found are offered, unless the platform says what there is" {
+    local gpu
+    gpu=$(type_of resource nvidia-ad104)
+    machine '{"facts": {"extras": [{"type": "'"$gpu"'", "count": 2, "spec": {"memory": 12, "shaders": 5888}}]}}'
+    platform
+    compute "{extras: [{type: $gpu, spec: {minmemory: 12}}, {type: $gpu}]}"
+    yes
+    compute "{extras: [{type: $gpu, spec: {minmemory: 16}}]}"
+    no 'extra 16 12: '
+    compute "{extras: [{type: $gpu}, {type: $gpu}, {type: $gpu}]}"
+    no 'extra 3 2: '
+    platform "compute: {cores: 8, memory: 16, extras: [{type: $gpu, spec: {memory: 24}}]}"
+    compute "{extras: [{type: $gpu, spec: {minmemory: 16}}]}"
+    yes
+    platform 'compute: {cores: 8, memory: 16, extras: []}'
+    no 'there is no nvidia-ad104'
+    platform 'compute: {flavors: [{name: one, cores: 8, memory: 16}]}'
+    no 'there is no nvidia-ad104 in the flavor one'
+}
+
 @test "notebooks: the kernel they name, and their requirements" {
     platform
     machine '{"facts": {"python": "3.11.2", "kernels": ["python3", "ir"], "modules": {"numpy": "1.24.2"}}}'
@@ -432,7 +478,7 @@ END
     yes
     sed -i 's/"ir"/"julia-1.9"/' n.ipynb
     no '/executable/spec/notebook kernel julia-1.9 python3: the notebook needs the kernel julia-1.9, which is not here (Planner 2.1.1)'
-    sed -i 's/"name": "julia-1.9", //' n.ipynb
+    sed -i 's/"name": "julia-1.9", //' n.ipynb # python3 then, as Jupyter has it
     yes
     echo scipy >r.txt
     no 'the module scipy is not here'
@@ -441,7 +487,7 @@ END
     rm n.ipynb
     no '/executable/spec/notebook kernel - -: the notebook cannot be read: cannot open '
     # without a runtime there is nothing else to say
-    sed -i 's/driver: stub/driver: local/' lab.yaml
+    machine '{"runtimes": []}'
     no 'does not run executables of type jupyter-notebook'
     same 1 "$(jq '.messages | length' out)"
 }

@@ -138,8 +138,8 @@ at() { # DATE: as ISO 8601, UTC
 @test "NO: an executable type nobody knows is an answer, no error (EP-05, EP-15)" {
     printf 'executable: {type: encabulation, spec: {a: 1}}\n' >t.yaml
     no '/executable/type unknown-executable: the driver local does not run executables of type encabulation'
-    printf 'executable: {type: %s, spec: {notebook: "http://x/a.ipynb"}}\n' "$(type_of executable jupyter-notebook)" >t.yaml
-    no 'does not run executables of type jupyter-notebook'
+    printf 'executable: {type: %s, spec: {chart: hub}}\n' "$(type_of executable helm-chart)" >t.yaml
+    no 'does not run executables of type helm-chart'
     printf 'name: nothing\n' >t.yaml
     no '/executable no-executable: the task names no executable'
 }

@@ -80,6 +80,16 @@ slurm_of() {
     [ "$(grep -c '^ok' lines)" -ge 40 ]
 }
 
+@test "a notebook runs in the cluster as it does here" {
+    require jupyter-nbconvert
+    cp "$TOP_SRCDIR"/contrib/examples/newton/* .
+    chmod u+w notebook.yaml
+    sed -i 's/^    - volumes:/    - spec: {minmemory: 1}\n      volumes:/' notebook.yaml
+    execdm-plan --planner=./lab.yaml notebook.yaml | execdm-accept | execdm-run >there.json || situation
+    same "COMPLETED slurm" "$(jq -r '"\(.phase) \(.backend.driver)"' there.json)"
+    same "newton.ipynb roots.txt" "$(jq -r '[.results[].name | select(test("[.](ipynb|txt)$"))] | sort | join(" ")' there.json)"
+}
+
 @test "one task file, one image: the same results here and in the cluster" {
     mkdir data
     echo 6 >data/n
@@ -193,6 +203,45 @@ slurm_of() {
     execdm-run "$id" >ended.json
     same "COMPLETED 2" "$(jq -r '"\(.phase) \(.attempt)"' ended.json)"
     same 1 "$(cat "$EXECDM_STATE/jobs/$id/results/mark" | wc -l)"
+}
+
+@test "another job goes first: the next attempt runs when that has ended" {
+    id=$(lab_job sh='[ -e /proc/self ] && sleep 3; echo done')
+    execdm-run --once
+    wait_until 20 eval '[ "$(slurm_of "$id" %T)" = RUNNING ]'
+    sbatch --partition=urgent --exclusive --output=/dev/null --wrap 'sleep 1' >urgent
+    wait_until 30 eval '[ "$(slurm_of "$id" %T)" = PREEMPTED ]'
+    execdm-run "$id" >ended.json
+    same "COMPLETED 2" "$(jq -r '"\(.phase) \(.attempt)"' ended.json)"
+    has "$(jq -c .history ended.json)" "it had to make room for another job"
+}
+
+@test "somebody asks Slurm to run it again: it does not, and nothing runs twice" {
+    id=$(lab_job sh='cat /proc/sys/kernel/random/uuid >>/outputs/mark; sleep 3')
+    execdm-run --once
+    wait_until 20 eval '[ "$(slurm_of "$id" %T)" = RUNNING ]'
+    run ! scontrol requeue "$(job "$id" .backend.native)"
+    execdm-run "$id" >ended.json
+    same "COMPLETED 1" "$(jq -r '"\(.phase) \(.attempt)"' ended.json)"
+    same 1 "$(wc -l <"$EXECDM_STATE/jobs/$id/results/mark")"
+}
+
+@test "the whole pipeline inside a batch script: its jobs run on the node" {
+    task sh='echo here'
+    cat >batch.sh <<'END'
+#!/bin/bash
+execdm-plan --planner=localhost task.json | execdm-accept | execdm-run >inside.json
+END
+    sbatch --wait --output=batch.log --export=ALL --mem=500M batch.sh >batch.id
+    same "COMPLETED localhost" "$(jq -r '"\(.phase) \(.platform)"' inside.json)"
+}
+
+@test "more than a node has: NO, before anything is submitted" {
+    task sh=: memory=2
+    run -1 --separate-stderr execdm-plan --planner=./lab.yaml task.json
+    same "/resources/compute/0/spec/minmemory 2" "$(jq -r '.messages[0] | "\(.pointer) \(.asked)"' <<<"$output")"
+    task sh=: memory=1.98
+    execdm-plan --planner=./lab.yaml task.json | jq -e '.offers[0].estimate'
 }
 
 @test "many small jobs: all wait in Slurm's queue, none for another here" {

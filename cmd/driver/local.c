@@ -1,5 +1,4 @@
 /* execdm-driver-local: runs jobs on this machine, isolated by bubblewrap. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
 #include <sched.h>
@@ -9,46 +8,13 @@
 #include "host/clock.h"
 #include "host/lock.h"
 #include "host/path.h"
-#include "host/sandbox.h"
-#include "host/spawn.h"
-#include "model/requirement.h"
-#include "model/task.h"
 #include "attempt.h"
 #include "cgroup.h"
+#include "device.h"
 #include "protocol.h"
+#include "runtime.h"
 #include "supervisor.h"
-#include "text/doc.h"
 #include "text/size.h"
-
-struct runtime {
-    const char *type, *tool, *package;
-};
-
-static const struct runtime runtimes[] = {
-    {EXEC_TYPES "oci-container", "umoci", "umoci"},
-    {EXEC_TYPES "python-program", "/usr/bin/python3", "python3"},
-};
-
-static json_t *probe_runtimes(const json_t *config)
-{
-    json_t *list = json_array();
-    struct err err = {0};
-    bool sandboxed = sandbox_probe(json_text(config, "job-user"), &err) == 0;
-    for (size_t i = 0; i < COUNT(runtimes); i++) {
-        const char *name = runtimes[i].tool;
-        own(str_fini) char *tool =
-            *name == '/' && access(name, X_OK) == 0 ? str_new(name) : spawn_find_tool(name);
-        json_t *row = json_pack("{s:s,s:b}", "type", runtimes[i].type, "ok", sandboxed && tool);
-        if (!sandboxed)
-            json_object_set_new(row, "reason", json_string(err.text));
-        else if (!tool)
-            json_object_set_new(row, "reason",
-                                json_sprintf("%s is not installed; install the package %s",
-                                             runtimes[i].tool, runtimes[i].package));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
 
 static const char *oci_arch(const char *machine)
 {
@@ -58,65 +24,6 @@ static const char *oci_arch(const char *machine)
         if (str_same(machine, names[i][0]))
             return names[i][1];
     return machine;
-}
-
-/* 41 packages in under a millisecond, where Python itself takes a hundred times that: what is
- * installed has a directory NAME-VERSION.dist-info, or NAME-VERSION[-py3.x].egg-info. */
-static void add_modules(json_t *modules, const char *dir)
-{
-    DIR *d = opendir(dir);
-    for (const struct dirent *e; d && (e = readdir(d));) {
-        const char *name = e->d_name, *dot = strrchr(name, '.');
-        if (!dot || (!str_same(dot, ".dist-info") && !str_same(dot, ".egg-info")))
-            continue;
-        const size_t n = strcspn(name, "-");
-        own(str_fini) char *plain = requirement_name(name, n);
-        own(str_fini) char *version =
-            name + n < dot ? str_print("%.*s", (int)(dot - name - n - 1), name + n + 1) : NULL;
-        char *python = version ? strstr(version, "-py") : NULL;
-        if (python)
-            *python = '\0';
-        if (version && !json_object_get(modules, plain))
-            json_object_set_new(modules, plain, json_string(version));
-    }
-    if (d)
-        closedir(d);
-}
-
-/* Every name in a directory. */
-static void add_names(json_t *names, const char *dir)
-{
-    DIR *d = opendir(dir);
-    for (const struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.')
-            json_array_append_new(names, json_string(e->d_name));
-    if (d)
-        closedir(d);
-}
-
-/* What a program finds of Python in its sandbox, where /usr is the machine's own. */
-static void probe_python(json_t *facts)
-{
-    char *argv[] = {"/usr/bin/python3", "-V", NULL};
-    own(spawn_fini) struct spawn s = {.argv = argv, .deadline_ms = 5000};
-    struct err ignored = {0};
-    int major, minor;
-    if (access(argv[0], X_OK) < 0 || spawn_run(&s, &ignored) != 0 || !s.out.bytes ||
-        sscanf(s.out.bytes, "Python %d.%d", &major, &minor) != 2)
-        return;
-    const char *version = s.out.bytes + strlen("Python ");
-    json_t *modules = json_object(), *kernels = json_array();
-    own(str_fini) char *local = str_print("/usr/local/lib/python%d.%d/dist-packages", major, minor);
-    own(str_fini) char *site = str_print("/usr/lib/python%d.%d/site-packages", major, minor);
-    const char *const dirs[] = {local, "/usr/lib/python3/dist-packages", site};
-    for (size_t i = 0; i < COUNT(dirs); i++)
-        add_modules(modules, dirs[i]);
-    add_names(kernels, "/usr/local/share/jupyter/kernels");
-    add_names(kernels, "/usr/share/jupyter/kernels");
-    json_object_set_new(facts, "python",
-                        json_sprintf("%.*s", (int)strcspn(version, " +\n"), version));
-    json_object_set_new(facts, "modules", modules);
-    json_object_set_new(facts, "kernels", kernels);
 }
 
 /* The jobs that are booked are not all that this machine does. */
@@ -148,10 +55,11 @@ static json_t *probe(const json_t *line, const struct call *call)
         json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:{s:o,s:o},s:o,s:{s:i,s:o,s:s,s:s},s:i}", "name",
                   "local", "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status", "find",
                   "cancel", "purge", "suspend", "resume", "capabilities", "enforced", enforced,
-                  "advisory", advisory, "runtimes", probe_runtimes(call->config), "facts", "cores",
+                  "advisory", advisory, "runtimes", runtime_list(call->config), "facts", "cores",
                   cores, "memory", size_json(memory), "os", "linux", "arch", oci_arch(uts.machine),
                   "ttl_s", 60));
-    probe_python(json_object_get(reply, "facts"));
+    runtime_facts(json_object_get(reply, "facts"), call->config);
+    device_facts(json_object_get(reply, "facts"), call->config);
     json_t *load = probe_load(cores);
     if (load)
         json_object_set_new(reply, "load", load);
@@ -163,7 +71,11 @@ static json_t *submit(const json_t *line, const struct call *call)
     struct err err = {0};
     own(str_fini) char *file = attempt_file(line, "");
     if (!file || supervisor_start(line, call->config, &err) < 0)
-        return reply_error(line, err.code == CODE_UNAVAIL ? "unavailable" : "permanent", &err);
+        return reply_error(line,
+                           err.code == CODE_UNAVAIL ? "unavailable"
+                           : err.code == CODE_TEMP  ? "temporary"
+                                                    : "permanent",
+                           &err);
     file[strlen(file) - 1] = '\0';
     json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "native", json_string(file));
@@ -328,6 +240,9 @@ static int run(char **operands, struct buf *out, struct err *err)
     if (v == COUNT(verbs))
         return err_set(err, CODE_USAGE, "no such verb \"%s\", see execdm-driver(7)", verb);
     if (call_read(&call, verb, err) < 0)
+        return -1;
+    if (verbs[v].answer == probe &&
+        (runtime_check(call.config, err) < 0 || device_check(call.config, err) < 0))
         return -1;
     json_array_foreach (call.lines, i, line)
         reply_add(out, verbs[v].answer(line, &call));

@@ -20,7 +20,7 @@ static const struct {
     {"partition", false, true},   {"account", false, true},    {"qos", false, true},
     {"reservation", false, true}, {"constraint", false, true}, {"conf", false, false},
     {"gres", true, false},        {"job-user", false, false},  {"cgroup", false, false},
-    {"disk", false, false},
+    {"disk", false, false},       {"wheels", false, false},    {"devices", true, false},
 };
 
 static int check_config(const struct call *call, struct err *err)

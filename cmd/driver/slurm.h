@@ -9,6 +9,8 @@
 #include "host/spawn.h"
 #include "protocol.h"
 
+#define SLURM_OWN_MIB 16 /* of a job's memory in Slurm: the supervisor's */
+
 /* One of our jobs, as the controller has it. */
 struct seen {
     char *id, *stamp, *state, *why;

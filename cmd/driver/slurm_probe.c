@@ -2,12 +2,13 @@
 #include "text/size.h"
 #include "text/write.h"
 
-/* Cores and memory of all nodes of the partition, each once, that are not down. */
+/* Cores and memory of all nodes of the partition, each once, that are not down; and the most of a
+ * node. */
 static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, struct err *err)
 {
     own(strs_fini) struct strs words = {0};
     own(spawn_fini) struct spawn s = {0};
-    int64_t cores = 0, megabytes = 0, idle = 0;
+    int64_t cores = 0, megabytes = 0, idle = 0, maxcores = 0, maxmegabytes = 0;
     const char *partition = json_text(call->config, "partition");
     strs_add(&words, "sinfo");
     strs_add(&words, "--noheader");
@@ -32,9 +33,15 @@ static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, st
         cores += all - other;
         idle += free_ones;
         megabytes += memory;
+        if (all - other > maxcores)
+            maxcores = all - other;
+        if (memory - SLURM_OWN_MIB > maxmegabytes)
+            maxmegabytes = memory - SLURM_OWN_MIB;
     }
     json_object_set_new(facts, "cores", json_integer(cores));
     json_object_set_new(facts, "memory", size_json(megabytes << 20));
+    json_object_set_new(facts, "maxcores", json_integer(maxcores)); /* a job has one node */
+    json_object_set_new(facts, "maxmemory", size_json(maxmegabytes << 20));
     json_object_set_new(
         reply, "load",
         json_pack("{s:I,s:I}", "slots", (json_int_t)cores, "free", (json_int_t)idle));
@@ -71,6 +78,7 @@ json_t *slurm_probe(const json_t *line, struct cluster *c)
         json_decref(reply);
         return reply_error(line, "unavailable", &err);
     }
+    json_object_del(json_object_get(reply, "facts"), "extras"); /* of this machine, not the nodes */
     size_t queued = 0;
     for (size_t i = 0; i < c->n; i++)
         queued += str_same(c->list[i].state, "PENDING");

@@ -6,8 +6,7 @@
 #include "text/when.h"
 #include "text/write.h"
 
-#define SLACK_MIN 1  /* Slurm's limits lie so much beyond ours, which tell more about the end */
-#define SLACK_MIB 16 /* the supervisor's own, too */
+#define SLACK_MIN 1 /* Slurm's limit lies so much beyond ours, which tells more about the end */
 
 /* What the batch script gives to the supervisor. */
 static int write_call(const json_t *line, const struct call *call, struct err *err)
@@ -122,7 +121,7 @@ static int submit_words(struct strs *words, const json_t *line, const struct cal
     if (cores > 0)
         strs_print(words, "--cpus-per-task=%d", (int)((cores + 999) / 1000));
     if (memory > 0)
-        strs_print(words, "--mem=%dM", (int)((memory + (1 << 20) - 1) >> 20) + SLACK_MIB);
+        strs_print(words, "--mem=%dM", (int)((memory + (1 << 20) - 1) >> 20) + SLURM_OWN_MIB);
     if (wall > 0)
         strs_print(words, "--time=%d", (int)minutes);
     add_moment(words, "--begin", line, "not_before", 0);

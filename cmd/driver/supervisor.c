@@ -13,6 +13,9 @@
 #include "host/sandbox.h"
 #include "host/spawn.h"
 #include "model/job.h"
+#include "attempt.h"
+#include "device.h"
+#include "runtime.h"
 #include "supervisor.h"
 #include "text/size.h"
 #include "text/write.h"
@@ -22,12 +25,13 @@
 #define PROCESSES_MAX 4096 /* of one job */
 
 struct attempt {
-    const json_t *line;
+    const json_t *line, *config;
     char *dir;
     const char *account; /* for root; NULL the usual one */
     const char *place;   /* for its control group; NULL: below our own */
     int64_t disk;        /* bytes it may write, 0: no limit */
     struct sandbox sandbox;
+    struct devices devices;
     uid_t uid; /* who the program is, outside */
     gid_t gid;
     int alive;
@@ -54,10 +58,15 @@ static int describe(struct attempt *a, struct err *err)
     a->sandbox.cwd = str_new(json_text(exec, "cwd"));
     strs_add(&a->sandbox.argv, INIT_PLACE);
     strs_print(&a->sandbox.argv, "%d", INIT_FD);
+    runtime_install(&a->sandbox, exec, a->config);
     json_array_foreach (json_object_get(exec, "args"), i, v)
         strs_add(&a->sandbox.argv, json_string_value(v));
     json_object_foreach (json_object_get(exec, "environment"), key, v)
         strs_print(&a->sandbox.env, "%s=%s", key, json_string_value(v));
+    for (i = 0; i < a->devices.env.n; i++)
+        strs_add(&a->sandbox.env, a->devices.env.list[i]);
+    for (i = 0; i < a->devices.nodes.n; i++)
+        sandbox_device(&a->sandbox, a->devices.nodes.list[i]);
     sandbox_mount(&a->sandbox, init, INIT_PLACE, false);
     json_array_foreach (json_object_get(a->line, "mounts"), i, v)
         sandbox_mount(&a->sandbox, json_text(v, "source"), json_text(v, "path"),
@@ -368,6 +377,7 @@ static void attempt_fini(struct attempt *a)
 {
     str_fini(&a->dir);
     sandbox_fini(&a->sandbox);
+    devices_fini(&a->devices);
     fd_fini(&a->alive);
     fd_fini(&a->image);
 }
@@ -377,6 +387,7 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
 {
     const char *exitfile = json_text(line, "exitfile");
     *a = (struct attempt){.line = line,
+                          .config = config,
                           .account = json_text(config, "job-user"),
                           .place = json_text(config, "cgroup"),
                           .alive = -1,
@@ -391,7 +402,11 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
     if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
     a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
-    return 0;
+    /* before the fence: what is in use now may be free when this attempt is tried again */
+    if (attempt_whose(line) == OURS)
+        return 0;
+    const json_t *limits = json_object_get(line, "limits");
+    return devices_take(&a->devices, json_object_get(limits, "extras"), config, err);
 }
 
 int supervisor_start(const json_t *line, const json_t *config, struct err *err)

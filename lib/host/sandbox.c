@@ -21,7 +21,14 @@
 void sandbox_mount(struct sandbox *s, const char *source, const char *target, bool write)
 {
     s->mounts = mem_grow(s->mounts, s->nmounts + 1, sizeof(*s->mounts));
-    s->mounts[s->nmounts++] = (struct sandbox_mount){str_new(source), str_new(target), write};
+    s->mounts[s->nmounts++] =
+        (struct sandbox_mount){str_new(source), str_new(target), write, false};
+}
+
+void sandbox_device(struct sandbox *s, const char *node)
+{
+    sandbox_mount(s, node, node, true);
+    s->mounts[s->nmounts - 1].device = true;
 }
 
 void sandbox_fini(struct sandbox *s)
@@ -236,8 +243,11 @@ static void add_root(const struct sandbox *s, struct strs *args)
     add(args, "--dev", "/dev", NULL);
     add(args, "--tmpfs", "/tmp", NULL);
     for (size_t i = 0; i < s->nmounts; i++)
-        add(args, s->mounts[i].write ? "--bind" : "--ro-bind", s->mounts[i].source,
-            s->mounts[i].target);
+        add(args,
+            s->mounts[i].device  ? "--dev-bind"
+            : s->mounts[i].write ? "--bind"
+                                 : "--ro-bind",
+            s->mounts[i].source, s->mounts[i].target);
     for (size_t i = 0; i < made.n; i++)
         add(args, "--remount-ro", made.list[i], NULL);
     add(args, "--remount-ro", "/", NULL);

@@ -13,7 +13,7 @@
 
 struct sandbox_mount {
     char *source, *target; /* absolute; a directory or a file */
-    bool write;
+    bool write, device;
 };
 
 struct sandbox {
@@ -29,6 +29,8 @@ struct sandbox {
 };
 
 void sandbox_mount(struct sandbox *s, const char *source, const char *target, bool write);
+/* A device file, by its own name. */
+void sandbox_device(struct sandbox *s, const char *node);
 void sandbox_fini(struct sandbox *s);
 
 /* Who the program will be outside: the caller itself, or for root the job account. CODE_UNAVAIL

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include "host/path.h"
@@ -6,6 +7,9 @@
 
 #define OUTPUTS "/outputs"
 #define PROGRAM "/execdm/program"
+#define PYTHON "/usr/bin/python3"
+#define REQUIREMENTS "/execdm/requirements.txt"
+#define NOTEBOOK_NAME "notebook"
 #define QUEUE_S 60 /* what comes at the end of its window may still pass through a queue */
 
 char *layout_attempt(const struct store *s, const struct job *j, const char *name)
@@ -27,9 +31,58 @@ static char *place_of(const struct store *s, const struct job *j, const struct t
     return layout_attempt(s, j, name);
 }
 
-static bool is_python(const struct task *t)
+/* Runs a notebook's cells in turn, and keeps what they gave, of one that fails too: its error goes
+ * to standard error, which ends with it. */
+#define RUN_NOTEBOOK                                                                               \
+    "import sys, nbformat\n"                                                                       \
+    "from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor\n"                \
+    "notebook = nbformat.read('" PROGRAM "', as_version=4)\n"                                      \
+    "try:\n"                                                                                       \
+    "    ExecutePreprocessor(timeout=-1, startup_timeout=600).preprocess(notebook, {})\n"          \
+    "except CellExecutionError as error:\n"                                                        \
+    "    sys.exit(str(error).rstrip())\n"                                                          \
+    "finally:\n"                                                                                   \
+    "    nbformat.write(notebook, '" OUTPUTS "/' + sys.argv[1])\n"
+
+/* What is staged to be run by a program of the platform's: by which key of its spec the type names
+ * it, and the command. */
+static const struct script {
+    const char *type, *key, *command[4];
+} scripts[] = {
+    {EXEC_TYPES "python-program", "program", {PYTHON, PROGRAM}},
+    {EXEC_TYPES "jupyter-notebook", "notebook", {PYTHON, "-c", RUN_NOTEBOOK}},
+};
+
+/* NULL: an image brings all that is run. */
+static const struct script *script_of(const struct task *t)
 {
-    return str_same(t->type, EXEC_TYPES "python-program");
+    for (size_t i = 0; i < COUNT(scripts); i++)
+        if (str_same(scripts[i].type, t->type))
+            return &scripts[i];
+    return NULL;
+}
+
+static const char *requirements_of(const struct task *t)
+{
+    return script_of(t) ? json_text(t->spec, "requirements") : NULL;
+}
+
+/* The executed notebook is called as the one it came from, with the ending that Jupyter's have
+ * (Planner 2.1.1); letters that mean something to a shell become "_". The caller frees. */
+static char *notebook_name(const char *url)
+{
+    const size_t whole = strcspn(url, "?#");
+    size_t begin = whole;
+    while (begin > 0 && url[begin - 1] != '/')
+        begin--;
+    own(str_fini) char *name = str_print("%.*s", (int)(whole - begin), url + begin);
+    char *dot = strrchr(name, '.');
+    if (dot)
+        *dot = '\0';
+    for (char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-_.+", *c))
+            *c = '_';
+    return str_print("%s.ipynb", *name && *name != '.' ? name : NOTEBOOK_NAME);
 }
 
 /* Said so, or there already, or a URL whose path ends in a name. */
@@ -84,6 +137,16 @@ static char *own_id(const struct task *t, const char *word)
     return id;
 }
 
+/* What is no storage of the task, but a file in the job's directory by this name. */
+static void add_own(json_t *lines, const struct store *s, const struct job *j, const struct task *t,
+                    const char *name, const char *location)
+{
+    own(str_fini) char *place = store_job_path(s, j->id, name);
+    own(str_fini) char *dest = uri_of_path(place);
+    own(str_fini) char *id = own_id(t, name);
+    json_array_append_new(lines, manifest_line(id, location, dest, "pull"));
+}
+
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t)
 {
     json_t *lines = json_array();
@@ -101,13 +164,11 @@ json_t *layout_inputs(const struct store *s, const struct job *j, const struct t
             json_object_set_new(line, "unpack", json_true());
         json_array_append_new(lines, line);
     }
-    if (is_python(t)) {
-        own(str_fini) char *place = store_job_path(s, j->id, "program");
-        own(str_fini) char *dest = uri_of_path(place);
-        own(str_fini) char *id = own_id(t, "program");
-        json_array_append_new(lines,
-                              manifest_line(id, json_text(t->spec, "program"), dest, "pull"));
-    }
+    const struct script *script = script_of(t);
+    if (script)
+        add_own(lines, s, j, t, "program", json_text(t->spec, script->key));
+    if (requirements_of(t))
+        add_own(lines, s, j, t, "requirements", requirements_of(t));
     return lines;
 }
 
@@ -210,9 +271,13 @@ static json_t *all_mounts(const struct store *s, const struct job *j, const stru
         own(str_fini) char *place = place_of(s, j, t, v->storage);
         add_mount(mounts, place, v->path, v->write, st->location ? 0 : st->size);
     }
-    if (is_python(t)) {
+    if (script_of(t)) {
         own(str_fini) char *program = store_job_path(s, j->id, "program");
         add_mount(mounts, program, PROGRAM, false, 0);
+    }
+    if (requirements_of(t)) {
+        own(str_fini) char *requirements = store_job_path(s, j->id, "requirements");
+        add_mount(mounts, requirements, REQUIREMENTS, false, 0);
     }
     return mounts;
 }
@@ -223,9 +288,14 @@ static json_t *arguments(const struct task *t, const json_t *config)
     json_t *command = json_object_get(t->spec, "command");
     json_t *entrypoint = json_object_get(t->spec, "entrypoint");
     json_t *args = json_array();
-    if (is_python(t)) {
-        json_array_append_new(args, json_string("/usr/bin/python3"));
-        json_array_append_new(args, json_string(PROGRAM));
+    const struct script *script = script_of(t);
+    if (script) {
+        for (size_t i = 0; script->command[i]; i++)
+            json_array_append_new(args, json_string(script->command[i]));
+        if (str_same(script->key, "notebook")) {
+            own(str_fini) char *name = notebook_name(json_text(t->spec, script->key));
+            json_array_append_new(args, json_string(name));
+        }
         json_array_extend(args, json_object_get(t->spec, "arguments"));
         return args;
     }
@@ -256,6 +326,8 @@ static json_t *environment(const struct task *t, const json_t *config)
     json_object_set_new(env, "HOME", json_string("/tmp"));
     json_object_set_new(env, "TMPDIR", json_string("/tmp"));
     json_object_set_new(env, "LANG", json_string("C.UTF-8"));
+    if (str_same(t->type, EXEC_TYPES "jupyter-notebook")) /* else each kernel warns of what it is */
+        json_object_set_new(env, "PYDEVD_DISABLE_FILE_VALIDATION", json_string("1"));
     json_object_update(env, json_object_get(t->spec, "environment"));
     return env;
 }
@@ -298,13 +370,14 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
     own(str_fini) char *errors = layout_attempt(s, j, "stderr");
     own(str_fini) char *record = layout_attempt(s, j, EXIT_RECORD);
     json_t *line = json_pack(
-        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s},s:o,s:{s:I,s:I,s:I,s:I,s:o},s:s,s:s,s:s,s:s}", "id",
-        j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec", "type", t->type,
+        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s,s:s*},s:o,s:{s:I,s:I,s:I,s:I,s:o},s:s,s:s,s:s,s:s}",
+        "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec", "type", t->type,
         "rootfs", rootfs, "args", arguments(t, config), "environment", environment(t, config),
-        "cwd", OUTPUTS, "mounts", all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores,
-        "maxcores", (json_int_t)json_int(private, "maxcores", need.cores), "memory",
-        (json_int_t)memory, "wall", (json_int_t)json_int(private, "length", 0), "extras",
-        extras(&need), "network", "none", "stdout", out, "stderr", errors, "exitfile", record);
+        "cwd", OUTPUTS, "requirements", requirements_of(t) ? REQUIREMENTS : NULL, "mounts",
+        all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores, "maxcores",
+        (json_int_t)json_int(private, "maxcores", need.cores), "memory", (json_int_t)memory, "wall",
+        (json_int_t)json_int(private, "length", 0), "extras", extras(&need), "network", "none",
+        "stdout", out, "stderr", errors, "exitfile", record);
     add_window(line, j);
     return line;
 }

@@ -1,8 +1,8 @@
 /* What is where in a job's directory, and what is moved, mounted and run: the job's documents
  * turned into a staging manifest and a driver's submit line. Nothing here does anything.
  *
- *     lock  in/N  program  results/      attempt-A/ out/N  outputs  scratch/N  stdout stderr
- * exit.json
+ *     lock  in/N  program  requirements  results/
+ *     attempt-A/ out/N  outputs  scratch/N  stdout stderr exit.json
  */
 #ifndef JOB_LAYOUT_H
 #define JOB_LAYOUT_H

@@ -27,10 +27,12 @@ static int whole(const json_t *declared, const json_t *probed, const char *key, 
                    key);
 }
 
-/* For one job; the whole may have been probed. */
-static int64_t limit(const json_t *compute, const char *key, bool size, int64_t all)
+/* For one job: what is declared, what was found, and the whole bound it, the least of them. */
+static int64_t limit(const json_t *compute, const json_t *facts, const char *key, bool size,
+                     int64_t all)
 {
-    int64_t most = amount(compute, key, size, all);
+    const int64_t declared = amount(compute, key, size, all), found = amount(facts, key, size, all);
+    const int64_t most = declared < found ? declared : found;
     return most < all ? most : all;
 }
 
@@ -135,13 +137,15 @@ int platform_init(struct platform *p, json_t *doc, json_t *probe, struct err *er
     p->capacity.parts = json_object();
     read_extras(p, json_object_get(compute, "extras"));
     read_flavors(p, json_object_get(compute, "flavors"));
+    if (!p->extras && !p->nflavors) /* a flavor says what it has */
+        read_extras(p, json_object_get(facts, "extras"));
     if (whole(compute, facts, "cores", false, &p->capacity.cores, err) < 0 ||
         whole(compute, facts, "memory", true, &p->capacity.memory, err) < 0) {
         platform_fini(p);
         return -1;
     }
-    p->maxcores = limit(compute, "maxcores", false, p->capacity.cores);
-    p->maxmemory = limit(compute, "maxmemory", true, p->capacity.memory);
+    p->maxcores = limit(compute, facts, "maxcores", false, p->capacity.cores);
+    p->maxmemory = limit(compute, facts, "maxmemory", true, p->capacity.memory);
     read_times(p, json_object_get(doc, "datetime"));
     duration(offers, "lifetime", "PT5M", &p->lifetime);
     p->maxoffers = (size_t)json_int(offers, "max", MAX_OFFERS);

@@ -10,6 +10,7 @@
 #include "text/uri.h"
 
 #define REQUIREMENTS_MAX (256 * 1024)
+#define DEFAULT_KERNEL "python3" /* Jupyter's own, of a notebook that names none */
 
 static const json_t *fact(const struct matching *m, const char *key)
 {
@@ -81,6 +82,21 @@ static void refuse_module(struct matching *m, const struct requirement *r, const
     finding_hint(f, "put the modules into an OCI image");
 }
 
+/* Is there one that the driver will install? It says which as name==version. */
+static bool is_wheel(const struct matching *m, const struct requirement *r)
+{
+    const size_t n = strlen(r->name);
+    size_t i;
+    json_t *item;
+    json_array_foreach (fact(m, "wheels"), i, item) {
+        const char *wheel = json_string_value(item);
+        if (str_begins(wheel, r->name) && str_begins(wheel + n, "==") &&
+            requirement_allows(r->versions, wheel + n + 2) == 1)
+            return true;
+    }
+    return false;
+}
+
 static void match_line(struct matching *m, const char *line, size_t len, size_t number)
 {
     own(requirement_fini) struct requirement r = {0};
@@ -93,7 +109,7 @@ static void match_line(struct matching *m, const char *line, size_t len, size_t 
     if (!r.name || requirement_skipped(r.marker, python))
         return;
     const char *there = json_text(fact(m, "modules"), r.name);
-    if (!there || !requirement_allows(r.versions, there))
+    if ((!there || !requirement_allows(r.versions, there)) && !is_wheel(m, &r))
         refuse_module(m, &r, there);
 }
 
@@ -150,14 +166,17 @@ static void match_kernel(struct matching *m)
     own(json_fini) json_t *notebook = NULL;
     struct err err = {0};
     const char *text = url ? read_document(m, url, &err) : NULL;
-    if (!text || doc_bytes("the notebook", text, strlen(text), &notebook, &err) < 0) {
+    if (text && doc_bytes("the notebook", text, strlen(text), &notebook, &err) == 0 &&
+        !json_is_integer(json_object_get(notebook, "nbformat")))
+        err_set(&err, CODE_DATA, "it is none of Jupyter's, expected nbformat in it");
+    if (!url || err.code) {
         match_refuse(m, "kernel", "/executable/spec/notebook", "the notebook cannot be read: %s",
                      url ? err.text : "none is named");
         return;
     }
     const json_t *kernel = json_object_get(json_object_get(notebook, "metadata"), "kernelspec");
-    const char *asked = json_text(kernel, "name");
-    if (!asked || lists_word(fact(m, "kernels"), asked))
+    const char *named = json_text(kernel, "name"), *asked = named ? named : DEFAULT_KERNEL;
+    if (lists_word(fact(m, "kernels"), asked))
         return;
     json_t *one = json_array_get(fact(m, "kernels"), 0);
     finding_amounts(match_refuse(m, "kernel", "/executable/spec/notebook",

@@ -3,6 +3,35 @@
 #include "model/load.h"
 #include "plan/matching.h"
 
+/* Of what somebody would sit before there is no headless form (PRD-02). */
+static void explain_interactive(struct finding *f, const char *type)
+{
+    static const char *const words[] = {"session", "interactive", "desktop"};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strcasestr(type_short(type), words[i])) {
+            finding_hint(f, "jobs run by themselves and have no network, so nobody could reach a "
+                            "session; a notebook is run from its first cell to its last as a "
+                            "jupyter-notebook");
+            return;
+        }
+}
+
+static void refuse_type(struct matching *m, const json_t *runtimes)
+{
+    const struct platform *p = m->platform;
+    const char *type = m->task->type;
+    const bool listed = p->executables && !m->row;
+    struct finding *f =
+        listed ? match_refuse(m, "unknown-executable", "/executable/type",
+                              "executables of type %s are not run here (Planner 2.1)",
+                              type_short(type))
+               : match_refuse(m, "unknown-executable", "/executable/type",
+                              "the driver %s does not run executables of type %s (Planner 2.1)",
+                              p->driver, type_short(type));
+    finding_amounts(f, json_string(type), match_types(listed ? p->executables : runtimes));
+    explain_interactive(f, type);
+}
+
 /* A type the platform does not know is NO, whatever it is (EP-15, EP-33). */
 static void match_type(struct matching *m)
 {
@@ -13,17 +42,8 @@ static void match_type(struct matching *m)
     if (!type)
         match_refuse(m, "no-executable", "/executable",
                      "the task names no executable (Planner 2.1)");
-    else if (p->executables && !m->row)
-        finding_amounts(match_refuse(m, "unknown-executable", "/executable/type",
-                                     "executables of type %s are not run here (Planner 2.1)",
-                                     type_short(type)),
-                        json_string(type), match_types(p->executables));
-    else if (!runtime)
-        finding_amounts(match_refuse(m, "unknown-executable", "/executable/type",
-                                     "the driver %s does not run executables of type %s (Planner "
-                                     "2.1)",
-                                     p->driver, type_short(type)),
-                        json_string(type), match_types(runtimes));
+    else if ((p->executables && !m->row) || !runtime)
+        refuse_type(m, runtimes);
     else if (!json_is_true(json_object_get(runtime, "ok")))
         match_refuse(m, "runtime", "/executable/type", "%s cannot run now: %s", type_short(type),
                      json_text(runtime, "reason"));
