@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,6 +145,8 @@ int main(int argc, char **argv)
     if (fd < 0 || (fifo && read_environment() < 0))
         return 69;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
+    prctl(PR_SET_DUMPABLE,
+          0); /* the program, which is the same user, cannot trace us, nor open fd */
     signal(SIGTERM, forward);
     signal(SIGINT, forward);
     signal(SIGTSTP, stop_all);

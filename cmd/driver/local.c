@@ -10,6 +10,7 @@
 #include "host/lock.h"
 #include "host/path.h"
 #include "attempt.h"
+#include "cgroup.h"
 #include "device.h"
 #include "protocol.h"
 #include "runtime.h"
@@ -41,18 +42,16 @@ static json_t *probe_load(int cores)
                      "busy", json_real(round(busy * 100) / 100));
 }
 
-static json_t *capabilities(bool limits)
+/* Limits that the engine of containers keeps, or a control group of ours. */
+static json_t *capabilities(const json_t *config, bool limits)
 {
-    static const struct {
-        const char *name;
-        int enforced; /* 2: only with limits by cgroups */
-    } all[] = {{"network", 1}, {"time", 1},      {"cores", 2},
-               {"memory", 2},  {"processes", 2}, {"disk", 0}};
-    json_t *lists[2] = {json_array(), json_array()};
-    for (size_t i = 0; i < COUNT(all); i++)
-        json_array_append_new(lists[all[i].enforced == 1 || (all[i].enforced && limits)],
-                              json_string(all[i].name));
-    return json_pack("{s:o,s:o}", "enforced", lists[1], "advisory", lists[0]);
+    json_t *enforced = json_pack("[s,s]", "network", "time"), *advisory = json_pack("[s]", "disk");
+    static const char *const all[] = {"cores", "memory", "processes"};
+    if (!container_is_wanted(config))
+        cgroup_probe(json_text(config, "cgroup"), enforced, advisory);
+    for (size_t i = 0; container_is_wanted(config) && i < COUNT(all); i++)
+        json_array_append_new(limits ? enforced : advisory, json_string(all[i]));
+    return json_pack("{s:o,s:o}", "enforced", enforced, "advisory", advisory);
 }
 
 static json_t *probe(const json_t *line, const struct call *call)
@@ -69,12 +68,12 @@ static json_t *probe(const json_t *line, const struct call *call)
     bool limits = false;
     json_t *rows = runtime_list(call->config, &limits);
     json_object_update_new(
-        reply,
-        json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:o,s:o,s:{s:i,s:o,s:s,s:s},s:i}", "name",
-                  DRIVER_NAME, "version", PACKAGE_VERSION, "verbs", "probe", "submit", "status",
-                  "find", "cancel", "purge", "suspend", "resume", "capabilities",
-                  capabilities(limits), "runtimes", rows, "facts", "cores", cores, "memory",
-                  size_json(memory), "os", "linux", "arch", oci_arch(uts.machine), "ttl_s", 60));
+        reply, json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:o,s:o,s:{s:i,s:o,s:s,s:s},s:i}", "name",
+                         DRIVER_NAME, "version", PACKAGE_VERSION, "verbs", "probe", "submit",
+                         "status", "find", "cancel", "purge", "suspend", "resume", "capabilities",
+                         capabilities(call->config, limits), "runtimes", rows, "facts", "cores",
+                         cores, "memory", size_json(memory), "os", "linux", "arch",
+                         oci_arch(uts.machine), "ttl_s", 60));
     if (!container_is_wanted(call->config))
         runtime_facts(json_object_get(reply, "facts"), call->config);
     device_facts(json_object_get(reply, "facts"), call->config);
@@ -116,18 +115,24 @@ static json_t *attend(const json_t *line, const struct call *call)
     return reply;
 }
 
-/* Removes what a supervisor that is dead left of a container. False: there may still be something.
- */
+/* What a supervisor that is dead left of a container, or of a control group: the program went with
+ * it. False: there may still be something. */
 static bool sweep(const json_t *line, const struct call *call, struct err *err)
 {
     own(container_fini) struct container engine = {0};
-    own(str_fini) char *note = attempt_file(line, CONTAINER_NOTE);
+    own(str_fini) char *box = attempt_file(line, CONTAINER_NOTE);
+    own(str_fini) char *group = attempt_file(line, CGROUP_NOTE);
     const char *stamp = json_text(line, "stamp");
-    if (!note || !stamp || !path_exists(note) || attempt_alive(line) || attempt_whose(line) != OURS)
+    const bool boxed = box && path_exists(box), grouped = group && path_exists(group);
+    if (!stamp || (!boxed && !grouped) || attempt_alive(line) || attempt_whose(line) != OURS)
+        return true;
+    if (grouped)
+        cgroup_sweep(group, stamp);
+    if (!boxed)
         return true;
     if (container_find(&engine, call->config, err) < 0 || container_remove(&engine, stamp, err) < 0)
         return false;
-    unlink(note);
+    unlink(box);
     return true;
 }
 

@@ -29,6 +29,8 @@ static const struct {
     {.name = "isolation"},
     {"command", .words = true},
     {.name = "runtime"},
+    {.name = "cgroup"},
+    {.name = "disk"},
     {.name = "wheels"},
     {"devices", .mapping = true},
 };

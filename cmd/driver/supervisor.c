@@ -1,9 +1,12 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include "container.h"
+#include "filter.h"
 #include "host/clock.h"
 #include "host/image.h"
 #include "host/lock.h"
@@ -15,15 +18,19 @@
 #include "device.h"
 #include "runtime.h"
 #include "supervisor.h"
+#include "text/size.h"
 #include "text/write.h"
 
 #define INIT_PLACE "/execdm/init"
 #define INIT_FD 3
+#define PROCESSES_MAX 4096 /* of one job */
 
 struct attempt {
     const json_t *line, *config;
     char *dir;
     const char *account; /* for root; NULL the usual one */
+    const char *place;   /* for its control group; NULL: below our own */
+    int64_t disk;        /* bytes it may write, 0: no limit */
     struct sandbox sandbox;
     struct devices devices;
     bool boxed;               /* by a container engine, else bubblewrap */
@@ -146,13 +153,31 @@ static int open_log(const json_t *line, const char *key, struct err *err)
 }
 
 struct ends {
-    int out[2], errors[2], init[2], info[2];
+    int out[2], errors[2], init[2], info[2], go[2];
 };
+
+/* Without a limit, too, no file is larger than what is free, but one of holes; and somebody would
+ * have to read those. */
+static void limit_files(const struct attempt *a)
+{
+    struct statvfs fs;
+    int64_t most = a->disk;
+    if (!most && statvfs(a->dir, &fs) == 0)
+        most = (int64_t)(fs.f_bavail * fs.f_frsize);
+    if (most > 0)
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)most, (rlim_t)most});
+}
 
 static _Noreturn void become_task(struct attempt *a, const struct ends *e)
 {
     struct err err = {0};
+    char none;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(e->go[1]);
+    while (read(e->go[0], &none, 1) < 0 && errno == EINTR) /* till it is in its control group */
+        ;
+    if (!a->boxed)
+        limit_files(a);
     spawn_default_signals();
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* whatever started us may have left some open */
     dup2(null, 0);
@@ -168,9 +193,23 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     int init = fcntl(e->init[1], F_DUPFD_CLOEXEC, 10);
     dup2(init, INIT_FD);
     a->sandbox.info_fd = info;
-    sandbox_exec(&a->sandbox, &err);
+    a->sandbox.filter = filter_open(&err);
+    if (a->sandbox.filter > 0)
+        sandbox_exec(&a->sandbox, &err);
     dprintf(2, "execdm: %s\n", err.text);
     _exit(CODE_UNAVAIL);
+}
+
+static void make_group(const struct attempt *a, struct watch *w)
+{
+    const json_t *limits = json_object_get(a->line, "limits");
+    const int64_t cores = json_int(limits, "cores", 0);
+    const struct cgroup_limits l = {.memory = w->memory,
+                                    .cores = cores,
+                                    .maxcores = json_int(limits, "maxcores", cores),
+                                    .processes = PROCESSES_MAX};
+    own(str_fini) char *note = file_of(a, CGROUP_NOTE);
+    cgroup_make(&w->group, json_text(a->line, "stamp"), a->place, &l, note);
 }
 
 static int launch(struct attempt *a, struct watch *w, struct err *err)
@@ -181,6 +220,7 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     *w = (struct watch){.childfd = -1,
                         .suspended = file_of(a, "suspended"),
                         .memory = json_int(limits, "memory", 0),
+                        .disk = {.mounts = json_object_get(a->line, "mounts"), .most = a->disk},
                         .wall_ms = json_int(limits, "wall", 0) * 1000};
     w->control = open(control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (w->control < 0)
@@ -194,13 +234,19 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
         return -1;
     w->container = a->boxed ? &a->run : NULL;
     if (pipe2(e.out, O_CLOEXEC) < 0 || pipe2(e.errors, O_CLOEXEC) < 0 ||
-        pipe2(e.init, O_CLOEXEC) < 0 || pipe2(e.info, O_CLOEXEC) < 0)
+        pipe2(e.init, O_CLOEXEC) < 0 || pipe2(e.info, O_CLOEXEC) < 0 || pipe2(e.go, O_CLOEXEC) < 0)
         return err_sys(err, "cannot make a pipe");
     w->pid = fork();
     if (w->pid < 0)
         return err_sys(err, "cannot start the sandbox");
     if (w->pid == 0)
         become_task(a, &e);
+    if (!a->boxed) { /* an engine makes its own */
+        make_group(a, w);
+        cgroup_enter(&w->group, w->pid);
+    }
+    close(e.go[0]);
+    close(e.go[1]);
     int *ours[] = {&w->out[0], &w->out[1], &w->init, &w->info};
     int *pipes[] = {e.out, e.errors, e.init, e.info};
     for (size_t i = 0; i < COUNT(ours); i++) {
@@ -242,6 +288,8 @@ static void judge(json_t *record, const struct attempt *a, const struct watch *w
     }
     if (!reason && w->ran_out && *word && (number || str_same(word, "signal")))
         reason = "memlimit";
+    if (!reason && str_same(word, "signal") && number == SIGXFSZ)
+        reason = "disklimit"; /* in one file */
     if (!reason)
         reason = str_same(word, "signal")            ? "signal"
                  : str_same(word, "exit") && !number ? "ok"
@@ -252,6 +300,8 @@ static void judge(json_t *record, const struct attempt *a, const struct watch *w
         json_object_set_new(record, "maxrss", json_integer((json_int_t)rss * 1024));
     else
         json_object_set_new(record, "maxrss", json_integer((json_int_t)w->peak));
+    if (w->cpu_ms >= 0)
+        cpu = (long)w->cpu_ms;
     json_object_set_new(record, "cpu", json_real((double)cpu / 1000.0));
 }
 
@@ -283,6 +333,17 @@ static int sync_outputs(const struct attempt *a, struct err *err)
     return 0;
 }
 
+/* The kernel's word about it, and no trace. */
+static void leave_group(const struct attempt *a, struct watch *w)
+{
+    own(str_fini) char *note = file_of(a, CGROUP_NOTE);
+    w->cpu_ms = cgroup_cpu(&w->group);
+    if (!w->reason && cgroup_ran_out(&w->group))
+        w->reason = "memlimit";
+    cgroup_remove(&w->group);
+    unlink(note);
+}
+
 static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
 {
     struct err err = {0};
@@ -295,6 +356,8 @@ static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
     str_fini(&w->suspended);
     if (a->boxed)
         leave_container(a, w, status);
+    else
+        leave_group(a, w);
     fsync(w->files[0]);
     fsync(w->files[1]);
     own(json_fini) json_t *record =
@@ -411,11 +474,16 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
                           .config = config,
                           .account = json_text(config, "job-user"),
                           .boxed = container_is_wanted(config),
+                          .place = json_text(config, "cgroup"),
                           .alive = -1,
                           .image = -1};
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
         !json_text(line, "stdout") || !json_text(line, "stderr"))
         return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");
+    const json_t *disk = json_object_get(config, "disk");
+    const char *why;
+    if (disk && size_parse(disk, false, &a->disk, &why) < 0)
+        return err_set(err, CODE_CONFIG, "driver-options: expected disk to be a size: %s", why);
     if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
     a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);

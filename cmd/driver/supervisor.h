@@ -2,13 +2,15 @@
  * watches it and writes down how it ended (driver.md, decisions.md, "Supervisor").
  *
  * The attempt's directory holds: started (made once, with O_EXCL: the fence), alive (locked while
- * the supervisor lives; never a pid), control (a FIFO), suspended (while it is), exit.json (the
- * record, last). */
+ * the supervisor lives; never a pid), control (a FIFO), suspended (while it is), cgroup (while
+ * there is one), exit.json (the record, last). */
 #ifndef DRIVER_SUPERVISOR_H
 #define DRIVER_SUPERVISOR_H
 
 #include <sys/types.h>
+#include "cgroup.h"
 #include "container.h"
+#include "disk.h"
 #include "text/buf.h"
 #include "text/err.h"
 #include "text/json.h"
@@ -33,13 +35,16 @@ struct watch {
     int files[2];                          /* where they go */
     int control;                           /* T: terminate, S: suspend, R: resume */
     char *suspended;                       /* the file that is there while it is */
-    int64_t memory;                        /* limit in bytes, 0 none */
-    int64_t wall_ms;                       /* limit, 0 none */
+    struct cgroup group;                   /* or none of it */
+    struct disk disk;
+    int64_t memory;  /* limit in bytes, 0 none */
+    int64_t wall_ms; /* limit, 0 none */
     /* found out */
     struct buf told, info_text;
     int64_t written[2], dropped[2];
     int64_t peak;       /* bytes */
-    const char *reason; /* NULL, or memlimit, timelimit, killed */
+    int64_t cpu_ms;     /* of all its processes, -1: ask execdm-init */
+    const char *reason; /* NULL, or memlimit, disklimit, timelimit, killed */
     pid_t child;        /* pid 1 of the sandbox as seen from here */
     int childfd;        /* its pidfd: readable when everything in the sandbox is gone */
     bool stopped;       /* suspended */

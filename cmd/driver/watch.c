@@ -183,24 +183,37 @@ static int64_t file_memory(pid_t child)
     return sum;
 }
 
-static void sample(struct watch *w)
+static int64_t used_memory(const struct watch *w)
 {
-    int64_t files = file_memory(w->child), used = files + rough_memory(w->child);
-    if (w->memory && used > w->memory)
-        used = files + exact_memory(w->child);
-    if (used > w->peak)
-        w->peak = used;
-    if (w->memory && used > w->memory && !w->reason)
-        w->reason = "memlimit";
+    const int64_t counted = cgroup_memory(&w->group);
+    if (counted >= 0)
+        return counted;
+    const int64_t files = file_memory(w->child), used = files + rough_memory(w->child);
+    return w->memory && used > w->memory ? files + exact_memory(w->child) : used;
 }
 
-/* Memory cannot wait for grace; time and the owner can. */
+/* When the kernel ended one of its processes for want of memory, the others end, too: they wait for
+ * one that is gone, or go on without. */
+static void sample(struct watch *w)
+{
+    const int64_t used = used_memory(w);
+    const bool full = cgroup_ran_out(&w->group) || (w->memory && used > w->memory);
+    if (used > w->peak)
+        w->peak = used;
+    if (full && !w->reason)
+        w->reason = "memlimit";
+    if (!w->reason && disk_full(&w->disk))
+        w->reason = "disklimit";
+}
+
+/* Memory and disk cannot wait for grace; time and the owner can. */
 static void enforce(struct watch *w, int64_t *kill_at)
 {
     if (!w->reason)
         return;
     int64_t now = clock_boot();
-    bool hard = str_same(w->reason, "memlimit") || (*kill_at && now >= *kill_at);
+    const bool greedy = str_same(w->reason, "memlimit") || str_same(w->reason, "disklimit");
+    const bool hard = greedy || (*kill_at && now >= *kill_at);
     if (hard && w->container) {
         fd_fini(&w->init); /* execdm-init ends, and with it all */
         *kill_at = *kill_at ? *kill_at : now;

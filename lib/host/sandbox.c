@@ -275,6 +275,10 @@ static void add_settings(const struct sandbox *s, struct strs *args)
         own(str_fini) char *number = str_print("%d", s->info_fd);
         add(args, "--info-fd", number, NULL);
     }
+    if (s->filter > 0) {
+        own(str_fini) char *number = str_print("%d", s->filter);
+        add(args, "--seccomp", number, NULL);
+    }
     for (size_t i = 0; i < s->env.n; i++) {
         const char *equals = strchr(s->env.list[i], '=');
         if (!equals)

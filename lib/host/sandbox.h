@@ -26,6 +26,7 @@ struct sandbox {
     const char *account; /* for root; NULL is SANDBOX_ACCOUNT */
     pid_t parent;        /* it dies with this one, our caller's; 0: bubblewrap sees to that */
     int info_fd;         /* gets bubblewrap's JSON with "child-pid"; -1: none */
+    int filter;          /* a filter of system calls is read from it; 0: none */
 };
 
 void sandbox_mount(struct sandbox *s, const char *source, const char *target, bool write);

@@ -11,9 +11,9 @@
 static const char *fault_of(const char *reason)
 {
     static const char *const rows[][2] = {
-        {"exit", "task"},          {"signal", "task"}, {"memlimit", "task"},
-        {"timelimit", "task"},     {"killed", "user"}, {"internal", "platform"},
-        {"startwindow", "policy"},
+        {"exit", "task"},          {"signal", "task"},    {"memlimit", "task"},
+        {"timelimit", "task"},     {"killed", "user"},    {"internal", "platform"},
+        {"startwindow", "policy"}, {"disklimit", "task"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         if (str_same(rows[i][0], reason))
@@ -39,6 +39,9 @@ static char *end_in_words(const struct job *j, const json_t *reply, const char *
         return str_print("the program used more memory than was booked, %s; ask for more with "
                          "minmemory",
                          size_print(json_int(act_private(j), "maxmemory", booked), size));
+    if (str_same(reason, "disklimit"))
+        return str_new("the program wrote more than it may; ask for more with the size of its "
+                       "storage, or find a platform that allows more");
     if (str_same(reason, "timelimit"))
         return str_print("the program ran longer than %s; ask for more with maxduration",
                          limit ? limit : "it may");

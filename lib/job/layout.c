@@ -247,10 +247,15 @@ int layout_make(const struct store *s, const struct job *j, const struct task *t
     return 0;
 }
 
-static void add_mount(json_t *mounts, const char *source, const char *path, bool write)
+/* With a size, it is to hold no more. */
+static void add_mount(json_t *mounts, const char *source, const char *path, bool write,
+                      int64_t size)
 {
-    json_array_append_new(mounts, json_pack("{s:s,s:s,s:s}", "source", source, "path", path, "mode",
-                                            write ? "rw" : "r"));
+    json_t *one =
+        json_pack("{s:s,s:s,s:s}", "source", source, "path", path, "mode", write ? "rw" : "r");
+    if (size)
+        json_object_set_new(one, "size", json_integer((json_int_t)size));
+    json_array_append_new(mounts, one);
 }
 
 static json_t *all_mounts(const struct store *s, const struct job *j, const struct task *t)
@@ -258,20 +263,21 @@ static json_t *all_mounts(const struct store *s, const struct job *j, const stru
     json_t *mounts = json_array();
     if (!mounts_outputs(t)) {
         own(str_fini) char *outputs = layout_attempt(s, j, "outputs");
-        add_mount(mounts, outputs, OUTPUTS, true);
+        add_mount(mounts, outputs, OUTPUTS, true, 0);
     }
     for (size_t i = 0; i < t->nvolumes; i++) {
         const struct volume *v = &t->volumes[i];
+        const struct storage *st = &t->storage[v->storage];
         own(str_fini) char *place = place_of(s, j, t, v->storage);
-        add_mount(mounts, place, v->path, v->write);
+        add_mount(mounts, place, v->path, v->write, st->location ? 0 : st->size);
     }
     if (script_of(t)) {
         own(str_fini) char *program = store_job_path(s, j->id, "program");
-        add_mount(mounts, program, PROGRAM, false);
+        add_mount(mounts, program, PROGRAM, false, 0);
     }
     if (requirements_of(t)) {
         own(str_fini) char *requirements = store_job_path(s, j->id, "requirements");
-        add_mount(mounts, requirements, REQUIREMENTS, false);
+        add_mount(mounts, requirements, REQUIREMENTS, false, 0);
     }
     return mounts;
 }
@@ -364,13 +370,14 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
     own(str_fini) char *errors = layout_attempt(s, j, "stderr");
     own(str_fini) char *record = layout_attempt(s, j, EXIT_RECORD);
     json_t *line = json_pack(
-        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s,s:s*},s:o,s:{s:I,s:I,s:I,s:o},s:s,s:s,s:s,s:s}", "id",
-        j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec", "type", t->type,
+        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s,s:s*},s:o,s:{s:I,s:I,s:I,s:I,s:o},s:s,s:s,s:s,s:s}",
+        "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec", "type", t->type,
         "rootfs", rootfs, "args", arguments(t, config), "environment", environment(t, config),
         "cwd", OUTPUTS, "requirements", requirements_of(t) ? REQUIREMENTS : NULL, "mounts",
-        all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores, "memory",
-        (json_int_t)memory, "wall", (json_int_t)json_int(private, "length", 0), "extras",
-        extras(&need), "network", "none", "stdout", out, "stderr", errors, "exitfile", record);
+        all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores, "maxcores",
+        (json_int_t)json_int(private, "maxcores", need.cores), "memory", (json_int_t)memory, "wall",
+        (json_int_t)json_int(private, "length", 0), "extras", extras(&need), "network", "none",
+        "stdout", out, "stderr", errors, "exitfile", record);
     add_window(line, j);
     return line;
 }
