@@ -140,6 +140,12 @@ attacks_of() { # DRIVER
     attacks_of slurm
 }
 
+# bats test_tags=real
+@test "podman: no attack of the table gets out" {
+    require podman runc
+    attacks_of podman
+}
+
 @test "the same attacks get out where there is no sandbox" {
     bystander
     export "${around[@]}" INPUT=$PWD/in/file

@@ -19,6 +19,7 @@
 #define CONTAINER_PLACE "/execdm"
 #define CONTAINER_TOLD CONTAINER_PLACE "/told" /* the FIFO of execdm-init */
 #define CONTAINER_ENVIRONMENT CONTAINER_PLACE "/environment"
+#define CONTAINER_FILTER CONTAINER_PLACE "/filter" /* of system calls */
 
 /* An engine as a platform has it, and what was found of it on this machine. */
 struct container {

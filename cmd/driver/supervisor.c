@@ -82,6 +82,17 @@ static int describe(struct attempt *a, struct err *err)
     return 0;
 }
 
+/* What bubblewrap takes by a descriptor goes into a container as a file. */
+static int write_filter(const char *path, struct err *err)
+{
+    static char bytes[64 << 10]; /* a filter has 4096 steps at most */
+    own(fd_fini) int fd = filter_open(err);
+    const ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+    if (fd >= 0 && n <= 0)
+        return err_sys(err, "cannot read the filter of system calls");
+    return fd < 0 ? -1 : path_write(path, bytes, (size_t)n, 0444, err);
+}
+
 /* What a container engine is told: the FIFO of execdm-init, which the program can write to and not
  * read from, and the environment, which is on no command line. -1, or the FIFO's other end. */
 static int describe_container(struct attempt *a, struct err *err)
@@ -89,6 +100,7 @@ static int describe_container(struct attempt *a, struct err *err)
     const json_t *limits = json_object_get(a->line, "limits");
     own(str_fini) char *told = file_of(a, "told");
     own(str_fini) char *environment = file_of(a, "environment");
+    own(str_fini) char *filter = file_of(a, "filter");
     own(buf_fini) struct buf b = {0};
     a->note = file_of(a, CONTAINER_NOTE);
     a->pidfile = file_of(a, "pid");
@@ -103,7 +115,7 @@ static int describe_container(struct attempt *a, struct err *err)
     for (size_t i = 0; i < a->sandbox.env.n; i++)
         buf_add(&b, a->sandbox.env.list[i], strlen(a->sandbox.env.list[i]) + 1);
     if (path_write(environment, b.bytes ? b.bytes : "", b.len, 0400, err) < 0 ||
-        path_own_tree(environment, a->uid, a->gid, err) < 0)
+        path_own_tree(environment, a->uid, a->gid, err) < 0 || write_filter(filter, err) < 0)
         return -1;
     own(fd_fini) int fd =
         mkfifo(told, 0600) < 0 ? -1 : open(told, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -113,6 +125,7 @@ static int describe_container(struct attempt *a, struct err *err)
         return -1;
     sandbox_mount(&a->sandbox, told, CONTAINER_TOLD, false);
     sandbox_mount(&a->sandbox, environment, CONTAINER_ENVIRONMENT, false);
+    sandbox_mount(&a->sandbox, filter, CONTAINER_FILTER, false);
     const int told_fd = fd;
     fd = -1;
     return told_fd;
@@ -122,7 +135,7 @@ static int describe_container(struct attempt *a, struct err *err)
  * and the engine agrees; else it is made so. */
 static void leave_container(struct attempt *a, const struct watch *w, int status)
 {
-    static const char *const files[] = {"told", "environment", "pid"};
+    static const char *const files[] = {"told", "environment", "filter", "pid"};
     struct err ignored;
     const bool regular = status == 0 && w->told.len && strchr(w->told.bytes, ' ');
     if (regular || container_remove(&a->engine, a->run.name, &ignored) == 0)
