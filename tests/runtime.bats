@@ -198,17 +198,22 @@ card() {
         '.resources.compute[0].spec.extras = [range($n) | {name: "x\(.)", type: $type}]' task.json >t.yaml
 }
 
-# cards: the platform lab.yaml, whose driver is told of two, each of two files
+# cards A [B]: the platform lab.yaml, whose driver is told of one or two, each of two files. A and B are the devices,
+# by which it is known who has them: no two tests have the same.
 cards() {
-    local i
-    for i in a0 a1 b0 b1; do ln -s /dev/null "$i"; done
+    ln -s "$1" a0
+    ln -s /dev/null a1
+    if [ $# -gt 1 ]; then
+        ln -s "$2" b0
+        ln -s /dev/null b1
+    fi
     printf 'name: lab\ndriver: local\ndriver-options: {devices: {%s/resource-types/xilinx-vu19p: [[%s, %s], [%s, %s], [%s]]}}\n' \
         "$types" "$PWD/a0" "$PWD/a1" "$PWD/b0" "$PWD/b1" "$PWD/gone" >lab.yaml
     planner=(--planner=./lab.yaml)
 }
 
 @test "devices: a job sees those it booked, and no other" {
-    cards
+    cards /dev/random /dev/urandom
     card "ls $PWD; echo x >$PWD/\$(ls $PWD | head -n 1) && echo written" 1
     through t.yaml
     same "a0
@@ -226,10 +231,34 @@ written" "$(cat "$(result stdout)")"
     same none "$(cat "$(result stdout)")"
 }
 
+@test "devices: those that a flavor has are given to a job that asks for one, and only then" {
+    cards /dev/zero
+    printf 'compute: {flavors: [{name: plain, cores: 1, memory: 1}, {name: gpu.l, cores: 1, memory: 2, count: 1,
+                      extras: [{type: %s/resource-types/xilinx-vu19p}]}]}\n' "$types" >>lab.yaml
+    card "ls $PWD" 1
+    through t.yaml
+    same "a0 a1" "$(xargs <"$(result stdout)")"
+    task sh="ls -d $PWD/* 2>/dev/null; echo none" memory=2
+    cp task.json t.yaml
+    through t.yaml
+    same none "$(cat "$(result stdout)")"
+}
+
+@test "devices: whatever their type is called" {
+    local type
+    cards /dev/zero
+    for type in gpu urn:x:card; do
+        sed -i "s|{devices: {[^[]*|{devices: {\"$type\": |" lab.yaml
+        card "ls $PWD"
+        jq --arg type "$type" '.resources.compute[0].spec.extras[0].type = $type' t.yaml >typed.json
+        through typed.json
+        same "a0 a1" "$(xargs <"$(result stdout)")"
+    done
+}
+
 @test "devices: two jobs that want the only one do not run at the same time" {
     local ids=() id spans
-    cards
-    rm b0
+    cards /dev/full
     for n in 1 2; do
         card "ls $PWD; sleep 1"
         ids+=("$(execdm-plan "${planner[@]}" t.yaml | execdm-accept | jq -r .id)")
@@ -242,8 +271,7 @@ written" "$(cat "$(result stdout)")"
 
 @test "devices: what a job of another store has is waited for" {
     local first
-    cards
-    rm b0
+    cards /dev/tty
     card 'until [ -e /outputs/go ]; do sleep 0.1; done'
     first=$(execdm-plan "${planner[@]}" t.yaml | execdm-accept | jq -r .id)
     execdm-run --once

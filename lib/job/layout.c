@@ -332,14 +332,15 @@ static json_t *environment(const struct task *t, const json_t *config)
     return env;
 }
 
-/* The parts of a room that are extras, which are named by their type; flavors are not. */
-static json_t *extras(const struct room *need)
+/* What was booked by its type, and what comes with the flavor that was booked in its place. */
+static json_t *extras(const json_t *private, const struct room *need)
 {
-    json_t *list = json_object();
+    const json_t *of_flavor = json_object_get(private, "extras");
+    json_t *list = of_flavor ? json_copy((json_t *)of_flavor) : json_object();
     const char *name;
     json_t *count;
     json_object_foreach (need->parts, name, count)
-        if (strstr(name, "://"))
+        if (!str_begins(name, PART_FLAVOR))
             json_object_set(list, name, count);
     return list;
 }
@@ -376,8 +377,8 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
         "cwd", OUTPUTS, "requirements", requirements_of(t) ? REQUIREMENTS : NULL, "mounts",
         all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores, "maxcores",
         (json_int_t)json_int(private, "maxcores", need.cores), "memory", (json_int_t)memory, "wall",
-        (json_int_t)json_int(private, "length", 0), "extras", extras(&need), "network", "none",
-        "stdout", out, "stderr", errors, "exitfile", record);
+        (json_int_t)json_int(private, "length", 0), "extras", extras(private, &need), "network",
+        "none", "stdout", out, "stderr", errors, "exitfile", record);
     add_window(line, j);
     return line;
 }
