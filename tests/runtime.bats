@@ -353,6 +353,14 @@ for n in 1 2; do
     execdm-plan "task$n.json" | execdm-accept | execdm-run >"end$n.json"
 done
 execdm-plan task3.json >no.json || [ $? -eq 1 ]
+# a tool that fails says nothing of what there is
+execdm-plan task1.json | execdm-accept >late.json
+mv /usr/local/bin/nvidia-smi /usr/local/bin/good
+printf '#!/bin/sh\necho "the driver does not answer" >&2\nexit 9\n' >/usr/local/bin/nvidia-smi
+chmod +x /usr/local/bin/nvidia-smi
+execdm-run --once 2>failing
+mv /usr/local/bin/good /usr/local/bin/nvidia-smi
+execdm-run "$(jq -r .id late.json)" >end3.json
 # the second one has another minor than its index, and no such file (with that in /proc no sandbox can be made)
 mount -t tmpfs driver /proc/driver
 mkdir -p /proc/driver/nvidia/gpus/0000:41:00.0
@@ -365,7 +373,7 @@ END
             '.resources.compute[0].spec.extras = [range($n) | {name: "g\(.)", type: $type, spec: {minmemory: 12, minshaders: 5888}}]' \
             task.json >"task$n.json"
     done
-    unshare --mount bash inside
+    unshare --mount --net bash inside # its devices are in use here, too
     execdm-validate -q --as=driver reply >/dev/null
     same '[{"type":"'"$types"'/resource-types/nvidia-ad104","spec":{"memory":12,"shaders":5888},"count":2}]' "$(jq -c .facts.extras reply)"
     same '[{"memory":22.494140625,"shaders":7424},1]' "$(jq -c '.facts.extras[0] | [.spec, .count]' one)"
@@ -378,5 +386,8 @@ END
     cp end2.json end.json
     same "nvidia-uvm nvidia0 nvidia1 nvidiactl renderD129" "$(grep '^nvidia\|^render' "$(result stdout)" | xargs)"
     same "GPU-aaaa,GPU-bbbb GPU-aaaa,GPU-bbbb" "$(tail -n 1 "$(result stdout)")"
+    cp end3.json end.json
+    same "GPU-aaaa GPU-aaaa" "$(tail -n 1 "$(result stdout)")"
+    has "$(cat failing)" 'cannot find out which ' 'nvidia-ad104 there are: nvidia-smi: the driver does not answer'
     has "$(jq -r '.messages[].text' no.json)" '3 nvidia-ad104 are asked for, a job may have 2'
 }

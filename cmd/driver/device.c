@@ -152,19 +152,25 @@ static void add_nvidia(struct found *f, char *row)
             strs_add(&d->nodes, nvidia_nodes[n]);
 }
 
-static void find_nvidia(struct found *f)
+/* 0, also where there is no such tool and so none of them; -1: it failed, and there may be some. */
+static int find_nvidia(struct found *f, struct err *err)
 {
     char query[] = "--query-gpu=index,name,memory.total,uuid,pci.bus_id";
     char format[] = "--format=csv,noheader,nounits";
     own(str_fini) char *tool = spawn_find_tool("nvidia-smi");
     char *argv[] = {tool, query, format, NULL};
     own(spawn_fini) struct spawn s = {.argv = argv, .deadline_ms = 10000};
-    struct err ignored = {0};
-    if (!tool || spawn_run(&s, &ignored) != 0 || !s.out.bytes)
-        return;
+    if (!tool)
+        return 0;
+    const int rc = spawn_run(&s, err);
+    if (rc > 0)
+        err_set(err, CODE_TEMP, "nvidia-smi: %s", spawn_last_error(&s));
+    if (rc != 0)
+        return -1;
     char *row, *rest = s.out.bytes;
     while ((row = strsep(&rest, "\n")))
         add_nvidia(f, row);
+    return 0;
 }
 
 /* --- those that driver-options name --- */
@@ -216,13 +222,14 @@ int device_check(const json_t *config, struct err *err)
     return 0;
 }
 
-static void find_all(struct found *f, const json_t *config)
+/* -1: some of NVIDIA's may be missing. */
+static int find_all(struct found *f, const json_t *config, struct err *err)
 {
     const char *type;
     json_t *all;
     json_object_foreach (json_object_get(config, "devices"), type, all)
         find_named(f, type, all);
-    find_nvidia(f);
+    return find_nvidia(f, err);
 }
 
 /* Of those of one type each has at least so much. */
@@ -242,8 +249,9 @@ static void count_in(json_t *row, const struct device *d)
 void device_facts(json_t *facts, const json_t *config)
 {
     own(found_fini) struct found f = {0};
+    struct err ignored = {0};
     json_t *list = json_array();
-    find_all(&f, config);
+    find_all(&f, config, &ignored);
     for (size_t i = 0; i < f.n; i++) {
         size_t k = 0;
         while (k < json_array_size(list) &&
@@ -312,10 +320,19 @@ static int64_t take_free(struct devices *d, const struct found *f, const char *t
     return taken;
 }
 
-static bool is_found(const struct found *f, const char *type)
+static int64_t count_found(const struct found *f, const char *type)
 {
+    int64_t count = 0;
     for (size_t i = 0; i < f->n; i++)
-        if (str_same(f->list[i].type, type))
+        count += str_same(f->list[i].type, type);
+    return count;
+}
+
+/* One of the types that are found by nvidia-smi? */
+static bool is_nvidia(const char *type)
+{
+    for (size_t i = 0; i < COUNT(products); i++)
+        if (str_same(products[i].type, type))
             return true;
     return false;
 }
@@ -329,9 +346,15 @@ int devices_take(struct devices *d, const json_t *extras, const json_t *config, 
     json_t *number;
     if (json_object_size(extras) == 0)
         return 0;
-    find_all(&f, config);
+    const bool complete = find_all(&f, config, err) == 0;
     json_object_foreach ((json_t *)extras, type, number) {
-        int64_t missing = is_found(&f, type) ? json_integer_value(number) : 0;
+        const int64_t wanted = json_integer_value(number), known = count_found(&f, type);
+        int64_t missing = known ? wanted : 0;
+        if (!complete && known < wanted && is_nvidia(type)) { /* or it would run without them */
+            devices_fini(d);
+            err->code = CODE_TEMP;
+            return err_wrap(err, "cannot find out which %s there are", type);
+        }
         while ((missing -= take_free(d, &f, type, missing, &uuids)) > 0) {
             if (clock_boot() >= deadline) {
                 devices_fini(d);
