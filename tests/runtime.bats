@@ -338,6 +338,66 @@ END
     chmod +x /usr/local/bin/nvidia-smi
 }
 
+# machine_with_modules NAME.dist-info...: Debian's Python has these and pip alone, seen by this process and its children.
+machine_with_modules() {
+    local all=/usr/lib/python3/dist-packages entry
+    mkdir modules
+    mount --bind "$all" modules
+    mount -t tmpfs modules "$all"
+    for entry in modules/pip modules/pip-*; do ln -s "$PWD/$entry" "$all/"; done
+    for entry; do mkdir "$all/$entry"; done
+    for entry in /usr/local/lib/python3.*/dist-packages; do if [ -d "$entry" ]; then mount -t tmpfs local "$entry"; fi; done
+}
+
+# bats test_tags=root
+@test "notebooks are for where Python has what runs them, whatever is on PATH" {
+    require unshare
+    export -f machine_with_modules
+    cat >inside <<'END'
+set -e
+machine_with_modules nbconvert-6.5.3.egg-info nbformat-5.5.0.dist-info ipykernel-6.17.0.dist-info
+mount -t tmpfs bin /usr/local/bin
+if [ -e /usr/bin/jupyter-nbconvert ]; then mount --bind /dev/null /usr/bin/jupyter-nbconvert; fi
+printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' >call
+execdm-driver-local probe <call >reply
+cp /bin/true /usr/local/bin/jupyter-nbconvert
+for module in nbconvert nbformat ipykernel; do
+    mv /usr/lib/python3/dist-packages/$module-* gone
+    execdm-driver-local probe <call | jq -r '.runtimes[] | select(.type | endswith("notebook")) | "\(.ok) \(.reason)"'
+    mv gone /usr/lib/python3/dist-packages/$module-1.egg-info
+done >fewer
+END
+    unshare --mount bash inside
+    same "true true true" "$(jq -r '[.runtimes[].ok | tostring] | join(" ")' reply)"
+    same "$(printf 'false %s is not installed; install jupyter-nbconvert and python3-ipykernel\n' nbconvert nbformat ipykernel)" \
+        "$(cat fewer)"
+}
+
+# bats test_tags=root
+@test "wheels without pip are refused, and a job that needs none of them runs without it" {
+    require unshare
+    wheels
+    export -f machine_with_modules
+    printf 'print("ran")\n' >p.py
+    printf 'executable: {type: %s/executable-types/python-program, spec: {program: p.py, requirements: r.txt}}\n' "$types" >t.yaml
+    echo 'here==1.0' >r.txt
+    cat >inside <<'END'
+set -e
+machine_with_modules here-1.0.dist-info
+printf 'Metadata-Version: 2.1\nName: here\nVersion: 1.0\n' >/usr/lib/python3/dist-packages/here-1.0.dist-info/METADATA
+execdm-plan --planner=./lab.yaml t.yaml >answer
+execdm-accept answer | execdm-run >with
+execdm-plan --planner=./lab.yaml t.yaml | execdm-accept >accepted
+rm -r /usr/lib/python3/dist-packages/pip*
+execdm-run "$(jq -r .id accepted)" >end.json || true
+execdm-plan --planner=./lab.yaml t.yaml >refused 2>&1 || true
+END
+    unshare --mount bash inside
+    same "COMPLETED ran" "$(jq -r .phase with) $(jq -r '.results[] | select(.name == "stdout").url | ltrimstr("file://")' with | xargs cat)"
+    same "COMPLETED ran 0" "$(jq -r .phase end.json) $(cat "$(result stdout)") $(wc -c <"$(result stderr)")"
+    has "$(cat refused)" 'driver-options: wheels are installed by pip, which is not there; install python3-pip'
+}
+
 # bats test_tags=root
 @test "GPUs: found by nvidia-smi, booked one by one, and passed in with what belongs to them" {
     require unshare
