@@ -222,6 +222,7 @@ written" "$(cat "$(result stdout)")"
     card "ls $PWD" 2
     through t.yaml
     same "a0 a1 b0 b1" "$(xargs <"$(result stdout)")"
+    ln -s b0 gone # another name makes no other device
     card "ls $PWD" 3
     no 'extra: 3 xilinx-vu19p are asked for, a job may have 2 (Planner 2.2.1)'
     # and without, none
@@ -246,7 +247,7 @@ written" "$(cat "$(result stdout)")"
 
 @test "devices: whatever their type is called" {
     local type
-    cards /dev/zero
+    cards /dev/null
     for type in gpu urn:x:card; do
         sed -i "s|{devices: {[^[]*|{devices: {\"$type\": |" lab.yaml
         card "ls $PWD"
@@ -278,6 +279,8 @@ written" "$(cat "$(result stdout)")"
     is "$first" EXECUTING
     card "echo mine"
     mv t.yaml second.yaml
+    ln -s /dev/tty b0 # by whatever name
+    sed -i "s|$PWD/a0|$PWD/b0|" lab.yaml
     EXECDM_STATE=$PWD/another through second.yaml &
     wait_until 30 grep -qs 'xilinx-vu19p is in use' run.err
     same 0 "$(cat another/jobs/*/attempt-1/stdout 2>/dev/null | wc -l)"
@@ -409,6 +412,8 @@ set -e
 machine_with_gpus
 printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' | execdm-driver-local probe >reply
 printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' | CUDA_VISIBLE_DEVICES=1 execdm-driver-local probe >one
+printf '{"execdm_driver":1,"verb":"probe","config":{"devices":{"x":[["/dev/full","/dev/nvidia1"]]}}}\n{"id":"a"}\n' |
+    execdm-driver-local probe >named
 for n in 1 2; do
     execdm-plan "task$n.json" | execdm-accept | execdm-run >"end$n.json"
 done
@@ -438,6 +443,7 @@ END
     same '[{"type":"'"$types"'/resource-types/nvidia-ad104","spec":{"memory":12,"shaders":5888},"count":2}]' "$(jq -c .facts.extras reply)"
     same '[{"memory":22.494140625,"shaders":7424},1]' "$(jq -c '.facts.extras[0] | [.spec, .count]' one)"
     same '1' "$(jq -c '.facts.extras[0].count' minor)"
+    same 'x 1 nvidia-ad104 1' "$(jq -r '[.facts.extras[] | (.type | split("/") | last), (.count | tostring)] | join(" ")' named)"
     # one and all that is its own and everybody's, and then both
     cp end1.json end.json
     same "nvidia-uvm nvidia0 nvidiactl" "$(grep '^nvidia' "$(result stdout)" | xargs)"

@@ -45,21 +45,39 @@ static struct device *found_add(struct found *f, const char *type)
     return &f->list[f->n++];
 }
 
-static bool is_node(const char *path)
+/* The device behind a name, of which it may have several; for the kernel, and for us, it is one. */
+struct node {
+    char kind; /* 0: there is none */
+    dev_t number;
+};
+
+static struct node node_of(const char *path)
 {
     struct stat st;
-    return path && stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+    if (!path || stat(path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+        return (struct node){0};
+    return (struct node){S_ISCHR(st.st_mode) ? 'c' : 'b', st.st_rdev};
+}
+
+static bool is_node(const char *path)
+{
+    return node_of(path).kind != 0;
+}
+
+/* Is it among what is found already, by whatever name? */
+static bool is_known(const struct found *f, const char *path)
+{
+    const struct node node = node_of(path);
+    for (size_t i = 0; i < f->n; i++)
+        for (size_t k = 0; k < f->list[i].nodes.n; k++) {
+            const struct node other = node_of(f->list[i].nodes.list[k]);
+            if (node.kind && other.kind == node.kind && other.number == node.number)
+                return true;
+        }
+    return false;
 }
 
 /* --- NVIDIA's --- */
-
-static bool is_named(const struct found *f, const char *node)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (str_same(f->list[i].nodes.list[0], node))
-            return true;
-    return false;
-}
 
 /* Products by the chip they have, which is what a task asks for. Others need `devices`. */
 static const struct {
@@ -136,7 +154,7 @@ static void add_nvidia(struct found *f, char *row)
         *c = (char)tolower((unsigned char)*c);
     own(str_fini) char *node =
         str_print("/dev/nvidia%d", minor_of(bus, (int)strtol(parts[0], NULL, 10)));
-    if (p == COUNT(products) || !is_node(node) || is_named(f, node))
+    if (p == COUNT(products) || !is_node(node) || is_known(f, node))
         return;
     struct device *d = found_add(f, products[p].type);
     const int64_t mib = strtol(parts[2], NULL, 10);
@@ -181,7 +199,8 @@ static void find_named(struct found *f, const char *type, const json_t *all)
     size_t i, k;
     json_t *one, *name;
     json_array_foreach (all, i, one) {
-        if (!is_node(json_string_value(json_array_get(one, 0))))
+        const char *its_own = json_string_value(json_array_get(one, 0));
+        if (!is_node(its_own) || is_known(f, its_own))
             continue;
         struct device *d = found_add(f, type);
         json_array_foreach (one, k, name)
@@ -267,15 +286,16 @@ void device_facts(json_t *facts, const json_t *config)
 /* --- who has which --- */
 
 /* A name of the kernel's, for all processes of this machine, and free the moment its holder is
- * gone; by the file itself, whose names may be long. -1: somebody has it. */
-static int hold(const char *node)
+ * gone; by the device itself, which may have names in more places, as in a container's own /dev.
+ * -1: somebody has it. */
+static int hold(const char *path)
 {
-    struct stat st;
+    const struct node node = node_of(path);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (lstat(node, &st) < 0)
+    if (!node.kind)
         return -1;
     const int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
-                           "execdm-device-%jx-%jx", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+                           "execdm-device-%c-%jx", node.kind, (uintmax_t)node.number);
     const socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
     const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, len) == 0)
