@@ -138,14 +138,21 @@ wheels() {
 }
 
 @test "requirements: what is not installed comes from the platform's wheels, and is the job's alone" {
-    local tag
+    local tag libc
     wheels
     mkdir native
     tag=cp$(/usr/bin/python3 -c 'import sys; print("%d%d" % sys.version_info[:2])')
     touch "native/fast-1.0-$tag-$tag-manylinux_2_17_$(uname -m).manylinux2014_$(uname -m).whl" "native/other-1.0-$tag-cp399-any.whl" \
         "native/stable-2.1-cp37-abi3-linux_$(uname -m).whl" native/Old.Style-3-2build-py2.py3-none-any.whl
+    libc=$(getconf GNU_LIBC_VERSION | tr -c '0-9\n' _) # ______2_36
+    libc=${libc##*__}
+    touch "native/newest-1.0-py3-none-manylinux_${libc}_$(uname -m).whl" "native/legacy-1.0-py3-none-manylinux2014_$(uname -m).whl" \
+        "native/free-1.0-$tag-${tag}t-linux_$(uname -m).whl" "native/freer-1.0-${tag}t-none-any.whl" "native/py-1.0-py3x-none-any.whl" \
+        "native/too_new-1.0-py3-none-manylinux_${libc}9_$(uname -m).whl" "native/other_libc-1.0-py3-none-manylinux_3_0_$(uname -m).whl" \
+        "native/odd-1.0-py3-none-manylinux_2_17x_$(uname -m).whl"
     printf '{"execdm_driver":1,"verb":"probe","config":{"wheels":"%s"}}\n{"id":"a"}\n' "$PWD/native" |
-        execdm-driver-local probe | jq -e '.facts.wheels | sort == ["fast==1.0", "old-style==3", "stable==2.1"]'
+        execdm-driver-local probe >reply
+    same "fast==1.0 legacy==1.0 newest==1.0 old-style==3 stable==2.1" "$(jq -r '.facts.wheels | sort | join(" ")' reply)"
     printf '{"execdm_driver":1,"verb":"probe","config":{"wheels":"%s"}}\n{"id":"a"}\n' "$PWD/wheels" |
         execdm-driver-local probe >reply
     execdm-validate -q --as=driver reply >/dev/null

@@ -1,5 +1,7 @@
 #include "runtime.h"
+#include <ctype.h>
 #include <dirent.h>
+#include <gnu/libc-version.h>
 #include <sys/utsname.h>
 #include "container.h"
 #include "host/spawn.h"
@@ -167,31 +169,59 @@ static bool fits(const char *tags, bool (*one)(const char *tag, int minor), int 
     return false;
 }
 
+/* The number that follows, to the end of the tag; -1: it is another tag. cp313t is not cp313. */
+static int number_after(const char *tag, const char *begin)
+{
+    int number, end;
+    const size_t n = strlen(begin);
+    if (!str_begins(tag, begin) || !isdigit((unsigned char)tag[n]) ||
+        sscanf(tag + n, "%d%n", &number, &end) != 1 || tag[n + (size_t)end])
+        return -1;
+    return number;
+}
+
 /* py3, py311, cp311: what is for a later Python than this is not for it. */
 static bool fits_python(const char *tag, int minor)
 {
-    int of;
-    return str_same(tag, "py3") || (sscanf(tag, "py3%d", &of) == 1 && of <= minor) ||
-           (sscanf(tag, "cp3%d", &of) == 1 && of <= minor);
+    const int any = number_after(tag, "py3"), own_kind = number_after(tag, "cp3");
+    return str_same(tag, "py3") || (any >= 0 && any <= minor) ||
+           (own_kind >= 0 && own_kind <= minor);
 }
 
 /* The machine code of an extension module is for one Python, unless it says that it keeps to what
  * all have (abi3). */
 static bool fits_abi(const char *tag, int minor)
 {
-    int of;
-    return str_same(tag, "none") || str_same(tag, "abi3") ||
-           (sscanf(tag, "cp3%d", &of) == 1 && of == minor);
+    return str_same(tag, "none") || str_same(tag, "abi3") || number_after(tag, "cp3") == minor;
 }
 
+/* Is this C library one of the version X.Y that "manylinux_X_Y" needs at least (PEP 600), or an
+ * older spelling of it? */
+static bool fits_libc(const char *tag)
+{
+    static const char *const spellings[][2] = {{"manylinux1", "manylinux_2_5"},
+                                               {"manylinux2010", "manylinux_2_12"},
+                                               {"manylinux2014", "manylinux_2_17"}};
+    int major, minor, end = 0, ours, our_minor;
+    for (size_t i = 0; i < COUNT(spellings); i++)
+        if (str_same(tag, spellings[i][0]))
+            tag = spellings[i][1];
+    return sscanf(tag, "manylinux_%d_%d%n", &major, &minor, &end) == 2 && !tag[end] &&
+           sscanf(gnu_get_libc_version(), "%d.%d", &ours, &our_minor) == 2 && major == ours &&
+           minor <= our_minor;
+}
+
+/* any; linux_MACHINE, manylinux_X_Y_MACHINE */
 static bool fits_machine(const char *tag, int minor)
 {
     struct utsname uts;
     (void)minor;
     uname(&uts);
-    const char *at = strstr(tag, uts.machine);
-    return str_same(tag, "any") || ((str_begins(tag, "linux") || str_begins(tag, "manylinux")) &&
-                                    at && str_same(at + strlen(uts.machine), ""));
+    own(str_fini) char *end = str_print("_%s", uts.machine);
+    const char *at = strstr(tag, end);
+    own(str_fini) char *base = str_print("%.*s", at ? (int)(at - tag) : 0, tag);
+    return str_same(tag, "any") ||
+           (at && str_same(at, end) && (str_same(base, "linux") || fits_libc(base)));
 }
 
 /* Cuts off what follows the last hyphen, and gives it. */
