@@ -91,6 +91,22 @@ no network: Network is unreachable
 }
 
 # bats test_tags=real
+@test "an executed notebook is called so that it can be a file, and is seen" {
+    local long name want
+    require jupyter-nbconvert
+    long=$(printf 'n%.0s' {1..255})
+    while read -r name want; do
+        notebook "$name" python3 'print(1)'
+        look "$name"
+        through t.yaml
+        same 1 "$(jq -r '.cells[0].outputs[0].text | add | rtrimstr("\n")' "$(result "$want")")"
+    done <<END
+$long ${long:0:244}.ipynb
+.hidden.ipynb notebook.ipynb
+END
+}
+
+# bats test_tags=real
 @test "a notebook that cannot run is NO: no such kernel, not to be read, no notebook; a session" {
     require jupyter-nbconvert
     notebook a.ipynb julia-1.9 '1'

@@ -10,7 +10,9 @@
 #define PYTHON "/usr/bin/python3"
 #define REQUIREMENTS "/execdm/requirements.txt"
 #define NOTEBOOK_NAME "notebook"
-#define QUEUE_S 60 /* what comes at the end of its window may still pass through a queue */
+#define NOTEBOOK_ENDING ".ipynb"
+#define NOTEBOOK_MAX 250 /* bytes of a name with its ending; a file system takes 255 */
+#define QUEUE_S 60       /* what comes at the end of its window may still pass through a queue */
 
 char *layout_attempt(const struct store *s, const struct job *j, const char *name)
 {
@@ -68,7 +70,8 @@ static const char *requirements_of(const struct task *t)
 }
 
 /* The executed notebook is called as the one it came from, with the ending that Jupyter's have
- * (Planner 2.1.1); letters that mean something to a shell become "_". The caller frees. */
+ * (Planner 2.1.1), as execdm(7) tells: what may mean something to a shell becomes "_", and no name
+ * is hidden or too long for a file. The caller frees. */
 static char *notebook_name(const char *url)
 {
     const size_t whole = strcspn(url, "?#");
@@ -82,7 +85,8 @@ static char *notebook_name(const char *url)
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.+", *c))
             *c = '_';
-    return str_print("%s.ipynb", *name && *name != '.' ? name : NOTEBOOK_NAME);
+    const int stem = NOTEBOOK_MAX - (int)strlen(NOTEBOOK_ENDING);
+    return str_print("%.*s" NOTEBOOK_ENDING, stem, *name && *name != '.' ? name : NOTEBOOK_NAME);
 }
 
 /* Said so, or there already, or a URL whose path ends in a name. */
