@@ -41,6 +41,9 @@ static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, st
             maxmegabytes = left;
         }
     }
+    if (cores == 0)
+        return err_set(err, CODE_UNAVAIL, "sinfo knows no node of the partition %s that responds",
+                       partition ? partition : "that is the default");
     json_object_set_new(facts, "cores", json_integer(cores));
     json_object_set_new(facts, "memory", size_json(megabytes << 20));
     json_object_set_new(facts, "maxcores", json_integer(maxcores));

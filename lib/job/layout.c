@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include "host/clock.h"
 #include "host/path.h"
 #include "job/layout.h"
 #include "text/uri.h"
@@ -358,9 +359,10 @@ static void add_window(json_t *line, const struct job *j)
         !json_int(private, "to", 0))
         return;
     const struct when from = {json_int(private, "from", 0), 0};
-    const struct when to = {json_int(private, "to", 0) + QUEUE_S, 0};
+    int64_t to = json_int(private, "to", 0), now = clock_ms() / 1000;
+    const struct when last = {(to > now ? to : now) + QUEUE_S, 0}; /* staging took its time */
     json_object_set_new(line, "not_before", json_string(when_print(from, text)));
-    json_object_set_new(line, "not_after", json_string(when_print(to, text)));
+    json_object_set_new(line, "not_after", json_string(when_print(last, text)));
 }
 
 json_t *layout_submit(const struct store *s, const struct job *j, const struct task *t,
