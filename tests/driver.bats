@@ -121,3 +121,30 @@ broken() {
     execdm-phase "$long" abort
     is "$long" ABORTED
 }
+
+# A cluster that no machine here has: its sinfo is seen by this process and its children only.
+# bats test_tags=root
+@test "the driver slurm tells what one node has, and leaves out what is down or drained" {
+    require unshare
+    cat >inside <<'END'
+set -e
+mount -t tmpfs bin /usr/local/bin
+printf '#!/bin/sh\ncat "%s/nodes"\n' "$PWD" >/usr/local/bin/sinfo
+printf '#!/bin/sh\n' >/usr/local/bin/squeue
+chmod +x /usr/local/bin/*
+printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' | execdm-driver-slurm probe |
+    jq -c '[.facts.cores, .facts.memory, .facts.maxcores, .facts.maxmemory * 1024, .load.free]'
+END
+    cat >nodes <<'END'
+few|2/6/0/8|65552|main*
+many|0/16/0/16|8208|main*
+more|0/16/0/16|16400|main*
+more|0/16/0/16|16400|other
+drained|0/0/64/64|1048576|main*
+half|0/16/8/24|4112|main*
+elsewhere|0/128/0/128|1048576|other
+END
+    same "[56,$(jq -n '(65552 + 8208 + 16400 + 4112) / 1024'),16,16384,54]" "$(unshare --mount bash inside)"
+    sed -i /more/d nodes
+    same 8192 "$(unshare --mount bash inside | jq '.[3]')"
+}

@@ -128,7 +128,8 @@ at() { # DATE: as ISO 8601, UTC
             gsub("[0-9a-f]{8}-[0-9a-f-]{27}"; "ID") | gsub("[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z"; "TIME")
             | gsub($here; "HERE") else . end)
         | .offers[].authentication[].spec.username |= (if . == $user then "USER" else . end)
-        | .offers[].load |= map_values(type)' out >got
+        | .offers[].load |= map_values(type)
+        | .offers[].advisory -= ["cores", "memory", "processes"]' out >got # as there are control groups, or not
     diff "$TOP_SRCDIR/tests/golden/plan.json" got
     # and it is valid as the model has it
     execdm-validate out >canonical

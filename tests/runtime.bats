@@ -91,6 +91,22 @@ no network: Network is unreachable
 }
 
 # bats test_tags=real
+@test "an executed notebook is called so that it can be a file, and is seen" {
+    local long name want
+    require jupyter-nbconvert
+    long=$(printf 'n%.0s' {1..255})
+    while read -r name want; do
+        notebook "$name" python3 'print(1)'
+        look "$name"
+        through t.yaml
+        same 1 "$(jq -r '.cells[0].outputs[0].text | add | rtrimstr("\n")' "$(result "$want")")"
+    done <<END
+$long ${long:0:244}.ipynb
+.hidden.ipynb notebook.ipynb
+END
+}
+
+# bats test_tags=real
 @test "a notebook that cannot run is NO: no such kernel, not to be read, no notebook; a session" {
     require jupyter-nbconvert
     notebook a.ipynb julia-1.9 '1'
@@ -138,14 +154,21 @@ wheels() {
 }
 
 @test "requirements: what is not installed comes from the platform's wheels, and is the job's alone" {
-    local tag
+    local tag libc
     wheels
     mkdir native
     tag=cp$(/usr/bin/python3 -c 'import sys; print("%d%d" % sys.version_info[:2])')
     touch "native/fast-1.0-$tag-$tag-manylinux_2_17_$(uname -m).manylinux2014_$(uname -m).whl" "native/other-1.0-$tag-cp399-any.whl" \
         "native/stable-2.1-cp37-abi3-linux_$(uname -m).whl" native/Old.Style-3-2build-py2.py3-none-any.whl
+    libc=$(getconf GNU_LIBC_VERSION | tr -c '0-9\n' _) # ______2_36
+    libc=${libc##*__}
+    touch "native/newest-1.0-py3-none-manylinux_${libc}_$(uname -m).whl" "native/legacy-1.0-py3-none-manylinux2014_$(uname -m).whl" \
+        "native/free-1.0-$tag-${tag}t-linux_$(uname -m).whl" "native/freer-1.0-${tag}t-none-any.whl" "native/py-1.0-py3x-none-any.whl" \
+        "native/too_new-1.0-py3-none-manylinux_${libc}9_$(uname -m).whl" "native/other_libc-1.0-py3-none-manylinux_3_0_$(uname -m).whl" \
+        "native/odd-1.0-py3-none-manylinux_2_17x_$(uname -m).whl"
     printf '{"execdm_driver":1,"verb":"probe","config":{"wheels":"%s"}}\n{"id":"a"}\n' "$PWD/native" |
-        execdm-driver-local probe | jq -e '.facts.wheels | sort == ["fast==1.0", "old-style==3", "stable==2.1"]'
+        execdm-driver-local probe >reply
+    same "fast==1.0 legacy==1.0 newest==1.0 old-style==3 stable==2.1" "$(jq -r '.facts.wheels | sort | join(" ")' reply)"
     printf '{"execdm_driver":1,"verb":"probe","config":{"wheels":"%s"}}\n{"id":"a"}\n' "$PWD/wheels" |
         execdm-driver-local probe >reply
     execdm-validate -q --as=driver reply >/dev/null
@@ -198,17 +221,22 @@ card() {
         '.resources.compute[0].spec.extras = [range($n) | {name: "x\(.)", type: $type}]' task.json >t.yaml
 }
 
-# cards: the platform lab.yaml, whose driver is told of two, each of two files
+# cards A [B]: the platform lab.yaml, whose driver is told of one or two, each of two files. A and B are the devices,
+# by which it is known who has them: no two tests have the same.
 cards() {
-    local i
-    for i in a0 a1 b0 b1; do ln -s /dev/null "$i"; done
+    ln -s "$1" a0
+    ln -s /dev/null a1
+    if [ $# -gt 1 ]; then
+        ln -s "$2" b0
+        ln -s /dev/null b1
+    fi
     printf 'name: lab\ndriver: local\ndriver-options: {devices: {%s/resource-types/xilinx-vu19p: [[%s, %s], [%s, %s], [%s]]}}\n' \
         "$types" "$PWD/a0" "$PWD/a1" "$PWD/b0" "$PWD/b1" "$PWD/gone" >lab.yaml
     planner=(--planner=./lab.yaml)
 }
 
 @test "devices: a job sees those it booked, and no other" {
-    cards
+    cards /dev/random /dev/urandom
     card "ls $PWD; echo x >$PWD/\$(ls $PWD | head -n 1) && echo written" 1
     through t.yaml
     same "a0
@@ -217,6 +245,7 @@ written" "$(cat "$(result stdout)")"
     card "ls $PWD" 2
     through t.yaml
     same "a0 a1 b0 b1" "$(xargs <"$(result stdout)")"
+    ln -s b0 gone # another name makes no other device
     card "ls $PWD" 3
     no 'extra: 3 xilinx-vu19p are asked for, a job may have 2 (Planner 2.2.1)'
     # and without, none
@@ -226,10 +255,34 @@ written" "$(cat "$(result stdout)")"
     same none "$(cat "$(result stdout)")"
 }
 
+@test "devices: those that a flavor has are given to a job that asks for one, and only then" {
+    cards /dev/zero
+    printf 'compute: {flavors: [{name: plain, cores: 1, memory: 1}, {name: gpu.l, cores: 1, memory: 2, count: 1,
+                      extras: [{type: %s/resource-types/xilinx-vu19p}]}]}\n' "$types" >>lab.yaml
+    card "ls $PWD" 1
+    through t.yaml
+    same "a0 a1" "$(xargs <"$(result stdout)")"
+    task sh="ls -d $PWD/* 2>/dev/null; echo none" memory=2
+    cp task.json t.yaml
+    through t.yaml
+    same none "$(cat "$(result stdout)")"
+}
+
+@test "devices: whatever their type is called" {
+    local type
+    cards /dev/null
+    for type in gpu urn:x:card; do
+        sed -i "s|{devices: {[^[]*|{devices: {\"$type\": |" lab.yaml
+        card "ls $PWD"
+        jq --arg type "$type" '.resources.compute[0].spec.extras[0].type = $type' t.yaml >typed.json
+        through typed.json
+        same "a0 a1" "$(xargs <"$(result stdout)")"
+    done
+}
+
 @test "devices: two jobs that want the only one do not run at the same time" {
     local ids=() id spans
-    cards
-    rm b0
+    cards /dev/full
     for n in 1 2; do
         card "ls $PWD; sleep 1"
         ids+=("$(execdm-plan "${planner[@]}" t.yaml | execdm-accept | jq -r .id)")
@@ -242,14 +295,15 @@ written" "$(cat "$(result stdout)")"
 
 @test "devices: what a job of another store has is waited for" {
     local first
-    cards
-    rm b0
+    cards /dev/tty
     card 'until [ -e /outputs/go ]; do sleep 0.1; done'
     first=$(execdm-plan "${planner[@]}" t.yaml | execdm-accept | jq -r .id)
     execdm-run --once
     is "$first" EXECUTING
     card "echo mine"
     mv t.yaml second.yaml
+    ln -s /dev/tty b0 # by whatever name
+    sed -i "s|$PWD/a0|$PWD/b0|" lab.yaml
     EXECDM_STATE=$PWD/another through second.yaml &
     wait_until 30 grep -qs 'xilinx-vu19p is in use' run.err
     same 0 "$(cat another/jobs/*/attempt-1/stdout 2>/dev/null | wc -l)"
@@ -310,6 +364,66 @@ END
     chmod +x /usr/local/bin/nvidia-smi
 }
 
+# machine_with_modules NAME.dist-info...: Debian's Python has these and pip alone, seen by this process and its children.
+machine_with_modules() {
+    local all=/usr/lib/python3/dist-packages entry
+    mkdir modules
+    mount --bind "$all" modules
+    mount -t tmpfs modules "$all"
+    for entry in modules/pip modules/pip-*; do ln -s "$PWD/$entry" "$all/"; done
+    for entry; do mkdir "$all/$entry"; done
+    for entry in /usr/local/lib/python3.*/dist-packages; do if [ -d "$entry" ]; then mount -t tmpfs local "$entry"; fi; done
+}
+
+# bats test_tags=root
+@test "notebooks are for where Python has what runs them, whatever is on PATH" {
+    require unshare
+    export -f machine_with_modules
+    cat >inside <<'END'
+set -e
+machine_with_modules nbconvert-6.5.3.egg-info nbformat-5.5.0.dist-info ipykernel-6.17.0.dist-info
+mount -t tmpfs bin /usr/local/bin
+if [ -e /usr/bin/jupyter-nbconvert ]; then mount --bind /dev/null /usr/bin/jupyter-nbconvert; fi
+printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' >call
+execdm-driver-local probe <call >reply
+cp /bin/true /usr/local/bin/jupyter-nbconvert
+for module in nbconvert nbformat ipykernel; do
+    mv /usr/lib/python3/dist-packages/$module-* gone
+    execdm-driver-local probe <call | jq -r '.runtimes[] | select(.type | endswith("notebook")) | "\(.ok) \(.reason)"'
+    mv gone /usr/lib/python3/dist-packages/$module-1.egg-info
+done >fewer
+END
+    unshare --mount bash inside
+    same "true true true" "$(jq -r '[.runtimes[].ok | tostring] | join(" ")' reply)"
+    same "$(printf 'false %s is not installed; install jupyter-nbconvert and python3-ipykernel\n' nbconvert nbformat ipykernel)" \
+        "$(cat fewer)"
+}
+
+# bats test_tags=root
+@test "wheels without pip are refused, and a job that needs none of them runs without it" {
+    require unshare
+    wheels
+    export -f machine_with_modules
+    printf 'print("ran")\n' >p.py
+    printf 'executable: {type: %s/executable-types/python-program, spec: {program: p.py, requirements: r.txt}}\n' "$types" >t.yaml
+    echo 'here==1.0' >r.txt
+    cat >inside <<'END'
+set -e
+machine_with_modules here-1.0.dist-info
+printf 'Metadata-Version: 2.1\nName: here\nVersion: 1.0\n' >/usr/lib/python3/dist-packages/here-1.0.dist-info/METADATA
+execdm-plan --planner=./lab.yaml t.yaml >answer
+execdm-accept answer | execdm-run >with
+execdm-plan --planner=./lab.yaml t.yaml | execdm-accept >accepted
+rm -r /usr/lib/python3/dist-packages/pip*
+execdm-run "$(jq -r .id accepted)" >end.json || true
+execdm-plan --planner=./lab.yaml t.yaml >refused 2>&1 || true
+END
+    unshare --mount bash inside
+    same "COMPLETED ran" "$(jq -r .phase with) $(jq -r '.results[] | select(.name == "stdout").url | ltrimstr("file://")' with | xargs cat)"
+    same "COMPLETED ran 0" "$(jq -r .phase end.json) $(cat "$(result stdout)") $(wc -c <"$(result stderr)")"
+    has "$(cat refused)" 'driver-options: wheels are installed by pip, which is not there; install python3-pip'
+}
+
 # bats test_tags=root
 @test "GPUs: found by nvidia-smi, booked one by one, and passed in with what belongs to them" {
     require unshare
@@ -321,10 +435,20 @@ set -e
 machine_with_gpus
 printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' | execdm-driver-local probe >reply
 printf '{"execdm_driver":1,"verb":"probe"}\n{"id":"a"}\n' | CUDA_VISIBLE_DEVICES=1 execdm-driver-local probe >one
+printf '{"execdm_driver":1,"verb":"probe","config":{"devices":{"x":[["/dev/full","/dev/nvidia1"]]}}}\n{"id":"a"}\n' |
+    execdm-driver-local probe >named
 for n in 1 2; do
     execdm-plan "task$n.json" | execdm-accept | execdm-run >"end$n.json"
 done
 execdm-plan task3.json >no.json || [ $? -eq 1 ]
+# a tool that fails says nothing of what there is
+execdm-plan task1.json | execdm-accept >late.json
+mv /usr/local/bin/nvidia-smi /usr/local/bin/good
+printf '#!/bin/sh\necho "the driver does not answer" >&2\nexit 9\n' >/usr/local/bin/nvidia-smi
+chmod +x /usr/local/bin/nvidia-smi
+execdm-run --once 2>failing
+mv /usr/local/bin/good /usr/local/bin/nvidia-smi
+execdm-run "$(jq -r .id late.json)" >end3.json
 # the second one has another minor than its index, and no such file (with that in /proc no sandbox can be made)
 mount -t tmpfs driver /proc/driver
 mkdir -p /proc/driver/nvidia/gpus/0000:41:00.0
@@ -337,11 +461,12 @@ END
             '.resources.compute[0].spec.extras = [range($n) | {name: "g\(.)", type: $type, spec: {minmemory: 12, minshaders: 5888}}]' \
             task.json >"task$n.json"
     done
-    unshare --mount bash inside
+    unshare --mount --net bash inside # its devices are in use here, too
     execdm-validate -q --as=driver reply >/dev/null
     same '[{"type":"'"$types"'/resource-types/nvidia-ad104","spec":{"memory":12,"shaders":5888},"count":2}]' "$(jq -c .facts.extras reply)"
     same '[{"memory":22.494140625,"shaders":7424},1]' "$(jq -c '.facts.extras[0] | [.spec, .count]' one)"
     same '1' "$(jq -c '.facts.extras[0].count' minor)"
+    same 'x 1 nvidia-ad104 1' "$(jq -r '[.facts.extras[] | (.type | split("/") | last), (.count | tostring)] | join(" ")' named)"
     # one and all that is its own and everybody's, and then both
     cp end1.json end.json
     same "nvidia-uvm nvidia0 nvidiactl" "$(grep '^nvidia' "$(result stdout)" | xargs)"
@@ -350,5 +475,8 @@ END
     cp end2.json end.json
     same "nvidia-uvm nvidia0 nvidia1 nvidiactl renderD129" "$(grep '^nvidia\|^render' "$(result stdout)" | xargs)"
     same "GPU-aaaa,GPU-bbbb GPU-aaaa,GPU-bbbb" "$(tail -n 1 "$(result stdout)")"
+    cp end3.json end.json
+    same "GPU-aaaa GPU-aaaa" "$(tail -n 1 "$(result stdout)")"
+    has "$(cat failing)" 'cannot find out which ' 'nvidia-ad104 there are: nvidia-smi: the driver does not answer'
     has "$(jq -r '.messages[].text' no.json)" '3 nvidia-ad104 are asked for, a job may have 2'
 }

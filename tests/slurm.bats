@@ -122,7 +122,7 @@ slurm_of() {
     execdm-run --once
     same PENDING "$(slurm_of "$id" %T)"
     # it waits there: nothing was started yet, and to hold it here would not keep it from that
-    same "QUEUED backend null" "$(job "$id" '"\(.phase) \(.waiting_for) \(.startTime)"')"
+    same "QUEUED backend null" "$(job "$id" '"\(.phase) \(.waiting_for) \(.started)"')"
     run ! execdm-phase "$id" hold
     execdm-phase "$id" abort
     is "$id" ABORTED
@@ -165,7 +165,8 @@ slurm_of() {
     execdm-plan --planner=./lab.yaml two.json | execdm-accept | execdm-run >job.json || [ $? -eq 1 ]
     has "$(jq -r .error.message job.json)" "expected gres to name $tape"
     lab 'partition: nowhere'
-    execdm-plan --planner=./lab.yaml task.json >answer.json || [ $? -eq 1 ]
+    run -1 --separate-stderr execdm-plan --planner=./lab.yaml task.json
+    has "$output" nowhere
 }
 
 @test "still queued in the cluster when its window closes: ABORTED, and it says so" {

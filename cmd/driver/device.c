@@ -45,21 +45,39 @@ static struct device *found_add(struct found *f, const char *type)
     return &f->list[f->n++];
 }
 
-static bool is_node(const char *path)
+/* The device behind a name, of which it may have several; for the kernel, and for us, it is one. */
+struct node {
+    char kind; /* 0: there is none */
+    dev_t number;
+};
+
+static struct node node_of(const char *path)
 {
     struct stat st;
-    return path && stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+    if (!path || stat(path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+        return (struct node){0};
+    return (struct node){S_ISCHR(st.st_mode) ? 'c' : 'b', st.st_rdev};
+}
+
+static bool is_node(const char *path)
+{
+    return node_of(path).kind != 0;
+}
+
+/* Is it among what is found already, by whatever name? */
+static bool is_known(const struct found *f, const char *path)
+{
+    const struct node node = node_of(path);
+    for (size_t i = 0; i < f->n; i++)
+        for (size_t k = 0; k < f->list[i].nodes.n; k++) {
+            const struct node other = node_of(f->list[i].nodes.list[k]);
+            if (node.kind && other.kind == node.kind && other.number == node.number)
+                return true;
+        }
+    return false;
 }
 
 /* --- NVIDIA's --- */
-
-static bool is_named(const struct found *f, const char *node)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (str_same(f->list[i].nodes.list[0], node))
-            return true;
-    return false;
-}
 
 /* Products by the chip they have, which is what a task asks for. Others need `devices`. */
 static const struct {
@@ -136,7 +154,7 @@ static void add_nvidia(struct found *f, char *row)
         *c = (char)tolower((unsigned char)*c);
     own(str_fini) char *node =
         str_print("/dev/nvidia%d", minor_of(bus, (int)strtol(parts[0], NULL, 10)));
-    if (p == COUNT(products) || !is_node(node) || is_named(f, node))
+    if (p == COUNT(products) || !is_node(node) || is_known(f, node))
         return;
     struct device *d = found_add(f, products[p].type);
     const int64_t mib = strtol(parts[2], NULL, 10);
@@ -152,19 +170,25 @@ static void add_nvidia(struct found *f, char *row)
             strs_add(&d->nodes, nvidia_nodes[n]);
 }
 
-static void find_nvidia(struct found *f)
+/* 0, also where there is no such tool and so none of them; -1: it failed, and there may be some. */
+static int find_nvidia(struct found *f, struct err *err)
 {
     char query[] = "--query-gpu=index,name,memory.total,uuid,pci.bus_id";
     char format[] = "--format=csv,noheader,nounits";
     own(str_fini) char *tool = spawn_find_tool("nvidia-smi");
     char *argv[] = {tool, query, format, NULL};
     own(spawn_fini) struct spawn s = {.argv = argv, .deadline_ms = 10000};
-    struct err ignored = {0};
-    if (!tool || spawn_run(&s, &ignored) != 0 || !s.out.bytes)
-        return;
+    if (!tool)
+        return 0;
+    const int rc = spawn_run(&s, err);
+    if (rc > 0)
+        err_set(err, CODE_TEMP, "nvidia-smi: %s", spawn_last_error(&s));
+    if (rc != 0)
+        return -1;
     char *row, *rest = s.out.bytes;
     while ((row = strsep(&rest, "\n")))
         add_nvidia(f, row);
+    return 0;
 }
 
 /* --- those that driver-options name --- */
@@ -175,7 +199,8 @@ static void find_named(struct found *f, const char *type, const json_t *all)
     size_t i, k;
     json_t *one, *name;
     json_array_foreach (all, i, one) {
-        if (!is_node(json_string_value(json_array_get(one, 0))))
+        const char *its_own = json_string_value(json_array_get(one, 0));
+        if (!is_node(its_own) || is_known(f, its_own))
             continue;
         struct device *d = found_add(f, type);
         json_array_foreach (one, k, name)
@@ -216,13 +241,14 @@ int device_check(const json_t *config, struct err *err)
     return 0;
 }
 
-static void find_all(struct found *f, const json_t *config)
+/* -1: some of NVIDIA's may be missing. */
+static int find_all(struct found *f, const json_t *config, struct err *err)
 {
     const char *type;
     json_t *all;
     json_object_foreach (json_object_get(config, "devices"), type, all)
         find_named(f, type, all);
-    find_nvidia(f);
+    return find_nvidia(f, err);
 }
 
 /* Of those of one type each has at least so much. */
@@ -242,8 +268,9 @@ static void count_in(json_t *row, const struct device *d)
 void device_facts(json_t *facts, const json_t *config)
 {
     own(found_fini) struct found f = {0};
+    struct err ignored = {0};
     json_t *list = json_array();
-    find_all(&f, config);
+    find_all(&f, config, &ignored);
     for (size_t i = 0; i < f.n; i++) {
         size_t k = 0;
         while (k < json_array_size(list) &&
@@ -259,15 +286,16 @@ void device_facts(json_t *facts, const json_t *config)
 /* --- who has which --- */
 
 /* A name of the kernel's, for all processes of this machine, and free the moment its holder is
- * gone; by the file itself, whose names may be long. -1: somebody has it. */
-static int hold(const char *node)
+ * gone; by the device itself, which may have names in more places, as in a container's own /dev.
+ * -1: somebody has it. */
+static int hold(const char *path)
 {
-    struct stat st;
+    const struct node node = node_of(path);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (lstat(node, &st) < 0)
+    if (!node.kind)
         return -1;
     const int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
-                           "execdm-device-%jx-%jx", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+                           "execdm-device-%c-%jx", node.kind, (uintmax_t)node.number);
     const socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
     const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, len) == 0)
@@ -312,10 +340,19 @@ static int64_t take_free(struct devices *d, const struct found *f, const char *t
     return taken;
 }
 
-static bool is_found(const struct found *f, const char *type)
+static int64_t count_found(const struct found *f, const char *type)
 {
+    int64_t count = 0;
     for (size_t i = 0; i < f->n; i++)
-        if (str_same(f->list[i].type, type))
+        count += str_same(f->list[i].type, type);
+    return count;
+}
+
+/* One of the types that are found by nvidia-smi? */
+static bool is_nvidia(const char *type)
+{
+    for (size_t i = 0; i < COUNT(products); i++)
+        if (str_same(products[i].type, type))
             return true;
     return false;
 }
@@ -329,9 +366,15 @@ int devices_take(struct devices *d, const json_t *extras, const json_t *config, 
     json_t *number;
     if (json_object_size(extras) == 0)
         return 0;
-    find_all(&f, config);
+    const bool complete = find_all(&f, config, err) == 0;
     json_object_foreach ((json_t *)extras, type, number) {
-        int64_t missing = is_found(&f, type) ? json_integer_value(number) : 0;
+        const int64_t wanted = json_integer_value(number), known = count_found(&f, type);
+        int64_t missing = known ? wanted : 0;
+        if (!complete && known < wanted && is_nvidia(type)) { /* or it would run without them */
+            devices_fini(d);
+            err->code = CODE_TEMP;
+            return err_wrap(err, "cannot find out which %s there are", type);
+        }
         while ((missing -= take_free(d, &f, type, missing, &uuids)) > 0) {
             if (clock_boot() >= deadline) {
                 devices_fini(d);

@@ -21,8 +21,8 @@ struct devices {
 };
 
 /* Takes as many as `extras` says, a mapping from types to numbers, and waits a little for those
- * that are in use. CODE_TEMP when they stay so. Of a type that no device is known of nothing is
- * taken: such are only counted. For devices_fini. */
+ * that are in use. CODE_TEMP when they stay so, or when what finds them fails. Of a type that no
+ * device is known of nothing is taken: such are only counted. For devices_fini. */
 int devices_take(struct devices *d, const json_t *extras, const json_t *config, struct err *err);
 void devices_fini(struct devices *d);
 

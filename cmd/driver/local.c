@@ -66,17 +66,18 @@ static json_t *probe(const json_t *line, const struct call *call)
     int64_t memory = (int64_t)si.totalram * si.mem_unit;
     json_t *reply = attempt_reply(line);
     bool limits = false;
-    json_t *rows = runtime_list(call->config, &limits);
-    json_object_update_new(
-        reply, json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:o,s:o,s:{s:i,s:o,s:s,s:s},s:i}", "name",
-                         DRIVER_NAME, "version", PACKAGE_VERSION, "verbs", "probe", "submit",
-                         "status", "find", "cancel", "purge", "suspend", "resume", "capabilities",
-                         capabilities(call->config, limits), "runtimes", rows, "facts", "cores",
-                         cores, "memory", size_json(memory), "os", "linux", "arch",
-                         oci_arch(uts.machine), "ttl_s", 60));
+    json_t *facts = json_pack("{s:i,s:o,s:s,s:s}", "cores", cores, "memory", size_json(memory),
+                              "os", "linux", "arch", oci_arch(uts.machine));
     if (!container_is_wanted(call->config))
-        runtime_facts(json_object_get(reply, "facts"), call->config);
-    device_facts(json_object_get(reply, "facts"), call->config);
+        runtime_facts(facts, call->config);
+    device_facts(facts, call->config);
+    json_t *rows = runtime_list(call->config, facts, &limits);
+    json_object_update_new(reply,
+                           json_pack("{s:s,s:s,s:[s,s,s,s,s,s,s,s],s:o,s:o,s:o,s:i}", "name",
+                                     DRIVER_NAME, "version", PACKAGE_VERSION, "verbs", "probe",
+                                     "submit", "status", "find", "cancel", "purge", "suspend",
+                                     "resume", "capabilities", capabilities(call->config, limits),
+                                     "runtimes", rows, "facts", facts, "ttl_s", 60));
     json_t *load = probe_load(cores);
     if (load)
         json_object_set_new(reply, "load", load);

@@ -1,4 +1,5 @@
 #include "protocol.h"
+#include "host/clock.h"
 #include "text/doc.h"
 #include "text/write.h"
 
@@ -14,6 +15,7 @@ int call_read(struct call *call, const char *verb, struct err *err)
         return err_set(err, CODE_PROTO, "expected a header with \"execdm_driver\": 1");
     if (!str_same(json_text(call->header, "verb"), verb))
         return err_set(err, CODE_PROTO, "the header speaks of another verb than %s", verb);
+    call->begun = clock_boot();
     call->config = json_object_get(call->header, "config");
     call->deadline_s = json_int(call->header, "deadline_s", 30);
     for (;;) {

@@ -11,6 +11,7 @@ struct call {
     json_t *config; /* borrowed from the header, or NULL */
     json_t *lines;  /* owned list */
     int64_t deadline_s;
+    int64_t begun; /* when it was read, by clock_boot */
 };
 
 /* Reads standard input. CODE_PROTO when it is not a call of this verb. */

@@ -67,7 +67,8 @@ int slurm_run(struct spawn *s, const struct strs *words, const struct call *call
         argv[i] = words->list[i];
     s->argv = argv;
     s->kin = true; /* SLURM_CONF */
-    s->deadline_ms = (call->deadline_s > 2 ? call->deadline_s - 1 : 1) * 1000;
+    const int64_t left = call->begun + (call->deadline_s - 1) * 1000 - clock_boot();
+    s->deadline_ms = left > 1000 ? (int)left : 1000;
     const int rc = spawn_run(s, err);
     s->argv = NULL;
     if (rc == 0)
@@ -199,6 +200,7 @@ static json_t *resume(const json_t *line, struct cluster *c)
 static json_t *purge(const json_t *line, struct cluster *c)
 {
     (void)c;
+    slurm_forget_call(line);
     json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "ok", json_true());
     return reply;

@@ -53,6 +53,8 @@ char *slurm_noted_id(const json_t *line);
 
 json_t *slurm_status(const json_t *line, struct cluster *c); /* slurm_status.c */
 json_t *slurm_submit(const json_t *line, struct cluster *c); /* slurm_submit.c */
-json_t *slurm_probe(const json_t *line, struct cluster *c);  /* slurm_probe.c */
+/* Removes what the batch script would have read, which may hold secrets of the task. */
+void slurm_forget_call(const json_t *line);
+json_t *slurm_probe(const json_t *line, struct cluster *c); /* slurm_probe.c */
 
 #endif

@@ -2,8 +2,9 @@
 #include "text/size.h"
 #include "text/write.h"
 
-/* Cores and memory of all nodes of the partition, each once, that are not down; and the most of a
- * node. */
+/* Cores and memory of all nodes of the partition, each once, that are not down or drained; and what
+ * one job may have, which has one node: what is there on that with the most cores, and of several
+ * such the most memory. One node's cores with another's memory are nowhere. */
 static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, struct err *err)
 {
     own(strs_fini) struct strs words = {0};
@@ -27,20 +28,25 @@ static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, st
         own(str_fini) char *node = str_print("%.*s", (int)n, row);
         if (sscanf(row + n, "|%ld/%ld/%ld/%ld|%ld", &used, &free_ones, &other, &all, &memory) !=
                 5 ||
-            json_object_get(counted, node) || (!partition && row[strlen(row) - 1] != '*'))
+            all == other || json_object_get(counted, node) ||
+            (!partition && row[strlen(row) - 1] != '*'))
             continue;
         json_object_set_new(counted, node, json_true());
-        cores += all - other;
+        const int64_t usable = all - other, left = memory - SLURM_OWN_MIB;
+        cores += usable;
         idle += free_ones;
         megabytes += memory;
-        if (all - other > maxcores)
-            maxcores = all - other;
-        if (memory - SLURM_OWN_MIB > maxmegabytes)
-            maxmegabytes = memory - SLURM_OWN_MIB;
+        if (usable > maxcores || (usable == maxcores && left > maxmegabytes)) {
+            maxcores = usable;
+            maxmegabytes = left;
+        }
     }
+    if (cores == 0)
+        return err_set(err, CODE_UNAVAIL, "sinfo knows no node of the partition %s that responds",
+                       partition ? partition : "that is the default");
     json_object_set_new(facts, "cores", json_integer(cores));
     json_object_set_new(facts, "memory", size_json(megabytes << 20));
-    json_object_set_new(facts, "maxcores", json_integer(maxcores)); /* a job has one node */
+    json_object_set_new(facts, "maxcores", json_integer(maxcores));
     json_object_set_new(facts, "maxmemory", size_json(maxmegabytes << 20));
     json_object_set_new(
         reply, "load",

@@ -1,6 +1,7 @@
 /* Slurm's words, and ours. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include "attempt.h"
 #include "host/clock.h"
 #include "host/path.h"
@@ -147,10 +148,12 @@ static void tell_seen(json_t *reply, const json_t *line, const struct seen *seen
  * a job that goes first. False: not yet. */
 static bool tell_killer(json_t *reply, const struct seen *seen)
 {
-    static const char *const words[] = {"TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED"};
+    static const char *const words[] = {"TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED",
+                                        "CANCELLED"};
     const char *reason = json_text(reply, "reason");
+    const int64_t signal = json_int(reply, "signal", 0);
     const bool killed = str_same(reason, "killed") || str_same(reason, "internal") ||
-                        json_int(reply, "signal", 0) == SIGKILL;
+                        signal == SIGKILL || signal == SIGTERM;
     if (!killed || !seen)
         return true;
     for (size_t i = 0; i < COUNT(words); i++)
@@ -172,6 +175,19 @@ static bool is_late(const json_t *line)
     return clock_ms() > when_to_ms(w);
 }
 
+/* Has Slurm not known it for a while? A program that ended just then has its record, perhaps, where
+ * a network file system does not show it yet. */
+static bool is_long_gone(const json_t *line)
+{
+    own(str_fini) char *note = attempt_file(line, "absent");
+    struct err ignored;
+    struct stat st;
+    if (stat(note, &st) == 0)
+        return clock_ms() / 1000 - st.st_mtime > SETTLE_S;
+    path_write(note, "", 0, 0600, &ignored);
+    return false;
+}
+
 /* Was it given to Slurm, which does not know it any more? Its fence is taken: should it still be
  * somewhere, it runs nothing. */
 static void tell_absent(json_t *reply, const json_t *line)
@@ -184,8 +200,10 @@ static void tell_absent(json_t *reply, const json_t *line)
         tell_row(reply, row_of("DEADLINE"));
         return;
     }
-    if (never || attempt_whose(line) == OURS)
-        state = attempt_alive(line) ? "running" : "lost";
+    if (never)
+        state = "lost";
+    else if (attempt_whose(line) == OURS)
+        state = attempt_alive(line) ? "running" : is_long_gone(line) ? "lost" : "finishing";
     json_object_set_new(reply, "state", json_string(state));
     if (str_same(state, "lost"))
         tell_lost(reply, "Slurm does not know the job any more");
@@ -219,5 +237,7 @@ json_t *slurm_status(const json_t *line, struct cluster *c)
         tell_seen(reply, line, seen, c);
     else
         tell_absent(reply, line);
+    if (json_object_get(reply, "reason") || str_same(json_text(reply, "state"), "lost"))
+        slurm_forget_call(line); /* which nobody will read any more */
     return reply;
 }

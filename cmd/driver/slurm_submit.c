@@ -28,6 +28,13 @@ static int write_call(const json_t *line, const struct call *call, struct err *e
     return path_write(path, b.bytes, b.len, 0600, err); /* `attend` removes it */
 }
 
+void slurm_forget_call(const json_t *line)
+{
+    own(str_fini) char *path = attempt_file(line, "call.json");
+    if (path)
+        unlink(path);
+}
+
 /* A word for sh, in quotes. */
 static void add_quoted(struct buf *b, const char *word)
 {
@@ -138,24 +145,43 @@ static json_t *submitted(const json_t *line, const char *id)
     return reply;
 }
 
-/* Slurm refused the job itself, and will the next time: these are its words for that. */
+/* Slurm refused the job itself, and will the next time: these are its words for that. Others, of a
+ * limit on jobs, a partition that is closed or a daemon that is away, may be other words tomorrow.
+ */
 static bool is_refusal(const char *text)
 {
-    static const char *const words[] = {"Invalid",  "invalid",   "not available", "not permitted",
-                                        "violates", "Requested", "denied"};
+    static const char *const words[] = {
+        "Access denied to requested reservation",
+        "Invalid account",
+        "Invalid feature specification",
+        "Invalid generic resource",
+        "Invalid partition",
+        "Invalid qos",
+        "Memory required by task is not available",
+        "More processors requested than permitted",
+        "Requested node configuration is not available",
+        "Requested reservation is invalid",
+        "Requested time limit is invalid",
+        "User's group not permitted",
+    };
     for (size_t i = 0; i < COUNT(words); i++)
-        if (strstr(text, words[i]))
+        if (strcasestr(text, words[i]))
             return true;
     return false;
 }
 
-/* One submit of an attempt at a time; the next one finds the id. A descriptor, or -1. */
-static int take_turn(const json_t *line)
+/* One submit of an attempt at a time; the next one looks anew, and finds the id. A descriptor, or
+ * -1. */
+static int take_turn(const json_t *line, struct cluster *c)
 {
+    struct err ignored;
+    bool waited = false;
     own(str_fini) char *path = attempt_file(line, "submitting");
     const int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-    while (fd >= 0 && lock_try(fd) == 0)
+    for (; fd >= 0 && lock_try(fd) == 0; waited = true)
         usleep(20000); /* the caller's deadline ends it */
+    if (waited)
+        cluster_read(c, &ignored);
     return fd;
 }
 
@@ -172,19 +198,19 @@ static char *id_of(const struct buf *out)
 json_t *slurm_submit(const json_t *line, struct cluster *c)
 {
     struct err err = {0};
-    own(fd_fini) int turn = take_turn(line);
+    own(fd_fini) int turn = take_turn(line, c);
     own(strs_fini) struct strs words = {0};
     own(spawn_fini) struct spawn s = {0};
     const struct seen *seen = cluster_find(c, line);
     own(str_fini) char *noted = slurm_noted_id(line);
     if (seen || noted)
         return submitted(line, seen ? seen->id : noted);
-    if (!json_text(line, "stamp") || !json_text(line, "exitfile")) {
-        err_set(&err, CODE_PROTO, "submit: stamp and exitfile are needed");
+    own(str_fini) char *note = attempt_file(line, "slurm");
+    if (!json_text(line, "stamp") || !note) {
+        err_set(&err, CODE_PROTO, "submit: stamp and exitfile, with its directory, are needed");
         return reply_error(line, "permanent", &err);
     }
     own(str_fini) char *script = script_of(line);
-    own(str_fini) char *note = attempt_file(line, "slurm");
     if (turn < 0) {
         err_sys(&err, "cannot lock the directory of the attempt");
         return reply_error(line, "temporary", &err);

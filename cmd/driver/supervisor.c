@@ -403,6 +403,8 @@ static int take_fence(struct attempt *a, struct err *err)
     own(str_fini) char *alive = file_of(a, "alive");
     own(str_fini) char *started = file_of(a, "started");
     const char *stamp = json_text(a->line, "stamp");
+    if (path_exists(started)) /* without a trace, which would say that it began */
+        return 0;
     a->alive = open(alive, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (a->alive < 0)
         return err_sys(err, "cannot open %s", alive);
@@ -420,6 +422,17 @@ static int take_fence(struct attempt *a, struct err *err)
     return path_sync_parent(started, err) < 0 ? -1 : 1;
 }
 
+/* The fence is ours, so a record has to be written, though nothing ran. -1 */
+static int say_why_not(const struct attempt *a, const struct err *err)
+{
+    own(json_fini) json_t *record =
+        json_pack("{s:s*,s:s,s:s}", "stamp", json_text(a->line, "stamp"), "reason", "internal",
+                  "message", err->text);
+    struct err ignored;
+    write_record(a, record, &ignored);
+    return -1;
+}
+
 /* Everything up to the running program: 1 it runs, 0 this attempt was started before, -1. */
 static int begin(struct attempt *a, struct watch *w, struct err *err)
 {
@@ -429,13 +442,7 @@ static int begin(struct attempt *a, struct watch *w, struct err *err)
     if ((!a->boxed || container_find(&a->engine, a->config, err) == 0) && describe(a, err) == 0 &&
         give_mounts(a, a->uid, a->gid, err) == 0 && launch(a, w, err) == 0)
         return 1;
-    /* the fence is ours, so the record has to be written, too */
-    own(json_fini) json_t *record =
-        json_pack("{s:s*,s:s,s:s}", "stamp", json_text(a->line, "stamp"), "reason", "internal",
-                  "message", err->text);
-    struct err ignored;
-    write_record(a, record, &ignored);
-    return -1;
+    return say_why_not(a, err);
 }
 
 /* What happens until the program runs is told to submit through `tell`. */
@@ -497,13 +504,13 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
         !json_text(line, "stdout") || !json_text(line, "stderr"))
         return err_set(err, CODE_PROTO, "submit: stamp, stdout, stderr and exitfile are needed");
+    a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
     const json_t *disk = json_object_get(config, "disk");
     const char *why;
     if (disk && size_parse(disk, false, &a->disk, &why) < 0)
         return err_set(err, CODE_CONFIG, "driver-options: expected disk to be a size: %s", why);
     if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
-    a->dir = str_print("%.*s", (int)(strrchr(exitfile, '/') - exitfile), exitfile);
     /* before the fence: what is in use now may be free when this attempt is tried again */
     if (attempt_whose(line) == OURS)
         return 0;
@@ -554,11 +561,12 @@ static void on_terminate(int sig)
 int supervisor_attend(const json_t *line, const json_t *config, struct err *err)
 {
     own(attempt_fini) struct attempt a = {.alive = -1, .image = -1};
+    struct err ignored;
     struct watch w;
     const int64_t now = clock_ms();
-    if (attempt_of(&a, line, config, err) < 0)
-        return -1;
     umask(022);
+    if (attempt_of(&a, line, config, err) < 0)
+        return a.dir && take_fence(&a, &ignored) > 0 ? say_why_not(&a, err) : -1;
     sigset_t terminate;
     sigemptyset(&terminate);
     sigaddset(&terminate, SIGTERM);

@@ -238,6 +238,13 @@ static void enforce(struct watch *w, int64_t *kill_at)
     }
 }
 
+/* Not so when somebody asked its whole tree to end, as a batch system does. */
+static bool ended_by_itself(const struct watch *w)
+{
+    const char *end = w->told.len ? strchr(w->told.bytes, ' ') : NULL;
+    return end && strtol(end, NULL, 10) != SIGTERM;
+}
+
 void watch_run(struct watch *w)
 {
     int64_t begin = clock_boot(), kill_at = 0, next_sample = begin;
@@ -275,8 +282,8 @@ void watch_run(struct watch *w)
         if (!over)
             enforce(w, &kill_at);
     }
-    if (!w->reason && !w->told.len)
-        hear(w); /* bubblewrap was killed with the job, and we were told to end it as well */
+    if (!w->reason && !ended_by_itself(w))
+        hear(w); /* it was killed with the sandbox, and we were told to end it as well */
     /* only then is the whole tree gone; bubblewrap itself goes before the processes it started */
     if (w->childfd >= 0)
         poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);

@@ -31,7 +31,7 @@ int act_go(struct step *s, struct job *j, enum phase_event event, const char *wh
     int to = phase_step(j->phase, event, BY_WORKER);
     if (to >= 0 && phase_terminal((enum phase)to))
         j->ended = now;
-    if ((event == EVENT_EXECUTE || event == EVENT_FINISH) && !j->started)
+    if (!j->started && (event == EVENT_EXECUTE || event == EVENT_FIND || event == EVENT_FINISH))
         j->started = now;
     if (act_go_locked(s, j, event, now, why, err) < 0) {
         store_rollback(s->store);

@@ -3,6 +3,7 @@
 #include "host/path.h"
 #include "job/layout.h"
 #include "job/parts.h"
+#include "job/turn.h"
 #include "text/size.h"
 
 #define ATTEMPTS_MAX 3 /* of a job whose platform fails it (decisions.md) */
@@ -68,9 +69,19 @@ static void take_stream(struct job *j, const json_t *reply, const char *name)
     act_message(j, "output-limit", text);
 }
 
+/* The supervisor's word, where there was one: nobody may have looked while it ran. */
+static void take_start(struct job *j, const json_t *reply)
+{
+    const char *start = json_text(reply, "start"), *why;
+    struct when w;
+    if (start && !j->started && when_parse(start, &w, NULL, &why) == 0)
+        j->started = when_to_ms(w);
+}
+
 void part_record(struct job *j, const json_t *reply)
 {
     json_t *exit = json_object();
+    take_start(j, reply);
     if (json_object_get(reply, "exit"))
         json_object_set(exit, "code", json_object_get(reply, "exit"));
     if (json_object_get(reply, "signal"))
@@ -132,8 +143,6 @@ static const struct news {
     const char *why;
 } all_news[] = {
     {PHASE_QUEUED, "running", EVENT_EXECUTE, NULL},
-    {PHASE_QUEUED, "starting", EVENT_EXECUTE, NULL},
-    {PHASE_QUEUED, "finishing", EVENT_EXECUTE, NULL},
     {PHASE_QUEUED, "suspended", EVENT_EXECUTE, NULL},
     {PHASE_QUEUED, PART_SILENT, EVENT_LOSE, NULL},
     {PHASE_EXECUTING, "queued", EVENT_SUBMIT, "it waits in its backend's queue again"},
@@ -182,14 +191,21 @@ static int look_for(struct step *s, struct job *j, int64_t *due, struct err *err
                    ? 0
                    : act_go(s, j, EVENT_LOSE, "its backend cannot tell whether it has it", err);
     json_object_set(json_object_get(j->doc, "backend"), "native", native);
-    return j->phase == PHASE_UNKNOWN ? act_go(s, j, EVENT_FIND, "its backend has found it", err)
-                                     : 0;
+    const enum phase_event event = turn_is_theirs(j) ? EVENT_SUBMIT : EVENT_FIND;
+    return j->phase == PHASE_UNKNOWN ? act_go(s, j, event, "its backend has found it", err) : 0;
+}
+
+/* Did it end in its backend's queue? Then nothing was written that could be stored. */
+static bool never_ran(const struct job *j, const json_t *reply)
+{
+    const char *reason = json_text(reply, "reason");
+    return !j->started && (str_same(reason, "startwindow") || str_same(reason, "killed"));
 }
 
 int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
 {
     if (s->progress)
-        s->progress(s->context, j, "running", -1, -1);
+        s->progress(s->context, j, j->phase == PHASE_QUEUED ? STEP_ROOM : "running", -1, -1);
     own(json_fini) json_t *reply = attempt_status(s, j, err);
     if (!reply)
         return -1;
@@ -209,7 +225,10 @@ int part_execute(struct step *s, struct job *j, int64_t *due, struct err *err)
         return look_for(s, j, due, err);
     if (is_at_end(reply)) {
         part_record(j, reply);
-        return act_go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
+        if (!never_ran(j, reply))
+            return act_go(s, j, EVENT_FINISH, json_text(reply, "reason"), err);
+        act_release_inputs(s, j);
+        return act_go(s, j, EVENT_ABORT, act_reason(j), err);
     }
     const struct news *news = news_of(reply, j->phase);
     if (news)

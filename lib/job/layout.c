@@ -1,6 +1,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include "host/clock.h"
 #include "host/path.h"
 #include "job/layout.h"
 #include "text/uri.h"
@@ -10,7 +11,9 @@
 #define PYTHON "/usr/bin/python3"
 #define REQUIREMENTS "/execdm/requirements.txt"
 #define NOTEBOOK_NAME "notebook"
-#define QUEUE_S 60 /* what comes at the end of its window may still pass through a queue */
+#define NOTEBOOK_ENDING ".ipynb"
+#define NOTEBOOK_MAX 250 /* bytes of a name with its ending; a file system takes 255 */
+#define QUEUE_S 60       /* what comes at the end of its window may still pass through a queue */
 
 char *layout_attempt(const struct store *s, const struct job *j, const char *name)
 {
@@ -68,7 +71,8 @@ static const char *requirements_of(const struct task *t)
 }
 
 /* The executed notebook is called as the one it came from, with the ending that Jupyter's have
- * (Planner 2.1.1); letters that mean something to a shell become "_". The caller frees. */
+ * (Planner 2.1.1), as execdm(7) tells: what may mean something to a shell becomes "_", and no name
+ * is hidden or too long for a file. The caller frees. */
 static char *notebook_name(const char *url)
 {
     const size_t whole = strcspn(url, "?#");
@@ -82,7 +86,8 @@ static char *notebook_name(const char *url)
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("-_.+", *c))
             *c = '_';
-    return str_print("%s.ipynb", *name && *name != '.' ? name : NOTEBOOK_NAME);
+    const int stem = NOTEBOOK_MAX - (int)strlen(NOTEBOOK_ENDING);
+    return str_print("%.*s" NOTEBOOK_ENDING, stem, *name && *name != '.' ? name : NOTEBOOK_NAME);
 }
 
 /* Said so, or there already, or a URL whose path ends in a name. */
@@ -332,14 +337,15 @@ static json_t *environment(const struct task *t, const json_t *config)
     return env;
 }
 
-/* The parts of a room that are extras, which are named by their type; flavors are not. */
-static json_t *extras(const struct room *need)
+/* What was booked by its type, and what comes with the flavor that was booked in its place. */
+static json_t *extras(const json_t *private, const struct room *need)
 {
-    json_t *list = json_object();
+    const json_t *of_flavor = json_object_get(private, "extras");
+    json_t *list = of_flavor ? json_copy((json_t *)of_flavor) : json_object();
     const char *name;
     json_t *count;
     json_object_foreach (need->parts, name, count)
-        if (strstr(name, "://"))
+        if (!str_begins(name, PART_FLAVOR))
             json_object_set(list, name, count);
     return list;
 }
@@ -353,9 +359,10 @@ static void add_window(json_t *line, const struct job *j)
         !json_int(private, "to", 0))
         return;
     const struct when from = {json_int(private, "from", 0), 0};
-    const struct when to = {json_int(private, "to", 0) + QUEUE_S, 0};
+    int64_t to = json_int(private, "to", 0), now = clock_ms() / 1000;
+    const struct when last = {(to > now ? to : now) + QUEUE_S, 0}; /* staging took its time */
     json_object_set_new(line, "not_before", json_string(when_print(from, text)));
-    json_object_set_new(line, "not_after", json_string(when_print(to, text)));
+    json_object_set_new(line, "not_after", json_string(when_print(last, text)));
 }
 
 json_t *layout_submit(const struct store *s, const struct job *j, const struct task *t,
@@ -376,8 +383,8 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
         "cwd", OUTPUTS, "requirements", requirements_of(t) ? REQUIREMENTS : NULL, "mounts",
         all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores, "maxcores",
         (json_int_t)json_int(private, "maxcores", need.cores), "memory", (json_int_t)memory, "wall",
-        (json_int_t)json_int(private, "length", 0), "extras", extras(&need), "network", "none",
-        "stdout", out, "stderr", errors, "exitfile", record);
+        (json_int_t)json_int(private, "length", 0), "extras", extras(private, &need), "network",
+        "none", "stdout", out, "stderr", errors, "exitfile", record);
     add_window(line, j);
     return line;
 }

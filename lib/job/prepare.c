@@ -6,7 +6,7 @@
 #include "job/parts.h"
 
 #define SUBMIT_S 60
-#define START_S 600 /* after the end of its window: a job that is started at its last moment */
+#define START_S 600 /* after the end of its window, or its turn: who starts at the last moment */
 
 /* Where there is a queue before it runs, the first look at it tells. */
 static int handed_over(struct step *s, struct job *j, json_t *native, struct err *err)
@@ -18,10 +18,11 @@ static int handed_over(struct step *s, struct job *j, json_t *native, struct err
     return act_go(s, j, EVENT_EXECUTE, NULL, err);
 }
 
-/* Is a start still of use? */
+/* Is a start still of use? Of a later attempt for a while from when its turn came. */
 static bool in_time(const struct job *j)
 {
-    return clock_ms() / 1000 < json_int(act_private(j), "to", 0) + START_S;
+    const int64_t to = json_int(act_private(j), "to", 0), turn = json_int(j->doc, "turn", 0);
+    return clock_ms() / 1000 < (to > turn ? to : turn) + START_S;
 }
 
 /* The backend is away, or did not answer in time, when it may have the job all the same. It is

@@ -79,6 +79,7 @@ static int take_turn(struct step *s, struct job *j, int64_t now, int64_t *start,
     if (*start != now / 1000)
         return 0;
     j->attempt++;
+    json_object_set_new(j->doc, "turn", json_integer(now / 1000));
     return act_go_locked(s, j, EVENT_PREPARE, now, NULL, err);
 }
 

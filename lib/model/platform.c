@@ -75,7 +75,7 @@ static void read_flavors(struct platform *p, const json_t *list)
         counted = counted && count > 0 && add_times(&sum.cores, f->cores, count) &&
                   add_times(&sum.memory, f->memory, count);
         if (count > 0) {
-            f->part = str_print("flavor/%s", f->name);
+            f->part = str_print(PART_FLAVOR "%s", f->name);
             json_object_set_new(p->capacity.parts, f->part, json_integer(count));
         }
     }

@@ -32,7 +32,7 @@ struct platform {
     json_t *extras;              /* [{type, count, spec}], or NULL */
     struct flavor *flavors;      /* the smallest first; none: scalable */
     size_t nflavors;             /* */
-    struct room capacity;        /* in all; its parts are extras by type and "flavor/NAME" */
+    struct room capacity;        /* in all; its parts are extras and flavors (room.h) */
     int64_t maxcores, maxmemory; /* for one job */
     bool overcommit;             /* memory beyond what is booked may be used */
     struct opening *openings;    /* none: always open */

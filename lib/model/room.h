@@ -10,6 +10,9 @@ struct room {
     json_t *parts;         /* {"name": count}, borrowed; NULL: none */
 };
 
+/* What the part of a flavor is called by, before its name; all others are extras, by their type. */
+#define PART_FLAVOR "flavor/"
+
 /* As an offer keeps it, {"cores", "memory", "parts"}: a new reference. */
 json_t *room_json(struct room r);
 /* And back; the parts are borrowed. Nothing is no room at all. */

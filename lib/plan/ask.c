@@ -90,6 +90,17 @@ static void probe_free(struct probe *p)
 }
 
 /* Waits for those that are still at it. */
+/* A backend that is down is one whatever its platform declares. */
+static void take_reply(struct probe *p, json_t *reply)
+{
+    const json_t *error = json_object_get(reply, "error");
+    if (!error) {
+        p->reply = json_incref(reply);
+        return;
+    }
+    err_set(&p->why, CODE_UNAVAIL, "driver %s: %s", p->driver, json_text(error, "text"));
+}
+
 static void end_probes(struct ask *k)
 {
     struct spawn **runs = mem_new((k->nprobes + 1) * sizeof(*runs));
@@ -103,7 +114,7 @@ static void end_probes(struct ask *k)
         struct probe *p = k->probes[i];
         own(json_fini) json_t *replies = NULL;
         if (!p->ended && driver_end(&p->call, &replies, &p->why) == 0)
-            p->reply = json_incref(json_array_get(replies, 0));
+            take_reply(p, json_array_get(replies, 0));
         p->ended = true;
     }
 }

@@ -84,8 +84,10 @@ bool match_image(const struct task *task, const struct platform *platform,
 
 void grant_fini(struct grant *g)
 {
-    for (size_t i = 0; i < g->nlevels; i++)
+    for (size_t i = 0; i < g->nlevels; i++) {
         json_decref(g->levels[i].parts);
+        json_decref(g->levels[i].extras);
+    }
     free(g->levels);
     image_fini(&g->image);
     *g = (struct grant){0};

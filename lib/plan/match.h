@@ -13,6 +13,7 @@ struct level {
     int64_t mincores, maxcores;   /* milli-cores */
     int64_t minmemory, maxmemory; /* bytes */
     json_t *parts;                /* that are booked, as in a room; owned, may be NULL */
+    json_t *extras; /* of a flavor, which is booked whole: how many of each type; the same */
 };
 
 /* What offers would hold. */

@@ -213,7 +213,7 @@ static void grant_scalable(struct matching *m, const struct supply *s, json_t *e
     const int64_t whole = c->maxmemory ? most : l.maxmemory;
     if (l.maxcores > l.mincores || whole > l.minmemory)
         add_level(m->grant,
-                  (struct level){l.maxcores, l.maxcores, whole, whole, json_incref(parts)});
+                  (struct level){l.maxcores, l.maxcores, whole, whole, json_incref(parts), NULL});
 }
 
 /* The findings of a flavor are told of the nearest one: which does the most of what is asked. */
@@ -251,7 +251,8 @@ static void match_flavors(struct matching *m)
         match_extras(m, &s, extras);
         if (here.n == 0)
             add_level(m->grant, (struct level){f->cores, f->cores, f->memory, f->memory,
-                                               f->part ? json_pack("{s:i}", f->part, 1) : NULL});
+                                               f->part ? json_pack("{s:i}", f->part, 1) : NULL,
+                                               json_object_size(extras) ? move(extras) : NULL});
         else if (nearest.n == 0 || distance(&here) < distance(&nearest)) {
             findings_fini(&nearest);
             findings_move(&nearest, &here);

@@ -102,15 +102,15 @@ struct room offer_need(const struct level *l)
 static json_t *offer_private(const struct offering *o, json_t *secrets)
 {
     const struct slot *s = o->slot;
-    return json_pack("{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*,s:o*}", "from",
-                     (json_int_t)s->from, "latest", (json_int_t)s->latest, "to", (json_int_t)s->to,
-                     "length", (json_int_t)s->length, "need", room_json(offer_need(o->level)),
-                     "maxmemory", (json_int_t)o->level->maxmemory, "maxcores",
-                     (json_int_t)o->level->maxcores, "capacity", room_json(o->platform->capacity),
-                     "policy", policy_private(o->policy, o->quota), "driver", o->platform->driver,
-                     "driver_options", o->platform->driver_options, "secrets", secrets, "held",
-                     s->held ? json_true() : NULL, "image", image_private(o->grant), "queue",
-                     has_queue(o));
+    return json_pack(
+        "{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*,s:o*,s:O*}", "from",
+        (json_int_t)s->from, "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
+        (json_int_t)s->length, "need", room_json(offer_need(o->level)), "maxmemory",
+        (json_int_t)o->level->maxmemory, "maxcores", (json_int_t)o->level->maxcores, "capacity",
+        room_json(o->platform->capacity), "policy", policy_private(o->policy, o->quota), "driver",
+        o->platform->driver, "driver_options", o->platform->driver_options, "secrets", secrets,
+        "held", s->held ? json_true() : NULL, "image", image_private(o->grant), "queue",
+        has_queue(o), "extras", o->level->extras);
 }
 
 json_t *offer_document(const struct offering *o, const struct offer_row *row, size_t number)
