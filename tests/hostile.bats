@@ -218,3 +218,9 @@ END
     work "$id"
     unharmed
 }
+
+@test "execdm-isolation(7) has every case, and nothing else" {
+    "$TOP_SRCDIR/tests/hostile-image" --list | sort >cases
+    sed -n '/^\.\\" cases/,/^\.El/s/^\.It Cm //p' "$TOP_SRCDIR/man/execdm-isolation.7" | tr -d ' ' | tr , '\n' | sort >rows
+    diff cases rows
+}

@@ -516,6 +516,36 @@ END
     execdm-validate out >/dev/null
 }
 
+@test "limits that a platform wants enforced: what is advisory, or not named, is NO by its name" {
+    machine '{"capabilities": {"enforced": ["network", "time", "cores"], "advisory": ["memory", "disk"]}}'
+    platform 'policy: {enforced: [memory, processes, cores]}'
+    task
+    no ' not-enforced - -: memory: the driver stub only watches this limit here, and the platform wants it enforced'
+    same 'memory processes' "$(jq -r '.messages[] | select(.rule == "not-enforced").text | sub(":.*"; "")' out | xargs)"
+    same 'see execdm-isolation(7) for what the site does to have it enforced' "$(jq -r '.messages[0].hint' out)"
+    execdm-validate -q out
+    # that it would be YES with something else is not said: a task cannot help it
+    plan 1 --explain
+    same 0 "$(jq '[.messages[] | select(.rule == "nearest")] | length' out)"
+    platform 'policy: {enforced: [cores, time, network]}'
+    yes
+    same '["memory","disk"]' "$(jq -c '.offers[0].advisory' out)"
+    platform 'policy: {enforced: []}'
+    yes
+    machine # which says nothing of limits
+    yes
+    platform 'policy: {enforced: [time]}'
+    no 'time: the driver stub only watches this limit here'
+    # others answer in its place
+    sed 's/lab/other/; s/policy.*//' lab.yaml >other.yaml
+    execdm-plan --planner=./lab.yaml --planner=./other.yaml t.yaml >out
+    same other "$(jq -r '.offers[].platform' out)"
+    # a name that no limit has would never be enforced
+    echo 'policy: {enforced: [memorry]}' | cat lab.yaml - | sed '/enforced: .time/d' >typo.yaml
+    run -1 execdm-validate typo.yaml
+    grep -q bad-value <<<"$output"
+}
+
 # image IMAGE [MORE]
 image() {
     printf 'executable: {type: %s, spec: {image: "%s"%s}}\n' "$(type_of executable oci-container)" "$1" "${2:+, $2}" >t.yaml

@@ -129,6 +129,8 @@ static void add_limits(struct strs *w, const struct container_run *run)
     add_ulimit(w, "nofile", RLIMIT_NOFILE, OPEN_FILES);
     add_ulimit(w, "nproc", RLIMIT_NPROC, SANDBOX_PROCESSES);
     add_ulimit(w, "core", RLIMIT_CORE, 0);
+    if (run->file > 0)
+        add_ulimit(w, "fsize", RLIMIT_FSIZE, (rlim_t)run->file);
     if (!run->engine->limits)
         return;
     strs_print(w, "--pids-limit=%d", SANDBOX_PROCESSES);
@@ -487,7 +489,8 @@ int container_remove(const struct container *c, const char *name, struct err *er
 
 static int read_config(struct container *c, const json_t *config, struct err *err)
 {
-    static const char *const keys[] = {"isolation", "command", "runtime", "job-user", "devices"};
+    static const char *const keys[] = {"isolation", "command", "runtime",
+                                       "job-user",  "disk",    "devices"};
     const json_t *command = json_object_get(config, "command");
     size_t i;
     json_t *v;

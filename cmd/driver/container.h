@@ -40,6 +40,7 @@ struct container_run {
     uid_t uid;           /* who the program is, outside */
     gid_t gid;
     int64_t memory, cores; /* bytes and thousandths; 0: no limit */
+    int64_t file;          /* bytes that one may have; 0: no limit */
 };
 
 /* Is it what the driver-options ask for, or else what this driver is for? */

@@ -93,6 +93,14 @@ static int write_filter(const char *path, struct err *err)
     return fd < 0 ? -1 : path_write(path, bytes, (size_t)n, 0444, err);
 }
 
+/* Without a limit, too, no file is larger than what is free, but one of holes; and somebody would
+ * have to read those. */
+static int64_t largest_file(const struct attempt *a)
+{
+    struct statvfs fs;
+    return a->disk ? a->disk : statvfs(a->dir, &fs) == 0 ? (int64_t)(fs.f_bavail * fs.f_frsize) : 0;
+}
+
 /* What a container engine is told: the FIFO of execdm-init, which the program can write to and not
  * read from, and the environment, which is on no command line. -1, or the FIFO's other end. */
 static int describe_container(struct attempt *a, struct err *err)
@@ -111,6 +119,7 @@ static int describe_container(struct attempt *a, struct err *err)
                                     .uid = a->uid,
                                     .gid = a->gid,
                                     .memory = json_int(limits, "memory", 0),
+                                    .file = largest_file(a),
                                     .cores = json_int(limits, "cores", 0)};
     for (size_t i = 0; i < a->sandbox.env.n; i++)
         buf_add(&b, a->sandbox.env.list[i], strlen(a->sandbox.env.list[i]) + 1);
@@ -169,14 +178,9 @@ struct ends {
     int out[2], errors[2], init[2], info[2], go[2];
 };
 
-/* Without a limit, too, no file is larger than what is free, but one of holes; and somebody would
- * have to read those. */
 static void limit_files(const struct attempt *a)
 {
-    struct statvfs fs;
-    int64_t most = a->disk;
-    if (!most && statvfs(a->dir, &fs) == 0)
-        most = (int64_t)(fs.f_bavail * fs.f_frsize);
+    const int64_t most = largest_file(a);
     if (most > 0)
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)most, (rlim_t)most});
 }
@@ -299,7 +303,7 @@ static void judge(json_t *record, const struct attempt *a, const struct watch *w
             record, "message",
             json_sprintf("%s cannot be started: %s", a->sandbox.argv.list[2], strerror(number)));
     }
-    if (!reason && w->ran_out && *word && (number || str_same(word, "signal")))
+    if (!reason && w->ran_out && *word)
         reason = "memlimit";
     if (!reason && str_same(word, "signal") && number == SIGXFSZ)
         reason = "disklimit"; /* in one file */

@@ -90,6 +90,12 @@ static bool copy_output(struct watch *w, int i)
     return true;
 }
 
+/* Without limits its cgroup is that of others, too, who may have run out. */
+static bool ran_out(const struct watch *w)
+{
+    return w->container->engine->limits && container_ran_out(w->child);
+}
+
 /* Once it runs, its process id is there. At its end execdm-init waits until we let go of the FIFO,
  * so that its cgroup is still there to be asked. */
 static void learn_container(struct watch *w)
@@ -97,7 +103,7 @@ static void learn_container(struct watch *w)
     if (w->running && w->child <= 0 && (w->child = container_pid(w->container)) > 0)
         w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
     if (w->told.len && strchr(w->told.bytes, ' ') && strrchr(w->told.bytes, '\n')[1] == '\0') {
-        w->ran_out = container_ran_out(w->child);
+        w->ran_out = ran_out(w);
         fd_fini(&w->init);
     }
 }
@@ -197,7 +203,8 @@ static int64_t used_memory(const struct watch *w)
 static void sample(struct watch *w)
 {
     const int64_t used = used_memory(w);
-    const bool full = cgroup_ran_out(&w->group) || (w->memory && used > w->memory);
+    const bool full =
+        (w->container ? ran_out(w) : cgroup_ran_out(&w->group)) || (w->memory && used > w->memory);
     if (used > w->peak)
         w->peak = used;
     if (full && !w->reason)

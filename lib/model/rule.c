@@ -88,6 +88,7 @@ const struct rule rule_rows[] = {
     {"unreachable", ERROR, "Planner 2.2.3", "a place outside cannot be reached, so it is NO"},
     {"not-allowed", ERROR, "Planner 2.3", "the platform is for others"},
     {"quota", ERROR, "Planner 2.3", "more than whoever asks may use in all"},
+    {"not-enforced", ERROR, "", "a limit is only watched, and the platform wants it enforced"},
     {"authentication", ERROR, "Planner 2.3", "the platform recognises none of the methods"},
     {"triggers", ERROR, "Planner 2.5.1", "a trigger that is not offered here"},
     {"callouts", ERROR, "Planner 2.5.2", "a callout that is not made from here"},

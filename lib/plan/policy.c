@@ -55,10 +55,8 @@ static bool lists(const json_t *list, const char *text)
 
 /* --- rights --- */
 
-bool policy_allows(const struct policy *p, const struct platform *platform,
-                   struct findings *findings)
+static bool may_use(const struct policy *p, const json_t *access, struct findings *findings)
 {
-    const json_t *access = json_object_get(platform->doc, "policy");
     const json_t *identities = json_object_get(access, "identities");
     const json_t *groups = json_object_get(access, "groups");
     own(buf_fini) struct buf named = {0};
@@ -77,6 +75,38 @@ bool policy_allows(const struct policy *p, const struct platform *platform,
                     p->who.name, json_array_size(identities), named.len ? named.bytes : ""),
         json_string(p->who.name), json_incref((json_t *)groups));
     return false;
+}
+
+/* What the platform wants enforced, and its driver does not say it enforces: that it is advisory,
+ * or nothing at all (driver.md, "What a job may see"). */
+static bool is_enforced(const struct platform *platform, const json_t *access,
+                        struct findings *findings)
+{
+    const json_t *able = json_object_get(platform->probe, "capabilities");
+    const json_t *kept = json_object_get(able, "enforced");
+    const size_t before = findings->errors;
+    size_t i;
+    json_t *limit;
+    json_array_foreach (json_object_get(access, "enforced"), i, limit) {
+        const char *name = json_string_value(limit);
+        if (lists(kept, name))
+            continue;
+        struct finding *f =
+            finding_add(findings, FINDING_ERROR, "not-enforced", "",
+                        "%s: the driver %s only watches this limit here, and the platform wants "
+                        "it enforced",
+                        name, platform->driver);
+        finding_hint(f, "see execdm-isolation(7) for what the site does to have it enforced");
+    }
+    return findings->errors == before;
+}
+
+bool policy_allows(const struct policy *p, const struct platform *platform,
+                   struct findings *findings)
+{
+    const json_t *access = json_object_get(platform->doc, "policy");
+    const bool may = may_use(p, access, findings);
+    return is_enforced(platform, access, findings) && may;
 }
 
 /* --- quotas --- */

@@ -23,7 +23,8 @@ struct policy {
 int policy_open(struct policy *p, struct model *model, struct err *err);
 void policy_close(struct policy *p);
 
-/* May it use this platform at all? Otherwise findings gains a NO. */
+/* May it use this platform at all, and are the limits enforced that its policy wants enforced?
+ * Otherwise findings gains a NO for each. */
 bool policy_allows(const struct policy *p, const struct platform *platform,
                    struct findings *findings);
 
