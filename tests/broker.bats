@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Requests of the IVOA ExecutionBroker v1.0, read as tasks: what is carried is in tests/corpus/good/broker-*.want,
 # what cannot be in broker-*.findings.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

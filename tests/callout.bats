@@ -124,13 +124,13 @@ P
     execdm-run --watch 2>/dev/null 3>&- &
     echo $! >worker.pid
     begun=$SECONDS
-    wait_until 8 is "$id" COMPLETED
+    wait_until 20 is "$id" COMPLETED
     other=$(take)
-    wait_until 8 is "$other" COMPLETED
+    wait_until 20 is "$other" COMPLETED
     [ $((SECONDS - begun)) -lt 9 ]
-    wait_until 5 eval '[ "$(statuses /y)" = "RUNNING COMPLETED RUNNING COMPLETED" ] || [ "$(statuses /y)" = "RUNNING RUNNING COMPLETED COMPLETED" ]'
+    wait_until 20 eval '[ "$(statuses /y)" = "RUNNING COMPLETED RUNNING COMPLETED" ] || [ "$(statuses /y)" = "RUNNING RUNNING COMPLETED COMPLETED" ]'
     # the first to the dead one waits, and the second behind it
-    wait_until 3 eval '[ "$(waiting)" = 4 ]'
+    wait_until 20 eval '[ "$(waiting)" = 4 ]'
     kill "$(cat worker.pid)"
 }
 

@@ -60,6 +60,7 @@ broken() {
     ! check --part="$1" broken
 }
 
+# bats test_tags=once
 @test "the kit finds what is wrong" {
     # shellcheck disable=SC2016
     {
@@ -147,4 +148,38 @@ END
     same "[56,$(jq -n '(65552 + 8208 + 16400 + 4112) / 1024'),16,16384,54]" "$(unshare --mount bash inside)"
     sed -i /more/d nodes
     same 8192 "$(unshare --mount bash inside | jq '.[3]')"
+}
+
+@test "a lock that cannot be asked is not free: status says so, and nothing is lost or doubled" {
+    mkdir -p attempt/alive # which cannot be opened to be asked
+    printf execdm-x-1 >attempt/started
+    line=$(jq -nc --arg dir "$PWD/attempt" '{id: "x", stamp: "execdm-x-1", native: $dir, exitfile: "\($dir)/exit.json"}')
+    say() { printf '{"execdm_driver":1,"verb":"%s","deadline_s":2}\n%s\n' "$1" "$line" | "${EXECDM_DRIVER_PATH%%:*}/execdm-driver-local" "$1"; }
+    same temporary "$(say status | jq -r .error.kind)"
+    same temporary "$(say cancel | jq -r .error.kind)"
+    rm attempt/started
+    same false "$(say find | jq .complete)"
+    rmdir attempt/alive
+    same true "$(say find | jq .complete)"
+    printf execdm-x-1 >attempt/started
+    same lost "$(say status | jq -r .state)"
+}
+
+# bats test_tags=root
+@test "no room on the disk for the fence: nothing has begun, and it can be tried again" {
+    mkdir disk
+    mount -t tmpfs -o size=1m execdm-test disk || skip "cannot mount a tmpfs"
+    mkdir disk/attempt
+    head -c 10000000 /dev/zero >disk/fill || true
+    line=$(jq -nc --arg dir "$PWD/disk/attempt" '{id: "x", stamp: "execdm-x-1", exitfile: "\($dir)/exit.json",
+        stdout: "\($dir)/stdout", stderr: "\($dir)/stderr", exec: {}, mounts: [], limits: {}}')
+    say() { printf '{"execdm_driver":1,"verb":"%s","deadline_s":5}\n%s\n' "$1" "$line" | "${EXECDM_DRIVER_PATH%%:*}/execdm-driver-local" "$1"; }
+    kind=$(say submit | jq -r .error.kind)
+    left=$(cd disk/attempt && echo *)
+    rm disk/fill
+    state=$(say cancel | jq -r .state)
+    fence=$(cat disk/attempt/started)
+    umount -l disk
+    same "temporary cancelled execdm-x-1" "$kind $state $fence"
+    same "alive control" "$left"
 }

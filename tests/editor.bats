@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bats file_tags=real
+# bats file_tags=real,once
 # The schemas in an editor's YAML mode: yaml-language-server, spoken to as an editor does, without a network.
 
 bats_require_minimum_version 1.5.0

@@ -300,7 +300,7 @@ os.execvp("execdm-run", sys.argv[1:])' execdm-run "$id" >run.json 2>run.err </de
         exec sleep 100
     ) 9>>"$EXECDM_STATE/lock" 3>&- &
     echo $! >lock.pid
-    wait_until 5 test -e locked
+    wait_until 20 test -e locked
     kill -STOP "$(cat lock.pid)"
     begin=$SECONDS
     execdm-accept answer.json >again.json &

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The kept corpus of the fuzz targets, replayed without libFuzzer. tests/fuzz/run goes on from there: contrib/quickstart
 # test --all does for a short while, EXECDM_FUZZ_SECONDS=1800 tests/fuzz/run for long.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -37,7 +37,7 @@ unharmed() {
 }
 
 nothing_left() {
-    same "lock victim" "$(cd "$EXECDM_STATE/images" && rmdir tmp pulls 2>/dev/null; echo *)"
+    same "victim" "$(cd "$EXECDM_STATE/images" && rmdir tmp 2>/dev/null; echo *)"
 }
 
 # runs CASE COMMAND: the image is unpacked, the command runs in it and nobody is harmed; what it wrote is in $said
@@ -171,6 +171,59 @@ newline" /--option "/ " "/\$(id)"'
         fails "oci:$PWD/$name" ''
     done
     next_job_runs
+}
+
+@test "a configuration that is swapped while its image is unpacked is not what is kept" {
+    local id blob
+    platform 'maxfiles: 20000'
+    hostile many
+    blob=many/blobs/sha256/$(jq -r '.config.digest[7:]' "many/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' many/index.json)")
+    jq -c '.config.Env += ["EVIL=yes"]' "$blob" >evil
+    id=$(submit image="oci:$PWD/many" sh='echo "${EVIL-no}"')
+    execdm-run "$id" >run.out 2>run.err 3>&- &
+    unpacking() { [ -n "$(find "$EXECDM_STATE/images" -path '*/out/rootfs/many' -print -quit 2>/dev/null)" ]; }
+    wait_until 30 unpacking
+    mv evil "$blob"
+    wait $! || true
+    is "$id" COMPLETED
+    same no "$(cat "$(files "$id")/attempt-1/stdout")"
+    run -1 grep -r EVIL "$EXECDM_STATE"/images/sha256-*/config.json
+}
+
+# below PID NAME: the processes of this name below it
+below() {
+    local p
+    for p in $(pgrep -P "$1"); do
+        if [ "$(cat "/proc/$p/comm" 2>/dev/null)" = "$2" ]; then echo "$p"; fi
+        below "$p" "$2"
+    done
+}
+
+@test "an image that is slow to unpack holds up no other, neither one that is here nor a new one" {
+    local id slow
+    platform 'maxfiles: 20000'
+    id=$(submit sh='echo here')
+    work "$id"
+    hostile many
+    slow=$(submit image="oci:$PWD/many" sh='echo slow')
+    execdm-run "$slow" >slow.out 2>slow.err 3>&- &
+    echo $! >slow.pid
+    unpacking() { [ -n "$(find "$EXECDM_STATE/images" -path '*/out/rootfs/many' -print -quit 2>/dev/null)" ]; }
+    wait_until 30 unpacking
+    below "$(cat slow.pid)" umoci >umoci.pids
+    xargs kill -STOP <umoci.pids
+    hostile names
+    for image in "oci:$tiny" "oci:$PWD/names"; do
+        id=$(submit image="$image" sh='echo well')
+        timeout 30 execdm-run "$id" >run.out 2>run.err || true
+        is "$id" COMPLETED || break
+    done
+    is "$slow" PREPARING
+    xargs kill -CONT <umoci.pids
+    wait "$(cat slow.pid)"
+    is "$slow" COMPLETED
+    is "$id" COMPLETED
+    [ "$image" != "oci:$tiny" ]
 }
 
 @test "archives: of such images, and hostile themselves" {

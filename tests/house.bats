@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The house keeps its own rules: layers, options, exit codes, pages, schemas, lists. Each check is a function
 # that prints what is wrong in a tree; a test runs it on the tree and on a copy that was tampered with.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

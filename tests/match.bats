@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Matching, rule by rule, to the boundary: what a platform says against what a task asks for. The driver is a stub that
 # speaks the protocol, where a test needs a machine of its own kind.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -557,7 +558,7 @@ policy() {
 }
 
 @test "images: patterns, registries, and the digest" {
-    local tiny digest
+    local tiny digest name
     require umoci
     tiny=$(tiny_image)
     digest=$(jq -r '.manifests[0].digest' "$tiny/index.json")
@@ -574,8 +575,8 @@ policy() {
         no ' image - -: '
         run -1 grep image-policy reasons
     }
-    allowed lab/anything
-    allowed lab/any/thing:at-all
+    allowed anything 'repo: lab'
+    allowed docker://127.0.0.1:1/astro/calc:1.2
     allowed astro/calc 'repo: "127.0.0.1:1", version: "1.2"'
     allowed 127.0.0.1:1/astro/calc 'version: "1.2"'
     allowed 127.0.0.1:1/astro/calc:1.2
@@ -583,7 +584,11 @@ policy() {
     no 'image-policy'
     image astro/calc 'version: "1.2"'
     no 'image-policy'
-    image mylab/anything
+    for name in lab/anything mylab/anything; do
+        image $name
+        no 'image-policy'
+    done
+    image lab/anything 'repo: evil.example.org' # listed is what is asked for, not what is written
     no 'image-policy'
     policy 'registries: ["*.1:1", "127.0.0.[23]:1"]'
     allowed calc 'repo: "127.0.0.1:1"'
@@ -641,7 +646,15 @@ derived() {
     policy "bases: [\"oci:$PWD/other/img\", \"oci:$PWD/nosuch\"]"
     image "oci:$PWD/one"
     no "is built on none of the bases that are approved here; the base oci:$PWD/nosuch could not be looked at: "
-    # what an image says of its layers is checked when it is unpacked: tests/hostile.bats, lie_diff
+    # what an image says of its layers is checked when it is unpacked: tests/hostile.bats, lie_diff; that it says so, here
+    policy "bases: [\"oci:$PWD/one\"]"
+    config() { jq -r '.config.digest[7:]' "$1/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$1/index.json")"; }
+    cp one/blobs/sha256/"$(config one)" other/img/blobs/sha256/"$(config other/img)"
+    image "oci:$PWD/other/img"
+    no "the image's part sha256:$(config other/img) is another there, sha256:$(config one)"
+    (cd other/img && tar -cf ../../other.tar index.json oci-layout blobs)
+    image "oci-archive:$PWD/other.tar"
+    no "the image's part sha256:$(config other/img) is another there, sha256:$(config one)"
 }
 
 @test "execdm-offer --image: would it be run, and why not; nothing is offered" {
@@ -806,9 +819,9 @@ inside() {
     [ "$(wc -l <"$whitelist")" -lt 10 ]
     execdm-validate "$whitelist" >/dev/null 2>err
     [ ! -s err ]
-    sed 's/driver: local/driver: stub/; s/name: whitelist/name: lab/' "$whitelist" >lab.yaml
+    sed 's/driver: local/driver: stub/; s/name: whitelist/name: lab/; s,registry.example.org/tiny,oci:*/tiny,' "$whitelist" >lab.yaml
     machine '{"facts": {"arch": null, "os": null}}'
-    tiny=$(tiny_image)
+    tiny=$(tiny_image) # its registry is nowhere
     cp -r "$tiny" other
     image "oci:$tiny"
     cp t.yaml yes.yaml

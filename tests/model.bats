@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The data model: valid VO-DML, all that is derived is what would be derived now, and nothing it has promised is gone.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

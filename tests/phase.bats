@@ -119,7 +119,7 @@ nobody() {
     id=$(submit sh='exit 0' max=PT1M memory="$memory")
     execdm-run --once
     is "$first" EXECUTING
-    wait_until 1 is "$id" QUEUED || wait_until 1 is "$id" PENDING
+    wait_until 20 eval '[[ " QUEUED PENDING " = *" $(job "$id" .phase) "* ]]'
     refused "$id" release suspend resume archive
     phase=$(job "$id" .phase)
     asked "$id" run "$phase"
@@ -168,7 +168,7 @@ nobody() {
     execdm-run "$id" >run.out 2>run.err 3>&- &
     worker=$!
     wait_until 20 is "$id" EXECUTING
-    wait_until 5 execdm-phase "$id" delete
+    wait_until 20 execdm-phase "$id" delete
     wait "$worker" || true
     gone "$id"
     [ -z "$(find "$EXECDM_STATE/jobs" -mindepth 1)" ]
@@ -338,13 +338,13 @@ grows() {
 @test "SUSPENDED by the backend itself, and by a client that died before it said so: the worker says it" {
     ticking
     printf S >"$(files "$id")/attempt-1/control"
-    wait_until 5 test -e "$(files "$id")/attempt-1/suspended"
+    wait_until 20 test -e "$(files "$id")/attempt-1/suspended"
     is "$id" EXECUTING
     execdm-run --once
     same 'SUSPENDED worker the backend has suspended it' "$(job "$id" '.history[-1] | "\(.phase) \(.by) \(.why)"')"
     printf R >"$(files "$id")/attempt-1/control"
     gone_mark() { [ ! -e "$(files "$id")/attempt-1/suspended" ]; }
-    wait_until 5 gone_mark
+    wait_until 20 gone_mark
     execdm-run --once
     is "$id" EXECUTING
     # the machine goes down while it is suspended: the next attempt

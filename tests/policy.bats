@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Who may use which platform, and how much: before an offer is made, and again when it is accepted (EP-57, EP-5C).
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

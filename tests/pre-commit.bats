@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # contrib/pre-commit and contrib/ci: in real git repositories a wrong task is refused, a right one is not, and the
 # commands of the CI examples are typed as they stand there.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

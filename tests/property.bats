@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Offers keep their word, whoever else accepts at the same time, and booked hours are free again when a job ends early.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

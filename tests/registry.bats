@@ -55,7 +55,7 @@ fails() {
 }
 
 nothing_left() {
-    same "" "$(cd "$EXECDM_STATE/images" && find pulls tmp -mindepth 1 2>/dev/null; ls -d sha256-* 2>/dev/null)"
+    same "" "$(cd "$EXECDM_STATE/images" && find tmp -mindepth 1 2>/dev/null; ls -d sha256-* 2>/dev/null)"
 }
 
 # blob DIGEST: its file on the registry's disk
@@ -78,7 +78,7 @@ layer() {
     same one "$(cat "$(files "$id")"/attempt-1/stdout)"
     job "$id" '.history[].why' | grep -qxF "fetching $host/lab/tiny@$digest"
     [ -e "$EXECDM_STATE/images/sha256-${digest#sha256:}/rootfs/bin/sh" ]
-    same "" "$(ls -A "$EXECDM_STATE/images/pulls")"
+    same "" "$(ls -A "$EXECDM_STATE/images/tmp")"
     # by docker://, repo and version; it is here already
     for words in "image=docker://$host/lab/tiny digest=$digest" "image=$host/lab/tiny@$digest"; do
         # shellcheck disable=SC2086 # it is words
@@ -150,7 +150,11 @@ umoci_other() {
     refused "$host/lab/tiny" "$host/lab/tiny has no digest $zeros" digest="$zeros"
     refused "$host/lab/tiny@$zeros" "$host/lab/tiny has no digest $zeros"
     stop_registry
-    refused "$host/lab/tiny:1.0" "the registry $host cannot be reached: "
+    # whatever an image is called
+    for name in lab/tiny:1.0 lab/signature:1 geofit/x509:1 lab/denied:unauthorized toomanyrequests:denied; do
+        refused "$host/$name" "the registry $host cannot be reached: "
+    done
+    refused "signature.eof.example.invalid/lab/x509:EOF" "the registry signature.eof.example.invalid cannot be reached: "
 }
 
 @test "a registry that takes the question and does not answer is not waited for" {
@@ -186,6 +190,17 @@ umoci_other() {
     is "$id" COMPLETED
     grep -q /skopeo calls
     run -1 grep -rE "secret-word|$(printf 'me:secret-word' | base64)" calls "$EXECDM_STATE" # on no command line, and not kept
+}
+
+@test "without TLS only registries of this machine are asked, and not who is only called like it" {
+    push lab/tiny:1
+    for name in "$host" "localhost:${host#*:}" 127.example.invalid:1 127.0.0.1.example.invalid localhost.example.invalid 127.1:1; do
+        task image="$name/lab/tiny:1" sh=true
+        ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=execve -s 4096 -o calls execdm-plan task.json >/dev/null 2>&1 || true
+        grep 'skopeo.*"inspect"' calls >asked
+        { grep -o 'tls-verify=[a-z]*' asked || echo usual; } | sort -u
+    done >tls
+    same "tls-verify=false tls-verify=false usual usual usual usual" "$(xargs <tls)"
 }
 
 @test "a byte of a blob is another on the registry's disk: ERROR, the reason, and nothing of it stays" {
@@ -257,6 +272,8 @@ proxy() {
     push lab/tiny:1
     proxy "status 9 GET /manifests/ 500:INTERNAL"
     refused "$host/lab/tiny:1" "cannot be reached"
+    refused "$host/lab/tiny:signature" "cannot be reached"
+    refused "$host/lab/tiny:denied" "cannot be reached"
     echo '{"schemaVersion": 2, "manifests": []}' >answer
     printf 'give 9 GET /manifests/ %s/answer\n' "$PWD" >proxy.faults
     refused "$host/lab/tiny" "the registry $host answers for $digest with sha256:" digest="$digest"
@@ -267,13 +284,30 @@ proxy() {
     fails "$id" "$host/lab/tiny is corrupt in its registry: "
 }
 
+@test "what a registry says in its own words is for the account's own tasks" {
+    require sqlite3
+    mkdir -p "$EXECDM_CONFIG"
+    printf 'execdm: 1\npolicy: {private-addresses: true}\n' >"$EXECDM_CONFIG/execdm.yaml"
+    push lab/tiny:1
+    file=$(blob "$(layer)")
+    printf '\377' | dd of="$file" bs=1 seek=100000 conv=notrunc status=none
+    for owner in "$(id -un)" somebody; do
+        id=$(submit image="$host/lab/tiny:1" sh=true)
+        sqlite3 "$EXECDM_STATE/execdm.db" "UPDATE jobs SET owner = '$owner' WHERE id = '$id'"
+        fails "$id" "$host/lab/tiny is corrupt in its registry"
+        job "$id" .error.message
+    done >told
+    has "$(head -n 1 told)" "$host/lab/tiny is corrupt in its registry: "
+    same "$host/lab/tiny is corrupt in its registry" "$(tail -n 1 told)"
+}
+
 @test "a pull that was interrupted leaves nothing: the worker killed, the job aborted" {
     push lab/tiny:1
     id=$(submit image="$host/lab/tiny:1" sh='echo here')
     kill -STOP "$(cat registry.pid)" # it takes connections, and says nothing
     execdm-run "$id" >run.out 2>run.err 3>&- &
     pid=$!
-    pulling() { [ -n "$(ls "$EXECDM_STATE/images/pulls" 2>/dev/null)" ]; }
+    pulling() { [ -n "$(ls "$EXECDM_STATE/images/tmp" 2>/dev/null)" ]; }
     wait_until 20 pulling
     kill -9 "$pid"
     wait "$pid" || true
@@ -282,7 +316,7 @@ proxy() {
     kill -CONT "$(cat registry.pid)"
     work "$id"
     same here "$(cat "$(files "$id")"/attempt-1/stdout)"
-    same "" "$(ls -A "$EXECDM_STATE/images/pulls")"
+    same "" "$(ls -A "$EXECDM_STATE/images/tmp")"
     rm -rf "$EXECDM_STATE/images"
     id=$(submit image="$host/lab/tiny:1" sh='echo here')
     kill -STOP "$(cat registry.pid)"
@@ -317,6 +351,35 @@ proxy() {
     sed -i "s,base/tiny:1,lab/one:1," "$EXECDM_CONFIG/platforms.d/localhost.yaml"
     run -1 execdm-offer --image="$host/base/tiny:1"
     has "$output" "is built on none of the bases that are approved here"
+}
+
+@test "PRD-17: a tag that is approved approves no other digest" {
+    push lab/tiny:1.0
+    umoci_other
+    other=$(jq -r '.manifests[0].digest' other/index.json)
+    skopeo copy --quiet --dest-tls-verify=false oci:other:latest "docker://$host/lab/tiny:2.0"
+    mkdir -p "$EXECDM_CONFIG/platforms.d"
+    approve() {
+        printf 'name: localhost\ndriver: local\nexecutables:\n  - {type: "%s", images: ["%s"], digest: required}\n' \
+            https://www.purl.org/ivoa.net/executable-types/oci-container "$1" >"$EXECDM_CONFIG/platforms.d/localhost.yaml"
+    }
+    approve "$host/lab/tiny:1.0"
+    id=$(submit image="$host/lab/tiny:1.0" digest="$digest" sh='echo one')
+    work "$id"
+    is "$id" COMPLETED
+    for name in "$host/lab/tiny:1.0" "docker://$host/lab/tiny:1.0@$other"; do
+        task image="$name" digest="$other" sh=true
+        run -1 execdm-plan task.json
+        has "$output" '"rule":"image-policy"' "the image $host/lab/tiny:1.0, which may be run here, is not the one with this digest" "$digest"
+        run -1 execdm-offer --image="${name%@*}@$other"
+        has "$output" "$host/lab/tiny:1.0, which may be run here, is not"
+    done
+    task image="$host/lab/tiny" digest="$digest" sh=true # nor is a digest alone the tag
+    run -1 execdm-plan task.json
+    has "$output" "is none of those that are run here"
+    approve "$host/lab/tiny" # with any tag and digest
+    id=$(submit image="$host/lab/tiny:1.0" digest="$other" sh='echo two')
+    same "$other" "$(jq -r '.offers[0].executable.spec.digest' answer.json)"
 }
 
 @test "a hostile image of a registry is refused like one of this machine" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What is written reads as what was read: on generated documents in every spelling, and on times that other libraries read, too.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -49,9 +49,13 @@ out() { # ID: what the program said
     id=$(submit image=oci:img)
     work "$id"
     same "image says" "$(out "$id")"
+    # what the task says, one of the two or both, replaces both
     id=$(submit image=oci:img sh='echo $FROM')
     work "$id"
     same image "$(out "$id")"
+    id=$(submit image=oci:img entry='["/bin/echo","task"]')
+    work "$id"
+    same task "$(out "$id")"
 }
 
 @test "an image from an archive, by tag and digest" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # JSON Schema 2020-12: the official suite, --schema, and the types a site adds.
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -22,9 +22,17 @@ teardown_file() {
 setup() {
     PATH=$PATH:/usr/sbin require slurmctld slurmd munged sbatch
     jobs_state
+    pods=
     export tiny SLURM_CONF=$BATS_FILE_TMPDIR/slurm/slurm.conf
     scontrol update partitionname=main state=up
     lab
+}
+
+eval "jobs_$(declare -f teardown)"
+teardown() {
+    jobs_teardown
+    if [ -e accounting ]; then "$TOP_SRCDIR/tests/slurm" stop "$PWD/accounting"; fi
+    rm -rf "$pods"
 }
 
 # lab [YAML-OF-OPTIONS]: the platform lab.yaml, which is the cluster
@@ -90,21 +98,34 @@ slurm_of() {
     same "newton.ipynb roots.txt" "$(jq -r '[.results[].name | select(test("[.](ipynb|txt)$"))] | sort | join(" ")' there.json)"
 }
 
-@test "one task file, one image: the same results here and in the cluster" {
-    mkdir data
+@test "one task file, one image digest: the same bytes by local, podman and slurm; then on other data" {
+    require podman runc conmon
+    pods=$(mktemp -d /tmp/pod.XXXXXX) # podman wants at most 50 characters
+    printf 'name: pods\ndriver: podman\ndriver-options: {command: [podman, --root, %s/root, --runroot, %s/run, --tmpdir, %s/tmp]}\n' \
+        "$pods" "$pods" "$pods" >pods.yaml
+    printf 'name: here\ndriver: local\n' >here.yaml
+    mkdir data out
     echo 6 >data/n
-    task sh='read -r n </in/n; echo $((n * 7)) >/out/answer; id; echo done' r:/in=data/ rw:/out=here/
-    execdm-plan --planner=localhost task.json | execdm-accept | execdm-run >here.json
-    task sh='read -r n </in/n; echo $((n * 7)) >/out/answer; id; echo done' r:/in=data/ rw:/out=there/
-    execdm-plan --planner=./lab.yaml task.json | execdm-accept | execdm-run >there.json
-    same "COMPLETED localhost" "$(jq -r '"\(.phase) \(.platform)"' here.json)"
-    same "COMPLETED lab" "$(jq -r '"\(.phase) \(.platform)"' there.json)"
-    same 42 "$(cat there/answer)"
-    cmp here/answer there/answer
-    cmp "$(files "$(jq -r .id here.json)")/attempt-1/stdout" "$(files "$(jq -r .id there.json)")/attempt-1/stdout"
+    task digest="$(jq -r '.manifests[0].digest' "$tiny/index.json")" env='ODD=a b' r:/in=data/ rw:/out=out/ \
+        sh='read -r n </in/n; echo $((n * 7)) >/out/answer; id -u; id -g; env | sort; pwd; stat -c "%n %a %u %g %s" /in/n /out/answer'
+    cp task.json unchanged.json
+    for n in 6 9; do
+        echo "$n" >data/n
+        touch -d 2026-01-01 data/n data
+        for platform in here pods lab; do
+            execdm-plan --planner="./$platform.yaml" task.json | execdm-accept | execdm-run >"$platform.json"
+            same "COMPLETED $platform 1" "$(jq -r '"\(.phase) \(.platform) \(.attempt)"' "$platform.json")"
+            mkdir -p "got/$n/$platform"
+            cp out/answer "$(files "$(jq -r .id "$platform.json")")"/attempt-1/stdout "got/$n/$platform"
+        done
+        same "$((n * 7))" "$(cat "got/$n/lab/answer")"
+        diff -r "got/$n/here" "got/$n/pods"
+        diff -r "got/$n/here" "got/$n/lab"
+    done
+    cmp task.json unchanged.json
     # what Slurm was asked for
-    id=$(jq -r .id there.json)
-    scontrol --oneliner show job "$(jq -r .backend.native there.json)" >shown
+    id=$(jq -r .id lab.json)
+    scontrol --oneliner show job "$(jq -r .backend.native lab.json)" >shown
     has "$(cat shown)" "JobName=execdm-$id-1" Requeue=0 "MinMemoryNode=80M" "JobState=COMPLETED"
 }
 
@@ -193,6 +214,46 @@ slurm_of() {
     same "ERROR exit 7" "$(job "$seven" '"\(.phase) \(.error.reason) \(.exit.code // .exit)"')"
 }
 
+# what_if STATE NODE REASON: what the driver says of an attempt that began nowhere, when squeue had said this of it
+what_if() {
+    printf '#!/bin/sh\necho "7|%s|2026-01-01T00:00:00|%s|execdm-what-if-1|%s"\n' "$1" "$2" "$3" >squeue
+    chmod 755 squeue
+    mkdir -p attempt
+    printf '{"execdm_driver":1,"verb":"status","config":{"conf":"%s"}}\n{"id":"1","stamp":"execdm-what-if-1","native":"7","exitfile":"%s/attempt/exit.json"}\n' \
+        "$SLURM_CONF" "$PWD" >call
+    unshare --mount sh -c 'mount --bind squeue /usr/bin/squeue && exec execdm-driver-slurm status' <call |
+        jq -r '"\(.state) \(.reason)"'
+}
+
+@test "each word of Slurm's for a state has one of ours" {
+    while read -r state node why want; do
+        same "$state $want" "$state $(what_if "$state" "$node" "$why")"
+    done <<'END'
+PENDING - Priority queued null
+PENDING - JobHeldUser held null
+PENDING - JobHeldAdmin held null
+CONFIGURING vm None starting null
+RUNNING vm None running null
+COMPLETING vm None finishing null
+STAGE_OUT vm None finishing null
+SUSPENDED vm None suspended null
+STOPPED vm None suspended null
+REQUEUED - BeginTime queued null
+REQUEUE_HOLD - JobHeldAdmin held null
+SPECIAL_EXIT - JobHeldUser held null
+COMPLETED vm None failed internal
+FAILED vm NonZeroExitCode failed internal
+CANCELLED vm None cancelled killed
+TIMEOUT vm TimeLimit failed timelimit
+OUT_OF_MEMORY vm OutOfMemory failed memlimit
+DEADLINE - DeadLine cancelled startwindow
+NODE_FAIL vm NodeDown lost nodefail
+BOOT_FAIL vm None lost nodefail
+PREEMPTED vm None lost preempted
+A_NEW_ONE vm None unknown null
+END
+}
+
 @test "the node fails: the next attempt runs when there is one again" {
     id=$(lab_job sh='cat /proc/sys/kernel/random/uuid >>/outputs/mark; [ -e /outputs/no ] || sleep 4')
     execdm-run --once
@@ -245,16 +306,27 @@ END
     execdm-plan --planner=./lab.yaml task.json | jq -e '.offers[0].estimate'
 }
 
+@test "which limits the nodes keep is the site's to say" {
+    task sh=:
+    lab
+    execdm-plan --planner=./lab.yaml task.json >answer.json
+    same "cores disk memory processes" "$(jq -r '.offers[0].advisory | sort | join(" ")' answer.json)"
+    lab 'enforced: [memory, processes]'
+    execdm-plan --planner=./lab.yaml task.json >answer.json
+    same "cores disk" "$(jq -r '.offers[0].advisory | sort | join(" ")' answer.json)"
+}
+
 @test "many small jobs: all wait in Slurm's queue, none for another here" {
     n=${EXECDM_SLURM_JOBS:-12}
     printf 'compute: {cores: 4, memory: 2}\n' >>lab.yaml
-    for i in $(seq "$n"); do lab_job sh='exit 0' memory=0.0625; done >ids
+    for i in $(seq "$n"); do lab_job sh='exit 0' memory=0.0625 max=PT5M; done >ids
     xargs execdm-run <ids >ended.json
     same "$n COMPLETED" "$(jq -r .phase ended.json | sort | uniq -c | xargs)"
 }
 
 @test "the controller is killed right after a submit: nothing is lost, nothing runs twice" {
     ids=()
+    sleep 6 # it saves its state every 5 s: what ended since would run again for it, and keep the node
     for i in 1 2 3; do ids+=("$(lab_job sh='cat /proc/sys/kernel/random/uuid >>/outputs/mark; sleep 1')"); done
     execdm-run --once
     kill -KILL "$(cat "$BATS_FILE_TMPDIR/slurm/slurmctld.pid")"
@@ -269,4 +341,31 @@ END
     kill "$resumer"
     same "3 COMPLETED" "$(jq -r .phase ended.json | sort | uniq -c | xargs)"
     for i in "${ids[@]}"; do same 1 "$(cat "$EXECDM_STATE/jobs/$i/results/mark" | wc -l)"; done
+}
+
+@test "accounting knows how a job ended that the controller has forgotten" {
+    require slurmdbd mariadbd sacct
+    local own=$PWD/accounting
+    "$TOP_SRCDIR/tests/slurm" start "$own" AccountingStorageType=accounting_storage/slurmdbd
+    export SLURM_CONF=$own/slurm.conf
+    lab
+    runs=$(lab_job sh='sleep 60')
+    execdm-run --once
+    wait_until 20 eval '[ "$(slurm_of "$runs" %T)" = RUNNING ]'
+    waits=$(lab_job sh=true memory=1.95)
+    execdm-run --once
+    same PENDING "$(slurm_of "$waits" %T)"
+    scancel --name="execdm-$runs-1"
+    scancel --name="execdm-$waits-1"
+    local all="CANCELLED by 0|execdm-$runs-1 CANCELLED by 0|execdm-$waits-1"
+    wait_until 20 eval '[ "$(sacct --noheader --parsable2 --allocations --jobs=1,2 --format=state,jobname | xargs)" = "$all" ]'
+    "$TOP_SRCDIR/tests/slurm" halt "$own" slurmctld
+    rm -r "$own/state"
+    mkdir "$own/state"
+    "$TOP_SRCDIR/tests/slurm" resume "$own" slurmctld
+    wait_until 20 squeue
+    same "" "$(squeue --noheader --states=all)"
+    execdm-run "$runs" "$waits" >ended.json || [ $? -eq 1 ]
+    same "ABORTED 1 killed" "$(job "$runs" '"\(.phase) \(.attempt) \(.error.reason)"')"
+    same "ABORTED 1 killed somebody cancelled it in Slurm" "$(job "$waits" '"\(.phase) \(.attempt) \(.error.reason) \(.error.message)"')"
 }

@@ -534,10 +534,19 @@ END
     rm "$EXECDM_STATE/swept"
     later +0s
     [ -e "$image/config.json" ]
+    # a job that waits needs it, whoever holds it: in a queue for more than a week, say
+    id=$(submit sh='echo later' start="$(date -u -d '+3 hours' +%Y-%m-%dT%H:%M:%SZ)/PT1H")
     touch -d '-20 days' "$image/lock"
     rm "$EXECDM_STATE/swept"
     later +0s
-    same "lock" "$(ls "$EXECDM_STATE/images")"
+    is "$id" PENDING || is "$id" QUEUED
+    [ -e "$image/config.json" ]
+    execdm-phase "$id" abort >/dev/null
+    touch -d '-20 days' "$image/lock"
+    rm "$EXECDM_STATE/swept"
+    later +0s
+    same "tmp" "$(ls "$EXECDM_STATE/images")"
+    same "" "$(ls "$EXECDM_STATE/images/tmp")"
     id=$(submit sh='echo again')
     work "$id"
     same again "$(cat "$(files "$id")/attempt-1/stdout")"

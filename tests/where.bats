@@ -226,7 +226,7 @@ ended() {
         exec sleep 100
     ) 9>>"$EXECDM_STATE/lock" 3>&- &
     echo $! >lock.pid
-    wait_until 5 test -e locked
+    wait_until 20 test -e locked
     status=0
     timeout 20 /usr/bin/python3 -c 'import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))

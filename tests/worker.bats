@@ -67,7 +67,7 @@ many() {
     slow=$(submit name=slow sh='cat /inputs/in >/outputs/a' r:/inputs/in="http://127.0.0.1:$(cat fault.port)/loris/in" rw:/outputs=out/)
     quick=$(submit name=quick sh='echo 1 >/outputs/a' rw:/outputs=quick/)
     watch
-    wait_until 6 is "$quick" COMPLETED
+    wait_until 20 is "$quick" COMPLETED
     is "$slow" PREPARING
     wait_until 20 is "$slow" COMPLETED
     same slowly "$(cat out/a)"
@@ -147,7 +147,7 @@ woken() {
     sleep 5
     same "0 0" "$(($(woken "$worker") - before)) $(($(cpu "$worker") - ticks))"
     id=$(submit sh='sleep 100')
-    wait_until 5 is "$id" EXECUTING
+    wait_until 20 is "$id" EXECUTING
     execdm-phase "$id" abort
     is "$id" ABORTED
     sleep 0.5

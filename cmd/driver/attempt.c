@@ -38,7 +38,16 @@ enum whose attempt_whose(const json_t *line)
 bool attempt_alive(const json_t *line)
 {
     own(str_fini) char *path = attempt_file(line, "alive");
-    return path && lock_is_held(path);
+    return path && lock_ask(path) != LOCK_FREE;
+}
+
+bool attempt_unsure(const json_t *line, struct err *err)
+{
+    own(str_fini) char *path = attempt_file(line, "alive");
+    if (!path || lock_ask(path) != LOCK_UNKNOWN)
+        return false;
+    err_sys(err, "cannot see whether %s is locked, as it is while its job runs", path);
+    return true;
 }
 
 static const char *state_of(const char *reason)
@@ -60,11 +69,46 @@ bool attempt_ended(const json_t *line, json_t *reply)
     return true;
 }
 
+void attempt_tidy(const json_t *line)
+{
+    static const char *const names[] = {"call.json", "told", "environment", "filter", "pid"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        own(str_fini) char *path = attempt_file(line, names[i]);
+        if (path)
+            unlink(path);
+    }
+}
+
+/* By a network file system the answer of a link may be lost: the file itself knows. */
+static int link_fence(int fd, const char *temp, const char *path)
+{
+    struct stat st;
+    if (link(temp, path) == 0 || (fstat(fd, &st) == 0 && st.st_nlink == 2))
+        return 1;
+    return errno == EEXIST ? 0 : -1;
+}
+
+int attempt_fence(const char *path, const char *stamp, struct err *err)
+{
+    char name[UUID_TEXT];
+    own(str_fini) char *temp = str_print("%s.%s", path, clock_uuid(name));
+    own(fd_fini) int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int rc = fd >= 0 && fd_write(fd, stamp, strlen(stamp)) == 0 && fsync(fd) == 0
+                 ? link_fence(fd, temp, path)
+                 : -1;
+    if (rc < 0) {
+        err_sys(err, "cannot make %s", path);
+        if (err->errnum == ENOSPC || err->errnum == EDQUOT)
+            err->code = CODE_TEMP;
+    }
+    unlink(temp);
+    return rc == 1 && path_sync_parent(path, err) < 0 ? -1 : rc;
+}
+
 bool attempt_forestall(const json_t *line)
 {
+    struct err ignored;
     own(str_fini) char *path = attempt_file(line, "started");
     const char *stamp = json_text(line, "stamp");
-    own(fd_fini) int fd =
-        path && stamp ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-    return fd >= 0 && write(fd, stamp, strlen(stamp)) > 0 && fsync(fd) == 0;
+    return path && stamp && attempt_fence(path, stamp, &ignored) > 0;
 }

@@ -16,11 +16,21 @@ char *attempt_file(const json_t *line, const char *name);
 enum whose { OURS, ANOTHERS, SURELY_NOT, UNREADABLE };
 enum whose attempt_whose(const json_t *line);
 
-/* Does its supervisor live? On a machine that sees its locks. */
+/* Does its supervisor live? On a machine that sees its locks. False: surely not, so that what may
+ * still run is not started again. */
 bool attempt_alive(const json_t *line);
+/* Or can that not be told now? Then why is in err. */
+bool attempt_unsure(const json_t *line, struct err *err);
 
 /* Has it left a record? Then reply is what `status` says of it. */
 bool attempt_ended(const json_t *line, json_t *reply);
+
+/* Removes what was there for its program to start, the environment and so secrets in it: when that
+ * has begun, or never will. */
+void attempt_tidy(const json_t *line);
+/* Makes the fence `path`, which says whose it is: there with all of its text, or not at all. 1, 0
+ * it was there already, -1; without room on the disk with CODE_TEMP. */
+int attempt_fence(const char *path, const char *stamp, struct err *err);
 
 /* An attempt that has not begun never will: its fence is taken here. True when it was ours to
  * take. */

@@ -1,6 +1,8 @@
 #include "cgroup.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -9,7 +11,8 @@
 
 #define PERIOD_US 100000 /* of the quota of processor time, the kernel's own */
 #define LEAF "execdm"    /* where version 2 wants us: a group with groups in it holds no process */
-#define TRIES 100        /* and 5 ms between them: what was killed takes a moment to be gone */
+#define PROBE "execdm-probe-"
+#define TRIES 100 /* and 5 ms between them: what was killed takes a moment to be gone */
 
 /* --- what there is in the two versions --- */
 
@@ -185,9 +188,9 @@ static char *place_in(const char *controller, const char *place)
 
 /* --- version 2: a group that hands its controllers down --- */
 
-/* Was it given to us, with what is below it? systemd says so; and a directory that is an ordinary
- * user's own was given by somebody. */
-static bool is_ours(const char *dir)
+/* Was it given to somebody, with what is below it? systemd says so; and a directory that is an
+ * ordinary user's own was given by somebody. */
+static bool is_given(const char *dir)
 {
     static const char *const names[] = {"trusted.delegate", "user.delegate"};
     struct stat st;
@@ -196,6 +199,19 @@ static bool is_ours(const char *dir)
         if (getxattr(dir, names[i], value, sizeof(value)) == 1 && *value == '1')
             return true;
     return geteuid() != 0 && stat(dir, &st) == 0 && st.st_uid == geteuid();
+}
+
+/* Given to us, then: there is nobody else in it. */
+static bool is_ours(const char *dir)
+{
+    own(str_fini) char *processes = read_text(dir, "cgroup.procs");
+    for (char *pid, *rest = processes; (pid = strsep(&rest, "\n"));) {
+        struct stat st;
+        own(str_fini) char *path = str_print("/proc/%s", pid);
+        if (*pid && stat(path, &st) == 0 && st.st_uid != geteuid())
+            return false;
+    }
+    return processes && is_given(dir);
 }
 
 static bool hand_down(const char *dir, const char *controller)
@@ -227,15 +243,16 @@ static bool is_populated(const char *dir)
 }
 
 /* A group for our groups, in which `controller` can be had: its directory, or NULL. */
-static char *place_in_two(const char *controller, const char *place)
+static char *place_in_two(const char *controller, const struct cgroup_place *place)
 {
-    own(str_fini) char *dir = place_in(NULL, place);
+    own(str_fini) char *dir = place_in(NULL, place->group);
     char *slash = dir ? strrchr(dir, '/') : NULL;
     if (!slash)
         return NULL;
-    if (!place && str_same(slash, "/" LEAF))
+    if (!place->group && str_same(slash, "/" LEAF))
         *slash = '\0';
-    else if (place && mkdir(dir, 0755) == 0) { /* the site named it, and somebody has to make it */
+    else if (place->group &&
+             mkdir(dir, 0755) == 0) { /* the site named it, and somebody has to make it */
         own(str_fini) char *above = str_print("%.*s", (int)(slash - dir), dir);
         for (size_t i = 0; i < CONTROLS; i++)
             if (controllers[i].two)
@@ -246,7 +263,7 @@ static char *place_in_two(const char *controller, const char *place)
         return NULL;
     for (int i = 0; i < 3; i++) { /* processes may come while others are moved away */
         if (is_populated(dir)) {
-            if (!is_ours(dir))
+            if (place->settled || !is_ours(dir))
                 return NULL;
             make_room(dir);
         }
@@ -259,14 +276,14 @@ static char *place_in_two(const char *controller, const char *place)
 /* --- making --- */
 
 /* Where each controller's group is to be; nothing is made yet. */
-static void find_places(struct cgroup *g, const char *name, const char *place)
+static void find_places(struct cgroup *g, const char *name, const struct cgroup_place *place)
 {
     *g = (struct cgroup){0};
     for (size_t i = 0; i < CONTROLS; i++) {
-        own(str_fini) char *one = place_in(controllers[i].one, place);
+        own(str_fini) char *one = place_in(controllers[i].one, place->group);
         own(str_fini) char *two =
             one || !controllers[i].two ? NULL : place_in_two(controllers[i].two, place);
-        if (place && one && mkdir(one, 0755) < 0 && errno != EEXIST)
+        if (place->group && one && mkdir(one, 0755) < 0 && errno != EEXIST)
             continue;
         if (!one && !two)
             continue;
@@ -310,7 +327,7 @@ static bool apply(const struct cgroup *g, enum control control, const struct cgr
     return true;
 }
 
-void cgroup_make(struct cgroup *g, const char *name, const char *place,
+void cgroup_make(struct cgroup *g, const char *name, const struct cgroup_place *place,
                  const struct cgroup_limits *limits, const char *note)
 {
     find_places(g, name, place);
@@ -326,15 +343,22 @@ void cgroup_make(struct cgroup *g, const char *name, const char *place,
     }
 }
 
+/* The directory may be that of several controllers. */
+static void leave_out(struct cgroup *g, size_t i)
+{
+    own(str_fini) char *dir = str_new(g->dir[i]);
+    rmdir(dir);
+    for (; i < CONTROLS; i++)
+        if (str_same(g->dir[i], dir))
+            str_fini(&g->dir[i]);
+}
+
 void cgroup_enter(struct cgroup *g, pid_t pid)
 {
     own(str_fini) char *number = str_print("%ld", (long)pid);
-    bool all = true;
     for (size_t i = 0; i < CONTROLS; i++)
-        if (g->dir[i] && !is_shared(g, i))
-            all &= write_text(g->dir[i], "cgroup.procs", number) == 0;
-    if (!all)
-        cgroup_remove(g);
+        if (g->dir[i] && !is_shared(g, i) && write_text(g->dir[i], "cgroup.procs", number) < 0)
+            leave_out(g, i);
 }
 
 /* --- what it says --- */
@@ -376,9 +400,13 @@ bool cgroup_ran_out(const struct cgroup *g)
 
 /* With whatever is in it. Where one write does not end all, nothing new begins while the list is
  * gone through: that of processes is the first. */
-static void remove_dir(const char *dir)
+static bool remove_dir(const char *dir)
 {
-    for (int i = 0; i < TRIES && rmdir(dir) < 0 && errno == EBUSY; i++) {
+    for (int i = 0; i < TRIES; i++) {
+        if (rmdir(dir) == 0)
+            return true;
+        if (errno != EBUSY)
+            return !path_exists(dir);
         if (write_text(dir, "cgroup.kill", "1") < 0) {
             write_text(dir, "pids.max", "0");
             own(str_fini) char *processes = read_text(dir, "cgroup.procs");
@@ -388,26 +416,56 @@ static void remove_dir(const char *dir)
         }
         usleep(5000);
     }
+    return false;
 }
 
-void cgroup_remove(struct cgroup *g)
+bool cgroup_remove(struct cgroup *g)
 {
+    bool gone = true;
     for (size_t i = 0; i < CONTROLS; i++) {
-        if (g->dir[i])
-            remove_dir(g->dir[i]);
+        gone &= !g->dir[i] || remove_dir(g->dir[i]);
         str_fini(&g->dir[i]);
     }
+    return gone;
 }
 
-void cgroup_sweep(const char *note, const char *name)
+bool cgroup_sweep(const char *note, const char *name)
 {
+    bool gone = true;
     own(str_fini) char *text = read_file(note);
     for (char *dir, *rest = text; (dir = strsep(&rest, "\n"));) {
         const char *last = strrchr(dir, '/');
         if (last && name && str_same(last + 1, name))
-            remove_dir(dir);
+            gone &= remove_dir(dir);
     }
-    unlink(note);
+    if (gone)
+        unlink(note);
+    return gone;
+}
+
+/* Of probes that were ended themselves, and whose children the kernel has ended: nobody is in
+ * there. */
+static void remove_stale(const char *dir)
+{
+    own(str_fini) char *above = str_print("%.*s", (int)(strrchr(dir, '/') - dir), dir);
+    DIR *names = opendir(above);
+    for (struct dirent *e; names && (e = readdir(names));) {
+        if (!str_begins(e->d_name, PROBE))
+            continue;
+        const pid_t pid = (pid_t)strtol(e->d_name + strlen(PROBE), NULL, 10);
+        if (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+            unlinkat(dirfd(names), e->d_name, AT_REMOVEDIR);
+    }
+    if (names)
+        closedir(names);
+}
+
+static _Noreturn void wait_to_end(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (getppid() == parent)
+        pause();
+    _exit(0);
 }
 
 void cgroup_probe(const char *place, json_t *enforced, json_t *advisory)
@@ -415,13 +473,15 @@ void cgroup_probe(const char *place, json_t *enforced, json_t *advisory)
     const struct cgroup_limits some = {
         .memory = 1 << 26, .cores = 1000, .maxcores = 1000, .processes = 64};
     struct cgroup g;
-    own(str_fini) char *name = str_print("execdm-probe-%ld", (long)getpid());
-    cgroup_make(&g, name, place, &some, NULL);
+    const pid_t parent = getpid();
+    own(str_fini) char *name = str_print(PROBE "%ld", (long)parent);
+    cgroup_make(&g, name, &(struct cgroup_place){.group = place}, &some, NULL);
+    for (size_t i = 0; i < CONTROLS; i++)
+        if (g.dir[i] && !is_shared(&g, i))
+            remove_stale(g.dir[i]);
     const pid_t pid = fork();
-    if (pid == 0) {
-        pause();
-        _exit(0);
-    }
+    if (pid == 0)
+        wait_to_end(parent);
     if (pid > 0)
         cgroup_enter(&g, pid);
     for (size_t i = 0; i < CONTROLS; i++)

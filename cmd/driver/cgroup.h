@@ -20,6 +20,12 @@ struct cgroup {
     bool two[CONTROLS];  /* version 2 */
 };
 
+struct cgroup_place {
+    const char *group; /* to make it in, from the root of the hierarchies, as in /proc/self/cgroup;
+                        * NULL our own */
+    bool settled;      /* somebody else has arranged it: no process is moved out of the way */
+};
+
 /* 0: no limit. */
 struct cgroup_limits {
     int64_t memory;          /* bytes, and no swap */
@@ -27,12 +33,11 @@ struct cgroup_limits {
     int64_t processes;
 };
 
-/* `name` is the stamp, `place` the group to make it in (from the root of the hierarchies, as in
- * /proc/self/cgroup), NULL our own. What is made is noted in the file `note` before; NULL: nowhere.
+/* `name` is the stamp. What is made is noted in the file `note` before; NULL: nowhere.
  * For cgroup_remove. */
-void cgroup_make(struct cgroup *g, const char *name, const char *place,
+void cgroup_make(struct cgroup *g, const char *name, const struct cgroup_place *place,
                  const struct cgroup_limits *limits, const char *note);
-/* A process goes in, with all it will start. Where it may not, the group is removed again. */
+/* A process goes in, with all it will start. A group it may not go into is removed again. */
 void cgroup_enter(struct cgroup *g, pid_t pid);
 /* Bytes that no file on disk holds, now; -1: not known. */
 int64_t cgroup_memory(const struct cgroup *g);
@@ -40,14 +45,15 @@ int64_t cgroup_memory(const struct cgroup *g);
 int64_t cgroup_cpu(const struct cgroup *g);
 /* Did the kernel end a process in it, because its memory was used up? */
 bool cgroup_ran_out(const struct cgroup *g);
-/* Ends whatever is in it, and removes it. */
-void cgroup_remove(struct cgroup *g);
+/* Ends whatever is in it, and removes it. False: some of it is still there. */
+bool cgroup_remove(struct cgroup *g);
 
-/* Removes what a supervisor that died left: the groups of this name that the note has. */
-void cgroup_sweep(const char *note, const char *name);
+/* Removes what a supervisor that died left: the groups of this name that the note has, and the
+ * note. False: some are still there, and the note as well. */
+bool cgroup_sweep(const char *note, const char *name);
 
-/* Makes one, goes in with a child, and removes it: adds `cores`, `memory` and `processes` each to
- * the one list or the other. */
+/* Makes one, goes in with a child, and removes it, and what an earlier one that was ended left:
+ * adds `cores`, `memory` and `processes` each to the one list or the other. */
 void cgroup_probe(const char *place, json_t *enforced, json_t *advisory);
 
 #endif

@@ -36,18 +36,22 @@ struct container_run {
     const struct container *engine;
     struct sandbox *sandbox; /* its env is not used: see CONTAINER_ENVIRONMENT */
     const char *name;
+    const char *dir;     /* of the attempt, where its supervisor has a lock; NULL: of none */
     const char *pidfile; /* gets the process id of its first process; docker has none */
     uid_t uid;           /* who the program is, outside */
     gid_t gid;
-    int64_t memory, cores; /* bytes and thousandths; 0: no limit */
-    int64_t file;          /* bytes that one may have; 0: no limit */
+    int64_t memory;   /* bytes; 0: no limit */
+    int64_t cores;    /* thousandths, when others want to run, too; 0: no limit */
+    int64_t maxcores; /* the most it gets */
+    int64_t file;     /* bytes that one may have; 0: no limit */
 };
 
 /* Is it what the driver-options ask for, or else what this driver is for? */
 bool container_is_wanted(const json_t *config);
 
 /* Which OCI runtime and which kind of cgroups work here is found by running a container with each,
- * and kept for ten minutes. CODE_UNAVAIL with the remedy when none does; CODE_CONFIG. */
+ * and kept for ten minutes, or for one without the limits there might be. CODE_UNAVAIL with the
+ * remedy when none does; CODE_CONFIG. */
 int container_find(struct container *c, const json_t *config, struct err *err);
 void container_fini(struct container *c);
 
@@ -55,11 +59,13 @@ void container_fini(struct container *c);
 int container_exec(const struct container_run *run, struct err *err);
 /* The process id of its first process, 0 when it is not known. */
 pid_t container_pid(const struct container_run *run);
-/* A signal to that one, whose id may be 0. False: it did not get it. */
-bool container_signal(const struct container_run *run, pid_t pid, int sig);
+/* A signal to that one by its pidfd, which may be -1. False: it did not get it. */
+bool container_signal(const struct container_run *run, int pidfd, int sig);
 /* Did the kernel end a process in the cgroup of this one, because memory ran out? */
 bool container_ran_out(pid_t pid);
 /* When this is done nothing of it is left, if ever there was something. */
 int container_remove(const struct container *c, const char *name, struct err *err);
+/* Removes all that are left of attempts, of whichever job store, whose supervisors are dead. */
+void container_sweep(const struct container *c);
 
 #endif

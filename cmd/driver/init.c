@@ -9,11 +9,13 @@
  * is a FIFO, and the file ENVIRONMENT has NAME=VALUE, each ended by NUL. The engine's own
  * filter of system calls lets more through than bubblewrap gets: the file FILTER has that one, and
  * the program starts behind both. Nobody but the supervisor has the FIFO's other end: when that is
- * closed, because it wants the end or is dead, all of this ends.
+ * closed, because it wants the end or is dead, all of this ends. The program sees the FIFO, too: it
+ * starts only when nobody can open that any more, which the supervisor sees to when it is told
+ * "here".
  *
- * SIGTSTP stops all of it, SIGCONT lets it go on. It writes a line "exec ERRNO", or "run" and at
- * the end "exit CODE" or "signal NUMBER" followed by " CPU-MILLISECONDS MAXRSS-KIB". When it ends,
- * the kernel ends everything else in here. */
+ * SIGTSTP stops all of it, SIGCONT lets it go on. It writes to a FIFO a line "here", and then a
+ * line "exec ERRNO", or "run" and at the end "exit CODE" or "signal NUMBER" followed by "
+ * CPU-MILLISECONDS MAXRSS-KIB". When it ends, the kernel ends everything else in here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -25,6 +27,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +35,7 @@
 #define ENVIRONMENT_MAX (4 << 20) /* as large as a document may be */
 #define FILTER "/execdm/filter"
 #define LINGER_S 10 /* for what the supervisor looks up while we are there */
+#define LOOK_MS 5   /* between looks at the FIFO's mode */
 
 static volatile pid_t program;
 
@@ -138,6 +142,17 @@ static int is_alone(int fd, const struct timespec *most, const sigset_t *mask)
     return ppoll(&p, 1, most, mask) > 0;
 }
 
+/* Until the FIFO is closed to all who have not opened it yet. -1: nobody listens. */
+static int await_closing(int fd)
+{
+    struct stat st;
+    dprintf(fd, "here\n");
+    while (fstat(fd, &st) < 0 || st.st_mode & 0777)
+        if (is_alone(fd, &(struct timespec){0, LOOK_MS * 1000000}, NULL))
+            return -1;
+    return 0;
+}
+
 /* How the program ended; -1: nobody wants to know any more. */
 static int await(int fd, const sigset_t *mask, int *status)
 {
@@ -166,6 +181,8 @@ int main(int argc, char **argv)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     /* the program, which is the same user, cannot trace us, nor open fd */
     prctl(PR_SET_DUMPABLE, 0);
+    if (fifo && await_closing(fd) < 0)
+        return 69;
     signal(SIGTERM, forward);
     signal(SIGINT, forward);
     signal(SIGTSTP, stop_all);

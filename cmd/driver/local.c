@@ -127,10 +127,13 @@ static bool sweep(const json_t *line, const struct call *call, struct err *err)
     const bool boxed = box && path_exists(box), grouped = group && path_exists(group);
     if (!stamp || (!boxed && !grouped) || attempt_alive(line) || attempt_whose(line) != OURS)
         return true;
-    if (grouped)
-        cgroup_sweep(group, stamp);
+    if (grouped && !cgroup_sweep(group, stamp)) {
+        err_set(err, CODE_TEMP, "processes of %s are still ending in its control group", stamp);
+        return false;
+    }
     if (!boxed)
         return true;
+    attempt_tidy(line);
     if (container_find(&engine, call->config, err) < 0 || container_remove(&engine, stamp, err) < 0)
         return false;
     unlink(box);
@@ -147,6 +150,10 @@ static json_t *status(const json_t *line, const struct call *call)
     bool alive = attempt_alive(line);
     if (attempt_ended(line, reply))
         return reply;
+    if (attempt_unsure(line, &err)) {
+        json_decref(reply);
+        return reply_error(line, "temporary", &err);
+    }
     own(str_fini) char *mark = attempt_file(line, "suspended");
     const bool suspended = alive && mark && path_exists(mark);
     const char *state = attempt_whose(line) != OURS ? "unknown"
@@ -165,14 +172,17 @@ static json_t *find(const json_t *line, const struct call *call)
     own(str_fini) char *dir = attempt_file(line, "");
     while (attempt_whose(line) != OURS && attempt_alive(line) && clock_boot() < deadline)
         usleep(10000); /* a supervisor on its way to the fence */
-    if (attempt_whose(line) == OURS && dir) {
+    const bool alive = attempt_alive(line);
+    const enum whose whose = attempt_whose(line);
+    if (whose == OURS && dir) {
         dir[strlen(dir) - 1] = '\0';
         json_array_append_new(natives, json_string(dir));
     }
     json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "natives", natives);
     json_object_set_new(reply, "end", json_true());
-    json_object_set_new(reply, "complete", json_boolean(attempt_whose(line) != UNREADABLE));
+    json_object_set_new(reply, "complete",
+                        json_boolean(whose == OURS || (whose != UNREADABLE && !alive)));
     return reply;
 }
 

@@ -28,6 +28,7 @@ static const struct {
     {.name = "job-user"},
     {.name = "isolation"},
     {"command", .words = true},
+    {"enforced", .words = true},
     {.name = "runtime"},
     {.name = "cgroup"},
     {.name = "disk"},
@@ -119,8 +120,8 @@ static bool ask_to_end(const json_t *line, const struct cluster *c, bool kindly,
 {
     static const char *const kind[] = {"scancel", "--quiet", "--batch", "--signal=TERM", NULL};
     static const char *const plain[] = {"scancel", "--quiet", NULL};
-    for (size_t i = 0; i < c->n; i++) {
-        const struct seen *one = &c->list[i];
+    for (size_t i = 0; i < c->now.n; i++) {
+        const struct seen *one = &c->now.list[i];
         const bool runs = str_same(one->state, "RUNNING");
         if (str_same(one->stamp, json_text(line, "stamp")) && !seen_is_over(one) &&
             slurm_control(kindly && runs ? kind : plain, one->id, c->call, err) < 0)
@@ -196,11 +197,12 @@ static json_t *resume(const json_t *line, struct cluster *c)
     return pause_job(line, c, "resume", "RUNNING");
 }
 
-/* Slurm forgets by itself; the files go with the job's directory. */
+/* Slurm forgets by itself; the files go with the job's directory, and what is left of a container
+ * with the next that comes to its node. */
 static json_t *purge(const json_t *line, struct cluster *c)
 {
     (void)c;
-    slurm_forget_call(line);
+    attempt_tidy(line);
     json_t *reply = attempt_reply(line);
     json_object_set_new(reply, "ok", json_true());
     return reply;

@@ -14,15 +14,22 @@
 /* One of our jobs, as the controller has it. */
 struct seen {
     char *id, *stamp, *state, *why;
-    char *node;  /* it was given; "" before */
-    int64_t end; /* since 1970, s; 0: not known */
+    char *node;         /* it was given; "" before */
+    int64_t end;        /* since 1970, s; 0: not known */
+    const char *source; /* of this knowledge: "squeue" or "sacct" */
 };
 
-/* All of them: read once a call. */
-struct cluster {
-    const struct call *call;
+struct seen_list {
     struct seen *list;
     size_t n;
+};
+
+/* All of them: each list is read once a call. */
+struct cluster {
+    const struct call *call;
+    struct seen_list now;  /* what the controller has */
+    struct seen_list past; /* what the accounting has of those it has not */
+    bool recalled;
 };
 
 /* --- slurm.c --- */
@@ -45,6 +52,9 @@ void cluster_fini(struct cluster *c);
 /* The one with the line's stamp: there is one, but for an sbatch whose answer was lost. Then it is
  * the one that is not at its end, for only one of them can have taken the fence. */
 const struct seen *cluster_find(const struct cluster *c, const json_t *line);
+/* The same of what the accounting has, where a cluster has one: it knows ends that the controller
+ * has forgotten. It is asked once a call, for all lines. NULL: nothing, or not how it ended. */
+const struct seen *cluster_recall(struct cluster *c, const json_t *line);
 bool seen_is_over(const struct seen *seen);
 /* The id that sbatch gave, or NULL. The caller frees. */
 char *slurm_noted_id(const json_t *line);
@@ -53,8 +63,6 @@ char *slurm_noted_id(const json_t *line);
 
 json_t *slurm_status(const json_t *line, struct cluster *c); /* slurm_status.c */
 json_t *slurm_submit(const json_t *line, struct cluster *c); /* slurm_submit.c */
-/* Removes what the batch script would have read, which may hold secrets of the task. */
-void slurm_forget_call(const json_t *line);
-json_t *slurm_probe(const json_t *line, struct cluster *c); /* slurm_probe.c */
+json_t *slurm_probe(const json_t *line, struct cluster *c);  /* slurm_probe.c */
 
 #endif

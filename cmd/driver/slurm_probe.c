@@ -54,7 +54,32 @@ static int probe_nodes(json_t *reply, json_t *facts, const struct call *call, st
     return 0;
 }
 
-/* The nodes are taken to be as this machine: what the supervisor says here, it says there. */
+/* Or is it that, where there is no list. */
+static bool is_in(const json_t *list, const json_t *text)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach (list, i, v)
+        if (json_equal(v, text))
+            return true;
+    return json_equal(list, text);
+}
+
+/* Time and network the supervisor keeps anywhere. Control groups this machine has been asked for,
+ * and not the nodes: of those only the site can say which limits they keep. */
+static json_t *capabilities(const json_t *config)
+{
+    static const char *const limits[] = {"cores", "memory", "processes"};
+    const json_t *site = json_object_get(config, "enforced");
+    json_t *enforced = json_pack("[s,s]", "network", "time"), *advisory = json_pack("[s]", "disk");
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        json_t *limit = json_string(limits[i]);
+        json_array_append_new(is_in(site, limit) ? enforced : advisory, limit);
+    }
+    return json_pack("{s:o,s:o,s:b}", "enforced", enforced, "advisory", advisory, "queue", true);
+}
+
+/* The runtimes are taken to be on the nodes as on this machine. */
 static json_t *probe_local(const struct call *call, struct err *err)
 {
     own(str_fini) char *program = spawn_find_program("execdm-driver-local");
@@ -86,10 +111,10 @@ json_t *slurm_probe(const json_t *line, struct cluster *c)
     }
     json_object_del(json_object_get(reply, "facts"), "extras"); /* of this machine, not the nodes */
     size_t queued = 0;
-    for (size_t i = 0; i < c->n; i++)
-        queued += str_same(c->list[i].state, "PENDING");
+    for (size_t i = 0; i < c->now.n; i++)
+        queued += str_same(c->now.list[i].state, "PENDING");
     json_object_set_new(json_object_get(reply, "load"), "queued", json_integer((json_int_t)queued));
-    json_object_set_new(json_object_get(reply, "capabilities"), "queue", json_true());
+    json_object_set_new(reply, "capabilities", capabilities(c->call->config));
     json_object_set_new(reply, "name", json_string("slurm"));
     json_object_set(reply, "id", json_object_get(line, "id"));
     return reply;

@@ -130,7 +130,7 @@ static void tell_seen(json_t *reply, const json_t *line, const struct seen *seen
                       const struct cluster *c)
 {
     const size_t row = row_of(seen->state);
-    json_object_set_new(reply, "source", json_string("squeue"));
+    json_object_set_new(reply, "source", json_string(seen->source));
     json_object_set_new(reply, "raw", json_sprintf("%s %s", seen->state, seen->why));
     if (row == COUNT(states))
         json_object_set_new(reply, "state", json_string("unknown"));
@@ -146,7 +146,7 @@ static void tell_seen(json_t *reply, const json_t *line, const struct seen *seen
 
 /* The record says that somebody killed the program. Slurm knows why: its limits, a node that fails,
  * a job that goes first. False: not yet. */
-static bool tell_killer(json_t *reply, const struct seen *seen)
+static bool tell_killer(json_t *reply, const json_t *line, struct cluster *c)
 {
     static const char *const words[] = {"TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED",
                                         "CANCELLED"};
@@ -154,7 +154,10 @@ static bool tell_killer(json_t *reply, const struct seen *seen)
     const int64_t signal = json_int(reply, "signal", 0);
     const bool killed = str_same(reason, "killed") || str_same(reason, "internal") ||
                         signal == SIGKILL || signal == SIGTERM;
-    if (!killed || !seen)
+    const struct seen *seen = killed ? cluster_find(c, line) : NULL;
+    if (killed && !seen)
+        seen = cluster_recall(c, line);
+    if (!seen)
         return true;
     for (size_t i = 0; i < COUNT(words); i++)
         if (str_same(words[i], seen->state))
@@ -223,13 +226,20 @@ static bool missed_window(const json_t *line, const struct seen *seen, const str
 
 json_t *slurm_status(const json_t *line, struct cluster *c)
 {
+    struct err err = {0};
     json_t *reply = attempt_reply(line);
-    const struct seen *seen = cluster_find(c, line);
     if (attempt_ended(line, reply)) {
-        if (tell_killer(reply, seen))
+        if (tell_killer(reply, line, c))
             return reply;
         json_decref(reply);
         reply = attempt_reply(line);
+    }
+    const struct seen *seen = cluster_find(c, line);
+    if (!seen)
+        seen = cluster_recall(c, line);
+    if (attempt_unsure(line, &err)) {
+        json_decref(reply);
+        return reply_error(line, "temporary", &err);
     }
     if (seen && missed_window(line, seen, c->call))
         tell_row(reply, row_of("DEADLINE"));
@@ -238,6 +248,6 @@ json_t *slurm_status(const json_t *line, struct cluster *c)
     else
         tell_absent(reply, line);
     if (json_object_get(reply, "reason") || str_same(json_text(reply, "state"), "lost"))
-        slurm_forget_call(line); /* which nobody will read any more */
+        attempt_tidy(line); /* which nobody will read any more */
     return reply;
 }

@@ -28,13 +28,6 @@ static int write_call(const json_t *line, const struct call *call, struct err *e
     return path_write(path, b.bytes, b.len, 0600, err); /* `attend` removes it */
 }
 
-void slurm_forget_call(const json_t *line)
-{
-    own(str_fini) char *path = attempt_file(line, "call.json");
-    if (path)
-        unlink(path);
-}
-
 /* A word for sh, in quotes. */
 static void add_quoted(struct buf *b, const char *word)
 {
@@ -231,6 +224,8 @@ json_t *slurm_submit(const json_t *line, struct cluster *c)
         err_set(&err, CODE_PROTO, "sbatch: expected the id of a job, found %.100s", s.out.bytes);
         return reply_error(line, "temporary", &err);
     }
-    path_write(note, id, strlen(id), 0600, &err); /* without it there is still the stamp */
+    /* Without the note the next submit finds it by its stamp. */
+    if (path_write(note, id, strlen(id), 0600, &err) < 0)
+        return reply_error(line, "temporary", &err);
     return submitted(line, id);
 }

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -29,8 +28,8 @@ struct attempt {
     const json_t *line, *config;
     char *dir;
     const char *account; /* for root; NULL the usual one */
-    const char *place;   /* for its control group; NULL: below our own */
-    int64_t disk;        /* bytes it may write, 0: no limit */
+    struct cgroup_place place;
+    int64_t disk; /* bytes it may write, 0: no limit */
     struct sandbox sandbox;
     struct devices devices;
     bool boxed;               /* by a container engine, else bubblewrap */
@@ -101,11 +100,12 @@ static int64_t largest_file(const struct attempt *a)
     return a->disk ? a->disk : statvfs(a->dir, &fs) == 0 ? (int64_t)(fs.f_bavail * fs.f_frsize) : 0;
 }
 
-/* What a container engine is told: the FIFO of execdm-init, which the program can write to and not
- * read from, and the environment, which is on no command line. -1, or the FIFO's other end. */
+/* What a container engine is told: the FIFO of execdm-init, which is closed to the program before
+ * it starts, and the environment, which is on no command line. -1, or the FIFO's other end. */
 static int describe_container(struct attempt *a, struct err *err)
 {
     const json_t *limits = json_object_get(a->line, "limits");
+    const int64_t cores = json_int(limits, "cores", 0);
     own(str_fini) char *told = file_of(a, "told");
     own(str_fini) char *environment = file_of(a, "environment");
     own(str_fini) char *filter = file_of(a, "filter");
@@ -115,12 +115,16 @@ static int describe_container(struct attempt *a, struct err *err)
     a->run = (struct container_run){.engine = &a->engine,
                                     .sandbox = &a->sandbox,
                                     .name = json_text(a->line, "stamp"),
+                                    .dir = a->dir,
                                     .pidfile = a->pidfile,
                                     .uid = a->uid,
                                     .gid = a->gid,
                                     .memory = json_int(limits, "memory", 0),
                                     .file = largest_file(a),
-                                    .cores = json_int(limits, "cores", 0)};
+                                    .cores = cores,
+                                    .maxcores = json_int(limits, "maxcores", cores)};
+    if (path_write(a->note, "", 0, 0600, err) < 0) /* before what is removed by it */
+        return -1;
     for (size_t i = 0; i < a->sandbox.env.n; i++)
         buf_add(&b, a->sandbox.env.list[i], strlen(a->sandbox.env.list[i]) + 1);
     if (path_write(environment, b.bytes ? b.bytes : "", b.len, 0400, err) < 0 ||
@@ -130,8 +134,6 @@ static int describe_container(struct attempt *a, struct err *err)
         mkfifo(told, 0600) < 0 ? -1 : open(told, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fchmod(fd, 0222) < 0)
         return err_sys(err, "cannot make %s", told);
-    if (path_write(a->note, "", 0, 0600, err) < 0)
-        return -1;
     sandbox_mount(&a->sandbox, told, CONTAINER_TOLD, false);
     sandbox_mount(&a->sandbox, environment, CONTAINER_ENVIRONMENT, false);
     sandbox_mount(&a->sandbox, filter, CONTAINER_FILTER, false);
@@ -144,15 +146,11 @@ static int describe_container(struct attempt *a, struct err *err)
  * and the engine agrees; else it is made so. */
 static void leave_container(struct attempt *a, const struct watch *w, int status)
 {
-    static const char *const files[] = {"told", "environment", "filter", "pid"};
     struct err ignored;
     const bool regular = status == 0 && w->told.len && strchr(w->told.bytes, ' ');
     if (regular || container_remove(&a->engine, a->run.name, &ignored) == 0)
         unlink(a->note);
-    for (size_t i = 0; i < COUNT(files); i++) {
-        own(str_fini) char *path = file_of(a, files[i]);
-        unlink(path);
-    }
+    attempt_tidy(a->line);
 }
 
 /* Inputs and outputs belong to the program while it runs, and to the owner again afterwards. */
@@ -196,7 +194,7 @@ static _Noreturn void become_task(struct attempt *a, const struct ends *e)
     if (!a->boxed)
         limit_files(a);
     spawn_default_signals();
-    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* whatever started us may have left some open */
+    fd_keep_none(3); /* whatever started us may have left some open */
     dup2(null, 0);
     dup2(e->out[1], 1);
     dup2(e->errors[1], 2);
@@ -226,7 +224,7 @@ static void make_group(const struct attempt *a, struct watch *w)
                                     .maxcores = json_int(limits, "maxcores", cores),
                                     .processes = PROCESSES_MAX};
     own(str_fini) char *note = file_of(a, CGROUP_NOTE);
-    cgroup_make(&w->group, json_text(a->line, "stamp"), a->place, &l, note);
+    cgroup_make(&w->group, json_text(a->line, "stamp"), &a->place, &l, note);
 }
 
 static int launch(struct attempt *a, struct watch *w, struct err *err)
@@ -235,6 +233,7 @@ static int launch(struct attempt *a, struct watch *w, struct err *err)
     const json_t *limits = json_object_get(a->line, "limits");
     own(str_fini) char *control = file_of(a, "control");
     *w = (struct watch){.childfd = -1,
+                        .cpu_ms = -1,
                         .suspended = file_of(a, "suspended"),
                         .memory = json_int(limits, "memory", 0),
                         .disk = {.mounts = json_object_get(a->line, "mounts"), .most = a->disk},
@@ -357,8 +356,8 @@ static void leave_group(const struct attempt *a, struct watch *w)
     w->cpu_ms = cgroup_cpu(&w->group);
     if (!w->reason && cgroup_ran_out(&w->group))
         w->reason = "memlimit";
-    cgroup_remove(&w->group);
-    unlink(note);
+    if (cgroup_remove(&w->group)) /* else it stays for who looks later */
+        unlink(note);
 }
 
 static void supervise(struct attempt *a, struct watch *w, int64_t start_ms)
@@ -402,7 +401,6 @@ static int take_fence(struct attempt *a, struct err *err)
 {
     own(str_fini) char *alive = file_of(a, "alive");
     own(str_fini) char *started = file_of(a, "started");
-    const char *stamp = json_text(a->line, "stamp");
     if (path_exists(started)) /* without a trace, which would say that it began */
         return 0;
     a->alive = open(alive, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -414,12 +412,7 @@ static int take_fence(struct attempt *a, struct err *err)
     own(str_fini) char *control = file_of(a, "control");
     if (mkfifo(control, 0600) < 0 && errno != EEXIST) /* there before anybody may look for it */
         return err_sys(err, "cannot make %s", control);
-    own(fd_fini) int fd = open(started, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno == EEXIST ? 0 : err_sys(err, "cannot make %s", started);
-    if (write(fd, stamp, strlen(stamp)) < 0 || fsync(fd) < 0)
-        return err_sys(err, "cannot write %s", started);
-    return path_sync_parent(started, err) < 0 ? -1 : 1;
+    return attempt_fence(started, json_text(a->line, "stamp"), err);
 }
 
 /* The fence is ours, so a record has to be written, though nothing ran. -1 */
@@ -429,6 +422,7 @@ static int say_why_not(const struct attempt *a, const struct err *err)
         json_pack("{s:s*,s:s,s:s}", "stamp", json_text(a->line, "stamp"), "reason", "internal",
                   "message", err->text);
     struct err ignored;
+    attempt_tidy(a->line);
     write_record(a, record, &ignored);
     return -1;
 }
@@ -439,8 +433,7 @@ static int begin(struct attempt *a, struct watch *w, struct err *err)
     int rc = take_fence(a, err);
     if (rc <= 0)
         return rc;
-    if ((!a->boxed || container_find(&a->engine, a->config, err) == 0) && describe(a, err) == 0 &&
-        give_mounts(a, a->uid, a->gid, err) == 0 && launch(a, w, err) == 0)
+    if (describe(a, err) == 0 && give_mounts(a, a->uid, a->gid, err) == 0 && launch(a, w, err) == 0)
         return 1;
     return say_why_not(a, err);
 }
@@ -490,6 +483,27 @@ static void attempt_fini(struct attempt *a)
     fd_fini(&a->image);
 }
 
+/* The engine, and that it still enforces all the offer does not call advisory. */
+static int find_engine(struct attempt *a, struct err *err)
+{
+    static const char *const limits[] = {"cores", "memory", "processes"};
+    const json_t *advisory = json_object_get(json_object_get(a->line, "limits"), "advisory");
+    if (container_find(&a->engine, a->config, err) < 0)
+        return -1;
+    for (size_t i = 0; advisory && !a->engine.limits && i < COUNT(limits); i++) {
+        size_t k = 0;
+        while (k < json_array_size(advisory) &&
+               !str_same(json_string_value(json_array_get(advisory, k)), limits[i]))
+            k++;
+        if (k == json_array_size(advisory))
+            return err_set(err, CODE_UNAVAIL,
+                           "%s: %s does not enforce this limit now, and the offer says it is "
+                           "enforced",
+                           limits[i], a->engine.command.list[0]);
+    }
+    return 0;
+}
+
 /* For attempt_fini. */
 static int attempt_of(struct attempt *a, const json_t *line, const json_t *config, struct err *err)
 {
@@ -498,7 +512,7 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
                           .config = config,
                           .account = json_text(config, "job-user"),
                           .boxed = container_is_wanted(config),
-                          .place = json_text(config, "cgroup"),
+                          .place.group = json_text(config, "cgroup"),
                           .alive = -1,
                           .image = -1};
     if (!exitfile || !strrchr(exitfile, '/') || !json_text(line, "stamp") ||
@@ -511,11 +525,14 @@ static int attempt_of(struct attempt *a, const json_t *line, const json_t *confi
         return err_set(err, CODE_CONFIG, "driver-options: expected disk to be a size: %s", why);
     if (sandbox_identity(a->account, &a->uid, &a->gid, err) < 0)
         return -1;
-    /* before the fence: what is in use now may be free when this attempt is tried again */
+    /* before the fence: what is in use, or away, now may be there when this attempt is tried again
+     */
     if (attempt_whose(line) == OURS)
         return 0;
     const json_t *limits = json_object_get(line, "limits");
-    return devices_take(&a->devices, json_object_get(limits, "extras"), config, err);
+    if (devices_take(&a->devices, json_object_get(limits, "extras"), config, err) < 0)
+        return -1;
+    return a->boxed ? find_engine(a, err) : 0;
 }
 
 int supervisor_start(const json_t *line, const json_t *config, struct err *err)
@@ -567,6 +584,9 @@ int supervisor_attend(const json_t *line, const json_t *config, struct err *err)
     umask(022);
     if (attempt_of(&a, line, config, err) < 0)
         return a.dir && take_fence(&a, &ignored) > 0 ? say_why_not(&a, err) : -1;
+    if (a.engine.command.n) /* nobody else sweeps on this node */
+        container_sweep(&a.engine);
+    a.place.settled = true; /* the batch system's */
     sigset_t terminate;
     sigemptyset(&terminate);
     sigaddset(&terminate, SIGTERM);

@@ -49,6 +49,7 @@ struct watch {
     int childfd;        /* its pidfd: readable when everything in the sandbox is gone */
     bool stopped;       /* suspended */
     bool ran_out;       /* the kernel ended something in the container for want of memory */
+    bool closed;        /* nobody can open the FIFO of execdm-init any more */
     bool running;       /* the program itself, no longer the sandbox being made */
 };
 void watch_run(struct watch *w);

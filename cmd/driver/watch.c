@@ -11,6 +11,8 @@
 #define SAMPLE_MS 50
 #define TOLD_MAX 256
 
+/* The key has the end of the line before it, which the name of a program cannot have: that comes
+ * first, and is the program's to choose. */
 static int64_t read_kib(int dir, const char *pid, const char *file, const char *key)
 {
     char text[4096];
@@ -46,7 +48,7 @@ static int64_t sum_memory(pid_t child, const char *file, const char *key)
 
 static int64_t rough_memory(pid_t child)
 {
-    return child > 0 ? sum_memory(child, "status", "VmRSS:") : 0;
+    return child > 0 ? sum_memory(child, "status", "\nVmRSS:") : 0;
 }
 
 static int64_t exact_memory(pid_t child)
@@ -96,13 +98,28 @@ static bool ran_out(const struct watch *w)
     return w->container->engine->limits && container_ran_out(w->child);
 }
 
+/* execdm-init has opened its FIFO, and starts the program when nobody else can. */
+static void close_fifo(struct watch *w)
+{
+    if (fchmod(w->init, 0) < 0)
+        fd_fini(&w->init); /* which ends it */
+    w->closed = true;
+    buf_fini(&w->told);
+}
+
+/* Has execdm-init said how it ended? */
+static bool is_told(const struct buf *told)
+{
+    return told->len && told->bytes[told->len - 1] == '\n' && strchr(told->bytes, ' ');
+}
+
 /* Once it runs, its process id is there. At its end execdm-init waits until we let go of the FIFO,
  * so that its cgroup is still there to be asked. */
 static void learn_container(struct watch *w)
 {
     if (w->running && w->child <= 0 && (w->child = container_pid(w->container)) > 0)
         w->childfd = (int)syscall(SYS_pidfd_open, w->child, 0);
-    if (w->told.len && strchr(w->told.bytes, ' ') && strrchr(w->told.bytes, '\n')[1] == '\0') {
+    if (is_told(&w->told)) {
         w->ran_out = ran_out(w);
         fd_fini(&w->init);
     }
@@ -116,6 +133,8 @@ static void learn_end(struct watch *w)
         fd_fini(&w->init);
     else if (w->told.len < TOLD_MAX) /* a task can reach this pipe; it shall not fill us */
         buf_add(&w->told, text, (size_t)n);
+    if (w->container && !w->closed && str_same(w->told.bytes, "here\n"))
+        close_fifo(w);
     w->running = w->told.len && str_begins(w->told.bytes, "run\n");
     if (w->container)
         learn_container(w);
@@ -142,7 +161,7 @@ static void end_container(struct watch *w)
 static bool signal_program(const struct watch *w, int sig)
 {
     if (w->container)
-        return container_signal(w->container, w->child, sig);
+        return container_signal(w->container, w->childfd, sig);
     return w->child > 0 && kill(w->child, sig) == 0;
 }
 
@@ -209,7 +228,7 @@ static void sample(struct watch *w)
         w->peak = used;
     if (full && !w->reason)
         w->reason = "memlimit";
-    if (!w->reason && disk_full(&w->disk))
+    if (!w->reason && disk_full(&w->disk, w->child))
         w->reason = "disklimit";
 }
 
@@ -288,5 +307,6 @@ void watch_run(struct watch *w)
     if (w->childfd >= 0)
         poll(&(struct pollfd){w->childfd, POLLIN, 0}, 1, -1);
     fd_fini(&w->childfd);
+    disk_fini(&w->disk);
     unlink(w->suspended);
 }

@@ -1,6 +1,5 @@
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include "host/budget.h"
 #include "host/clock.h"
@@ -11,6 +10,7 @@
 #include "host/spawn.h"
 #include "host/unpack.h"
 #include "text/doc.h"
+#include "text/sum.h"
 
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
@@ -141,8 +141,8 @@ int image_parse(const json_t *spec, struct image *image, struct err *err)
 
 /* --- what a local one holds --- */
 
-/* A document in an archive, under one of the names it may be packed by. */
-static int read_member(const char *archive, const char *member, json_t **doc, struct err *err)
+/* A file in an archive, under one of the names it may be packed by. */
+static int read_member(const char *archive, const char *member, struct buf *bytes, struct err *err)
 {
     own(str_fini) char *tar = spawn_find_tool("tar");
     if (!path_exists(archive))
@@ -158,8 +158,11 @@ static int read_member(const char *archive, const char *member, json_t **doc, st
         int rc = spawn_run(&run, err);
         if (rc < 0)
             return -1;
-        if (rc == 0 && run.out.len)
-            return doc_bytes(archive, run.out.bytes, run.out.len, doc, err);
+        if (rc == 0 && run.out.len) {
+            *bytes = run.out;
+            run.out = (struct buf){0};
+            return 0;
+        }
         if (i + 1 == COUNT(before))
             return err_set(err, CODE_DATA, "%s is no OCI image archive: %s", archive,
                            spawn_last_error(&run));
@@ -168,12 +171,27 @@ static int read_member(const char *archive, const char *member, json_t **doc, st
 
 static int read_index(const struct image *image, json_t **index, struct err *err)
 {
+    own(buf_fini) struct buf bytes = {0};
     if (image->archive)
-        return read_member(image->path, "index.json", index, err);
+        return read_member(image->path, "index.json", &bytes, err) < 0
+                   ? -1
+                   : doc_bytes(image->path, bytes.bytes, bytes.len, index, err);
     own(str_fini) char *path = str_print("%s/index.json", image->path);
     if (doc_file(path, index, err) < 0)
         return err_wrap(err, "%s is no OCI image layout", image->path);
     return 0;
+}
+
+/* A part is what its digest says, whoever wrote it there; or nothing. */
+static int parse_blob(const char *digest, const void *bytes, size_t n, json_t **blob,
+                      struct err *err)
+{
+    char sum[SUM_SHA256_TEXT];
+    sum_sha256(bytes, n, sum);
+    return str_same(sum, digest + 7)
+               ? doc_bytes(digest, bytes, n, blob, err)
+               : err_set(err, CODE_DATA, "the image's part %s is another there, sha256:%s", digest,
+                         sum);
 }
 
 int image_blob(const char *layout, const char *digest, json_t **blob, struct err *err)
@@ -190,7 +208,7 @@ int image_blob(const char *layout, const char *digest, json_t **blob, struct err
     own(str_fini) char *bytes = mem_new((size_t)st.st_size + 1);
     ssize_t n = pread(fd, bytes, (size_t)st.st_size, 0);
     return n < 0 ? err_sys(err, "cannot read %s", path)
-                 : doc_bytes(digest, bytes, (size_t)n, blob, err);
+                 : parse_blob(digest, bytes, (size_t)n, blob, err);
 }
 
 static int read_blob(const struct image *image, const char *digest, json_t **blob, struct err *err)
@@ -200,7 +218,10 @@ static int read_blob(const struct image *image, const char *digest, json_t **blo
     if (!image_digest_valid(digest))
         return err_set(err, CODE_DATA, "a part of the image has no sha256 digest");
     own(str_fini) char *member = str_print("blobs/sha256/%s", digest + 7);
-    return read_member(image->path, member, blob, err);
+    own(buf_fini) struct buf bytes = {0};
+    return read_member(image->path, member, &bytes, err) < 0
+               ? -1
+               : parse_blob(digest, bytes.bytes, bytes.len, blob, err);
 }
 
 static bool is_index(const json_t *descriptor)
@@ -353,53 +374,66 @@ int image_layers(const struct image *image, const struct image_asker *who, json_
     return 0;
 }
 
-/* --- the images here --- */
+/* --- the images here: who is at work on one --- */
 
-/* "DIR/images/lock", made when it is not there: whose it is may unpack, and collect. */
-static int open_guard(const char *dir, struct err *err)
-{
-    own(str_fini) char *guard = str_print("%s/images/lock", dir);
-    if (path_mkparents(guard, 0700, err) < 0)
-        return -1;
-    int fd = open(guard, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    return fd >= 0 ? fd : err_sys(err, "cannot open %s", guard);
-}
+#define WORK "images/tmp" /* in it ID/ and ID.lock */
+#define PULL_FILES 10000  /* blobs, no more than an image can have layers */
 
-/* Of a tree that others made: it may be deeper than we may have open files. */
-static void remove_deep(const char *path)
-{
-    struct rlimit files;
-    struct err ignored;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        const struct rlimit most = {files.rlim_max, files.rlim_max};
-        setrlimit(RLIMIT_NOFILE, &most);
-        path_remove(path, &ignored);
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
-/* --- fetched ones, while they are not unpacked --- */
-
-#define PULLS "images/pulls" /* in it ID/ and ID.lock */
-#define PULL_FILES 10000     /* blobs, no more than an image can have layers */
-
-/* An image of a registry, fetched. */
-struct pulled {
-    char *dir, *lock; /* or NULL: nothing was */
-    int fd;           /* it is ours while this is open */
-    struct image image;
+/* An image that is ours to fetch, unpack and collect. */
+struct turn {
+    char *dir, *lock;
+    int fd;              /* it is ours while this is open */
+    struct image pulled; /* of a registry, once it was fetched */
 };
 
-static void pulled_fini(struct pulled *p)
+static void turn_fini(struct turn *t)
 {
-    if (p->fd >= 0) {
-        remove_deep(p->dir);
-        unlink(p->lock);
+    struct err ignored;
+    if (t->fd >= 0) {
+        path_remove(t->dir, &ignored);
+        unlink(t->lock);
     }
-    fd_fini(&p->fd);
-    free(p->dir);
-    free(p->lock);
-    image_fini(&p->image);
+    fd_fini(&t->fd);
+    free(t->dir);
+    free(t->lock);
+    image_fini(&t->pulled);
+}
+
+static struct turn turn_of(const char *dir, const char *hex, int len)
+{
+    return (struct turn){.fd = -1,
+                         .dir = str_print("%s/" WORK "/%.*s", dir, len, hex),
+                         .lock = str_print("%s/" WORK "/%.*s.lock", dir, len, hex)};
+}
+
+/* 1 it is ours, 0 somebody else has it, or removed it just now; -1 */
+static int turn_take(struct turn *t, struct err *err)
+{
+    struct stat there, open_one;
+    own(fd_fini) int fd = open(t->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(err, "cannot open %s", t->lock);
+    if (lock_try(fd) != 1 || stat(t->lock, &there) < 0 || fstat(fd, &open_one) < 0 ||
+        there.st_ino != open_one.st_ino)
+        return 0;
+    t->fd = fd;
+    fd = -1;
+    return 1;
+}
+
+/* What is there of somebody who died. */
+static void sweep_work(const char *dir)
+{
+    own(str_fini) char *path = str_print("%s/" WORK, dir);
+    DIR *work = opendir(path);
+    struct err ignored;
+    for (struct dirent *e; work && (e = readdir(work));) {
+        own(turn_fini) struct turn t = turn_of(dir, e->d_name, (int)strcspn(e->d_name, "."));
+        if (e->d_name[0] != '.')
+            turn_take(&t, &ignored);
+    }
+    if (work)
+        closedir(work);
 }
 
 static bool is_stopped(const struct image_place *place)
@@ -407,55 +441,24 @@ static bool is_stopped(const struct image_place *place)
     return place->who.stop && place->who.stop(place->who.context);
 }
 
-/* 1 it is ours, 0 somebody else has it, or removed it just now; -1 */
-static int lock_pull(struct pulled *p, struct err *err)
-{
-    struct stat there, open_one;
-    own(fd_fini) int fd = open(p->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(err, "cannot open %s", p->lock);
-    if (lock_try(fd) != 1 || stat(p->lock, &there) < 0 || fstat(fd, &open_one) < 0 ||
-        there.st_ino != open_one.st_ino)
-        return 0;
-    p->fd = fd;
-    fd = -1;
-    return 1;
-}
+/* --- fetched --- */
 
-/* What is there of somebody who died. */
-static void sweep_pulls(const char *dir)
+static int pull(struct turn *t, const struct image *image, const struct image_place *place,
+                struct err *err)
 {
-    own(str_fini) char *path = str_print("%s/" PULLS, dir);
-    DIR *pulls = opendir(path);
-    struct err ignored;
-    for (struct dirent *e; pulls && (e = readdir(pulls));) {
-        const char *dot = strrchr(e->d_name, '.');
-        if (!dot || !str_same(dot, ".lock"))
-            continue;
-        own(pulled_fini) struct pulled p = {
-            .fd = -1,
-            .dir = str_print("%s/%.*s", path, (int)(dot - e->d_name), e->d_name),
-            .lock = str_print("%s/%s", path, e->d_name)};
-        lock_pull(&p, &ignored);
-    }
-    if (pulls)
-        closedir(pulls);
-}
-
-static int pull_into(struct pulled *p, const struct image *image, const struct image_place *place,
-                     struct err *err)
-{
-    struct budget budget = {.dir = p->dir,
+    struct budget budget = {.dir = t->dir,
                             .bytes = place->bytes,
                             .files = PULL_FILES,
                             .stop = place->who.stop,
                             .context = place->who.context};
     struct image_asker who = place->who;
-    own(str_fini) char *layout = str_print("%s/layout", p->dir);
-    own(str_fini) char *tmp = str_print("%s/tmp", p->dir);
+    own(str_fini) char *what = str_print("fetching %s@%s", image->place, image->digest);
+    own(str_fini) char *layout = str_print("%s/layout", t->dir);
+    own(str_fini) char *tmp = str_print("%s/tmp", t->dir);
     who.stop = budget_stop;
     who.context = &budget;
-    remove_deep(p->dir);
+    if (place->told)
+        place->told(place->who.context, what);
     if (path_mkdirs(tmp, 0700, err) < 0)
         return -1;
     const int rc = registry_pull(image, &who, layout, tmp, err);
@@ -463,99 +466,78 @@ static int pull_into(struct pulled *p, const struct image *image, const struct i
         *err = budget.why;
         return err_wrap(err, "cannot fetch the image %s", image->place);
     }
-    p->image = (struct image){.path = str_new(layout), .tag = str_new(IMAGE_TAG)};
-    return rc < 0 ? -1 : image_find(&p->image, &place->who, err);
-}
-
-/* Fetches it, unless it is there unpacked as soon as it is our turn. */
-static int pull(struct pulled *p, const struct image *image, const struct image_place *place,
-                const char *config_file, struct err *err)
-{
-    own(str_fini) char *what = str_print("fetching %s@%s", image->place, image->digest);
-    const char *hex = image->digest + 7;
-    int rc;
-    sweep_pulls(place->dir);
-    p->dir = str_print("%s/" PULLS "/%s", place->dir, hex);
-    p->lock = str_print("%s.lock", p->dir);
-    if (path_mkparents(p->lock, 0700, err) < 0)
-        return -1;
-    while ((rc = lock_pull(p, err)) == 0) {
-        if (path_exists(config_file))
-            return 0;
-        if (is_stopped(place))
-            return err_set(err, CODE_TEMP, "waiting for the image was stopped");
-        usleep(100000);
-    }
-    if (rc < 0 || path_exists(config_file))
-        return rc < 0 ? -1 : 0;
-    if (place->told)
-        place->told(place->who.context, what);
-    return pull_into(p, image, place, err);
+    t->pulled = (struct image){.path = str_new(layout), .tag = str_new(IMAGE_TAG)};
+    return rc < 0 ? -1 : image_find(&t->pulled, &place->who, err);
 }
 
 /* --- and unpacked --- */
 
 /* Unpacks into a directory of our own, then renames: an image is there whole or not at all. */
-static int unpack_new(const struct image *image, const struct image_place *place, bool ours,
+static int unpack_new(struct turn *t, const struct image *image, const struct image_place *place,
                       const char *final, struct err *err)
 {
     char name[UUID_TEXT];
-    own(str_fini) char *tmp = str_print("%s/images/tmp", place->dir);
-    own(str_fini) char *work = str_print("%s/%s", tmp, clock_uuid(name));
-    remove_deep(tmp); /* it is our turn: what is there is of somebody who died */
-    if (path_mkdirs(work, 0700, err) < 0)
+    own(str_fini) char *work = str_print("%s/%s", t->dir, clock_uuid(name));
+    struct err ignored;
+    sweep_work(place->dir);
+    path_remove(t->dir, &ignored); /* it is our turn: what is there is of somebody who died */
+    if (!image->path && pull(t, image, place, err) < 0)
         return -1;
-    int rc = unpack_into(image, place, work, ours, err);
-    if (rc == 0 && rename(work, final) < 0 && errno != EEXIST && errno != ENOTEMPTY)
-        rc = err_sys(err, "cannot rename %s", work);
-    remove_deep(tmp); /* again: a child of who died may have written on for a moment */
-    return rc < 0 ? -1 : path_sync_parent(final, err);
+    const struct image *here = image->path ? image : &t->pulled;
+    if (path_mkdirs(work, 0700, err) < 0 || unpack_into(here, place, work, !image->path, err) < 0)
+        return err_wrap(err, "cannot unpack the image %s",
+                        image->path ? image->path : image->place);
+    if (rename(work, final) < 0)
+        return err_sys(err, "cannot rename %s", work);
+    return path_sync_parent(final, err);
 }
 
-/* One unpacks, the others wait for it. A new descriptor. */
-static int take_guard(const struct image_place *place, struct err *err)
+/* A lock that keeps an unpacked image where it is; -1 when it is not there, or about to go. */
+static int hold_there(const char *final)
 {
-    own(fd_fini) int turn = open_guard(place->dir, err);
-    int rc = turn < 0 ? -1 : 0;
-    while (rc == 0 && (rc = lock_try(turn)) == 0) {
+    own(str_fini) char *files = str_print("%s/rootfs", final);
+    own(str_fini) char *lock = str_print("%s/lock", final);
+    own(fd_fini) int fd = path_exists(files) ? image_hold_new(files) : -1;
+    struct stat there, open_one;
+    if (fd < 0 || stat(lock, &there) < 0 || fstat(fd, &open_one) < 0 ||
+        there.st_ino != open_one.st_ino || futimens(fd, NULL) < 0) /* when it was last asked for */
+        return -1;
+    const int held = fd;
+    fd = -1;
+    return held;
+}
+
+/* One unpacks an image, the others of the same wait for it. The hold of it. */
+static int hold_unpacked(struct turn *t, const struct image *image, const struct image_place *place,
+                         const char *final, struct err *err)
+{
+    int held, rc = 0;
+    if (path_mkparents(t->lock, 0700, err) < 0)
+        return -1;
+    while ((held = hold_there(final)) < 0 && (rc = turn_take(t, err)) == 0) {
         if (is_stopped(place))
             return err_set(err, CODE_TEMP, "waiting for the image was stopped");
         usleep(100000);
     }
-    if (rc < 0)
-        return turn < 0 ? -1 : err_sys(err, "cannot lock the images in %s", place->dir);
-    int taken = turn;
-    turn = -1;
-    return taken;
+    if (held >= 0 || rc < 0)
+        return held;
+    if (!path_exists(final) && unpack_new(t, image, place, final, err) < 0)
+        return -1;
+    held = hold_there(final);
+    return held >= 0 ? held : err_sys(err, "cannot lock %s", final);
 }
 
 int image_unpack(const struct image *image, const struct image_place *place, char **rootfs,
                  json_t **config, int *hold, struct err *err)
 {
-    own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, image->digest + 7);
+    const char *hex = image->digest + 7;
+    own(str_fini) char *final = str_print("%s/images/sha256-%s", place->dir, hex);
     own(str_fini) char *config_file = str_print("%s/config.json", final);
-    own(str_fini) char *files = str_print("%s/rootfs", final);
-    own(pulled_fini) struct pulled pulled = {.fd = -1};
-    if (!image->path && !path_exists(config_file) &&
-        pull(&pulled, image, place, config_file, err) < 0)
+    own(turn_fini) struct turn turn = turn_of(place->dir, hex, (int)strlen(hex));
+    own(fd_fini) int held = hold_unpacked(&turn, image, place, final, err);
+    if (held < 0 || doc_file(config_file, config, err) < 0)
         return -1;
-    own(fd_fini) int turn = take_guard(place, err);
-    if (turn < 0)
-        return -1;
-    const struct image *here = image->path ? image : &pulled.image;
-    if (!path_exists(config_file)) {
-        if (!here->path) /* collected since we looked */
-            return err_set(err, CODE_TEMP, "the image went away just now");
-        if (unpack_new(here, place, !image->path, final, err) < 0)
-            return err_wrap(err, "cannot unpack the image %s",
-                            image->path ? image->path : image->place);
-    }
-    own(fd_fini) int held = image_hold_new(files);
-    if (held < 0 || futimens(held, NULL) < 0) /* when it was last asked for */
-        return err_sys(err, "cannot lock %s", final);
-    if (doc_file(config_file, config, err) < 0)
-        return -1;
-    *rootfs = move(files);
+    *rootfs = str_print("%s/rootfs", final);
     *hold = held;
     held = -1;
     return 0;
@@ -566,28 +548,34 @@ static void collect(const char *dir, const char *name, int64_t since)
 {
     struct stat st;
     struct err ignored;
+    const char *hex = name + strlen("sha256-");
     own(str_fini) char *image = str_print("%s/images/%s", dir, name);
     own(str_fini) char *lock = str_print("%s/lock", image);
-    own(str_fini) char *tmp = str_print("%s/images/tmp", dir);
-    own(str_fini) char *away = str_print("%s/%s", tmp, name);
+    own(turn_fini) struct turn turn = turn_of(dir, hex, (int)strlen(hex));
+    if (path_mkparents(turn.lock, 0700, &ignored) < 0 || turn_take(&turn, &ignored) != 1)
+        return;
     own(fd_fini) int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_mtim.tv_sec >= since || lock_try(fd) != 1)
         return;
-    if (path_mkdirs(tmp, 0700, &ignored) == 0 && rename(image, away) == 0)
-        remove_deep(tmp);
+    path_remove(turn.dir, &ignored);
+    rename(image, turn.dir); /* and gone with our turn */
 }
 
-void image_collect(const char *dir, int64_t since)
+static bool is_needed(const struct strs *digests, const char *name)
 {
-    struct err ignored;
+    for (size_t i = 0; i < digests->n; i++)
+        if (str_same(digests->list[i] + strlen("sha256:"), name + strlen("sha256-")))
+            return true;
+    return false;
+}
+
+void image_collect(const char *dir, int64_t since, const struct strs *needed)
+{
     own(str_fini) char *path = str_print("%s/images", dir);
-    sweep_pulls(dir);
-    own(fd_fini) int turn = path_exists(path) ? open_guard(dir, &ignored) : -1;
-    if (turn < 0 || lock_try(turn) != 1) /* somebody unpacks: another day */
-        return;
+    sweep_work(dir);
     DIR *images = opendir(path);
     for (struct dirent *e; images && (e = readdir(images));)
-        if (str_begins(e->d_name, "sha256-"))
+        if (str_begins(e->d_name, "sha256-") && !is_needed(needed, e->d_name))
             collect(dir, e->d_name, since);
     if (images)
         closedir(images);

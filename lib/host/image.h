@@ -3,6 +3,7 @@
 #ifndef HOST_IMAGE_H
 #define HOST_IMAGE_H
 
+#include "text/buf.h"
 #include "text/err.h"
 #include "text/json.h"
 
@@ -54,7 +55,7 @@ int image_layers(const struct image *image, const struct image_asker *who, json_
                  struct err *err);
 
 /* A document of an image: the blob with this digest below a layout directory, a regular file of it
- * and no link. A new reference; CODE_DATA, CODE_NOINPUT. */
+ * and no link, with the bytes that the digest is of. A new reference; CODE_DATA, CODE_NOINPUT. */
 int image_blob(const char *layout, const char *digest, json_t **blob, struct err *err);
 
 /* How and for whom it is unpacked. */
@@ -77,8 +78,8 @@ int image_unpack(const struct image *image, const struct image_place *place, cha
  * ours. */
 int image_hold(const char *rootfs);
 int image_hold_new(const char *rootfs); /* the same of one that nobody has held yet */
-/* Removes the images below DIR that nobody holds, and nobody asked for since a time (s), and what
- * was fetched by somebody who died. */
-void image_collect(const char *dir, int64_t since);
+/* Removes the images below DIR that nobody holds, that nobody asked for since a time (s) and that
+ * have none of the digests needed, and what was fetched by somebody who died. */
+void image_collect(const char *dir, int64_t since, const struct strs *needed);
 
 #endif

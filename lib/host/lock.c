@@ -24,9 +24,13 @@ int lock_share(int fd)
     return lock(fd, F_RDLCK);
 }
 
-bool lock_is_held(const char *path)
+enum lock_state lock_ask(const char *path)
 {
     own(fd_fini) int fd = open(path, O_RDWR | O_CLOEXEC);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? LOCK_FREE : LOCK_UNKNOWN;
+    if (fcntl(fd, F_OFD_GETLK, &whole) < 0)
+        return LOCK_UNKNOWN;
+    return whole.l_type == F_UNLCK ? LOCK_FREE : LOCK_HELD;
 }

@@ -9,7 +9,9 @@
 int lock_try(int fd);
 /* The same, shared with others who only share it. */
 int lock_share(int fd);
-/* Does somebody hold the lock of this file? A file that is not there is not locked. */
-bool lock_is_held(const char *path);
+/* Does somebody hold the lock of this file? A file that is not there is not locked; what cannot be
+ * asked (its file system does not answer, there are too many open files) is neither, with errno. */
+enum lock_state { LOCK_FREE, LOCK_HELD, LOCK_UNKNOWN };
+enum lock_state lock_ask(const char *path);
 
 #endif

@@ -1,8 +1,9 @@
-#include <dirent.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include "host/path.h"
+#include "host/walk.h"
 
 int path_mkdirs(const char *path, mode_t mode, struct err *err)
 {
@@ -56,6 +57,15 @@ int path_sync_parent(const char *path, struct err *err)
     return 0;
 }
 
+void fd_keep_none(int from)
+{
+    if (close_range((unsigned)from, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    const long most = sysconf(_SC_OPEN_MAX); /* Linux before 5.11 */
+    for (int fd = from; fd < most; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 int fd_write(int fd, const void *bytes, size_t len)
 {
     const char *at = bytes;
@@ -101,31 +111,6 @@ int path_open_beneath(int dirfd, const char *name, int flags)
     return (int)fd;
 }
 
-/* Visits the entries of a directory, not following it when it is a link, until one fails. The
- * directory's own name is dirfd and name; -1 with ENOTDIR or ELOOP when it is none. */
-static int each_entry(int dirfd, const char *name,
-                      int (*visit)(int dirfd, const char *name, void *context), void *context)
-{
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *e;
-    int rc = 0;
-    if (!dir) {
-        int errnum = errno;
-        if (fd >= 0)
-            close(fd);
-        errno = errnum;
-        return -1;
-    }
-    while (rc == 0 && (e = readdir(dir)))
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = visit(fd, e->d_name, context);
-    int errnum = errno;
-    closedir(dir);
-    errno = errnum;
-    return rc;
-}
-
 /* Gives the owner back what was taken away: rwx on a directory, rw on a file; no setuid bits. Links
  * and special files are left alone. */
 static int open_up(int dirfd, const char *name)
@@ -139,46 +124,79 @@ static int open_up(int dirfd, const char *name)
     return fchmodat(dirfd, name, want, 0);
 }
 
-static int remove_at(int dirfd, const char *name, void *context)
+/* 1: a directory, opened up (a task may have closed it), whose entries have to go first; 0; -1 */
+static int remove_one(int dirfd, const char *name)
 {
+    struct stat st;
     if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (errno != EISDIR && errno != EPERM && errno != EACCES)
+    const int errnum = errno;
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
+        errno = errnum;
         return -1;
-    open_up(dirfd, name); /* a directory, then; a task may have closed it */
-    if (each_entry(dirfd, name, remove_at, context) < 0)
-        return -1;
-    return unlinkat(dirfd, name, AT_REMOVEDIR);
+    }
+    open_up(dirfd, name);
+    return 1;
+}
+
+static int remove_below(const char *path)
+{
+    own(walk_fini) struct walk w = {.fd = -1};
+    int rc = walk_open(&w, path);
+    enum walk_found found;
+    while (rc == 0 && (found = walk_next(&w)) != WALK_END) {
+        if (found == WALK_ENTRY && (rc = remove_one(w.fd, w.name)) > 0) {
+            walk_into(&w);
+            rc = 0;
+        } else if (found == WALK_LEFT) {
+            rc = unlinkat(w.fd, w.name, AT_REMOVEDIR);
+        } else if (found == WALK_FAILED) {
+            rc = -1;
+        }
+    }
+    return rc;
 }
 
 int path_remove(const char *path, struct err *err)
 {
-    if (remove_at(AT_FDCWD, path, NULL) < 0 && errno != ENOENT)
-        return err_sys(err, "cannot remove %s", path);
-    return 0;
+    int rc = remove_one(AT_FDCWD, path);
+    if (rc > 0 && (rc = remove_below(path)) == 0)
+        rc = unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+    return rc == 0 || errno == ENOENT ? 0 : err_sys(err, "cannot remove %s", path);
 }
 
-struct owner {
-    uid_t uid;
-    gid_t gid;
-};
-
-static int own_at(int dirfd, const char *name, void *context)
+/* 1: a directory, 0, -1 */
+static int own_one(int dirfd, const char *name, uid_t uid, gid_t gid)
 {
-    const struct owner *o = context;
-    if (fchownat(dirfd, name, o->uid, o->gid, AT_SYMLINK_NOFOLLOW) < 0 || open_up(dirfd, name) < 0)
+    struct stat st;
+    if (fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 || open_up(dirfd, name) < 0 ||
+        fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -1;
-    if (each_entry(dirfd, name, own_at, context) == 0 || errno == ENOTDIR || errno == ELOOP)
-        return 0;
-    return -1;
+    return S_ISDIR(st.st_mode);
+}
+
+static int own_below(const char *path, uid_t uid, gid_t gid)
+{
+    own(walk_fini) struct walk w = {.fd = -1};
+    int rc = walk_open(&w, path);
+    enum walk_found found;
+    while (rc == 0 && (found = walk_next(&w)) != WALK_END) {
+        if (found == WALK_ENTRY && (rc = own_one(w.fd, w.name, uid, gid)) > 0) {
+            walk_into(&w);
+            rc = 0;
+        } else if (found == WALK_FAILED) {
+            rc = -1;
+        }
+    }
+    return rc;
 }
 
 int path_own_tree(const char *path, uid_t uid, gid_t gid, struct err *err)
 {
-    struct owner owner = {uid, gid};
-    if (own_at(AT_FDCWD, path, &owner) < 0)
-        return err_sys(err, "cannot give %s to uid %ld", path, (long)uid);
-    return 0;
+    int rc = own_one(AT_FDCWD, path, uid, gid);
+    if (rc > 0)
+        rc = own_below(path, uid, gid);
+    return rc == 0 ? 0 : err_sys(err, "cannot give %s to uid %ld", path, (long)uid);
 }
 
 bool path_exists(const char *path)

@@ -11,6 +11,8 @@ static inline void fd_fini(int *fd) /* own(fd_fini) int fd = -1; */
         close(*fd);
     *fd = -1;
 }
+/* All from this one on are closed when another program is begun. */
+void fd_keep_none(int from);
 /* All of it, however many writes that takes; -1 with errno. */
 int fd_write(int fd, const void *bytes, size_t len);
 
@@ -25,8 +27,8 @@ int path_sync_parent(const char *path, struct err *err);
 /* Opens `name` below the directory dirfd, never outside of it: links that lead out, `..` and magic
  * links fail with EXDEV or ELOOP. Returns the descriptor or -1 with errno. */
 int path_open_beneath(int dirfd, const char *name, int flags);
-/* Removes a file or a whole tree without following links; absent is success. Directories without
- * write permission inside the tree are opened up first. */
+/* Removes a file or a whole tree, however deep, without following links; absent is success.
+ * Directories without write permission inside the tree are opened up first. */
 int path_remove(const char *path, struct err *err);
 /* Gives everything below `path` (and it) to uid:gid, links themselves and not what they name, and
  * the owner the right to read and write it; setuid and setgid bits go. Nobody else may be at work

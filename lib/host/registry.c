@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include "host/credential.h"
@@ -23,10 +24,13 @@ static char *name_of(const char *host)
     return str_print("%.*s", (int)strcspn(host, ":"), host);
 }
 
+/* Not what only begins like an address: 127.example.org is anybody's. */
 static bool is_loopback(const char *host)
 {
     own(str_fini) char *name = name_of(host);
-    return str_same(name, "localhost") || str_begins(name, "127.");
+    struct in_addr v4;
+    return str_same(name, "localhost") ||
+           (inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 /* As far as can be told before: who serves the name may change its mind until it is asked. */
@@ -183,18 +187,60 @@ static char *message_of(struct spawn *run)
     return buf_take(&text);
 }
 
-static enum trouble trouble_of(const char *said)
+static bool is_in_name(char c)
 {
+    return c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", c);
+}
+
+/* Is the text in a word, and not only as a part of another name? */
+static bool holds(const char *word, const char *text)
+{
+    const size_t n = strlen(text);
+    for (const char *at = word; (at = strstr(at, text)); at++)
+        if ((at == word || !is_in_name(at[-1])) && !is_in_name(at[n]))
+            return true;
+    return false;
+}
+
+/* What was said without the words that only name what was asked for: URLs, the host, the place of
+ * the image there, its tag. An image may be called signature, a host eof.example.org. The caller
+ * frees. */
+static char *without_names(const char *said, const struct image *image)
+{
+    own(str_fini) char *host = name_of(image->host);
+    const char *name = image->place + strlen(image->host) + 1, *before = "";
+    own(buf_fini) struct buf rest = {0};
+    own(str_fini) char *copy = str_new(said);
+    char *left = NULL;
+    buf_str(&rest, "");
+    for (char *word = strtok_r(copy, " ", &left); word; word = strtok_r(NULL, " ", &left)) {
+        const bool tag = str_same(before, "manifest") && str_begins(left, "in ");
+        before = word;
+        if (tag || strstr(word, "://") || holds(word, host) ||
+            (strchr(name, '/') && holds(word, name)))
+            continue;
+        buf_str(&rest, word);
+        buf_char(&rest, ' ');
+    }
+    return buf_take(&rest);
+}
+
+static enum trouble trouble_of(const char *said, const struct image *image)
+{
+    own(str_fini) char *rest = without_names(said, image);
     for (size_t i = 0; i < COUNT(words); i++)
-        if (strcasestr(said, words[i].said))
+        if (strcasestr(rest, words[i].said))
             return words[i].trouble;
     return OTHER;
 }
 
-static int explain(enum trouble trouble, const struct image *image, const char *said,
-                   struct err *err)
+/* In our words; in skopeo's, too, to the account's own: those may tell of networks that others do
+ * not reach, as where a registry sent it on. */
+static int explain(enum trouble trouble, const struct image *image, const char *identity,
+                   const char *said, struct err *err)
 {
     const char *host = image->host;
+    own(str_fini) char *more = account_is(identity) ? str_print(": %s", said) : str_new("");
     switch (trouble) {
     case UNNAMED:
         return err_set(err, CODE_NOINPUT, "the registry %s has no image %s", host,
@@ -208,28 +254,28 @@ static int explain(enum trouble trouble, const struct image *image, const char *
     case CLOSED:
         return err_set(err, CODE_PERM,
                        "the registry %s does not give %s to us; a site has credentials in "
-                       "execdm.yaml(5): %s",
-                       host, image->place, said);
+                       "execdm.yaml(5)%s",
+                       host, image->place, more);
     case BUSY:
         return err_set(err, CODE_TEMP, "the registry %s throttles us, try again in some minutes",
                        host);
     case CORRUPT:
-        return err_set(err, CODE_DATA, "%s is corrupt in its registry: %s", image->place, said);
+        return err_set(err, CODE_DATA, "%s is corrupt in its registry%s", image->place, more);
     case FULL:
-        return err_set(err, CODE_IO, "%s", said);
+        return err_set(err, CODE_IO, "there is no room for %s%s", image->place, more);
     case UNSAFE:
         return err_set(
             err, CODE_UNAVAIL,
             "the registry %s cannot be asked safely; one without TLS is for this machine "
-            "alone, or as containers-registries.conf(5) says: %s",
-            host, said);
+            "alone, or as containers-registries.conf(5) says%s",
+            host, more);
     case UNTRUSTED:
-        return err_set(err, CODE_PERM, "%s is not trusted (containers-policy.json(5)): %s",
-                       image->place, said);
+        return err_set(err, CODE_PERM, "%s is not trusted (containers-policy.json(5))%s",
+                       image->place, more);
     case DOWN:
-        return err_set(err, CODE_TEMP, "the registry %s cannot be reached: %s", host, said);
+        return err_set(err, CODE_TEMP, "the registry %s cannot be reached%s", host, more);
     default:
-        return err_set(err, CODE_UNAVAIL, "%s: %s", image->place, said);
+        return err_set(err, CODE_UNAVAIL, "%s cannot be had%s", image->place, more);
     }
 }
 
@@ -312,8 +358,8 @@ static int ask(struct asking *a, struct buf *out, struct err *err)
         return err_set(err, CODE_TEMP, "asking the registry %s was stopped", a->image->host);
     if (rc > 0) {
         own(str_fini) char *said = message_of(&run);
-        a->trouble = trouble_of(said);
-        return explain(a->trouble, a->image, said, err);
+        a->trouble = trouble_of(said, a->image);
+        return explain(a->trouble, a->image, a->who->identity, said, err);
     }
     *out = run.out;
     run.out = (struct buf){0};

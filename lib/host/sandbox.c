@@ -14,8 +14,9 @@
 #include "host/sandbox.h"
 #include "host/spawn.h"
 
-/* Where root gathers what the job account must reach, in a mount namespace of its own. */
-#define STAGE "/mnt"
+/* Where root gathers what the job account must reach, in a mount namespace of its own. Nothing else
+ * is there that it could hide, as the job store. */
+#define STAGE "/run/execdm-stage"
 
 void sandbox_mount(struct sandbox *s, const char *source, const char *target, bool write)
 {
@@ -90,6 +91,8 @@ static int stage_all(struct sandbox *s, struct err *err)
         if (fds[i] < 0)
             rc = err_sys(err, "cannot open %s", source);
     }
+    if (rc == 0 && mkdir(STAGE, 0755) < 0 && errno != EEXIST)
+        rc = err_sys(err, "cannot make " STAGE);
     if (rc == 0 && mount("execdm", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
         rc = err_sys(err, "cannot mount a tmpfs on " STAGE);
     for (size_t i = 0; i < n && rc == 0; i++)

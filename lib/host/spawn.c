@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -126,7 +125,7 @@ static _Noreturn void child(const struct spawn *s, pid_t parent, int in, int sec
         (secret == SPAWN_SECRET ? fcntl(secret, F_SETFD, 0) : dup2(secret, SPAWN_SECRET)) < 0)
         _exit(127);
     /* also what we were started with */
-    close_range(s->secret ? SPAWN_SECRET + 1 : SPAWN_SECRET, ~0U, CLOSE_RANGE_CLOEXEC);
+    fd_keep_none(s->secret ? SPAWN_SECRET + 1 : SPAWN_SECRET);
     if (s->exec)
         s->exec(s->exec_context);
     execve(s->argv[0], s->argv, s->kin ? environ : spawn_environment());

@@ -18,11 +18,13 @@ struct unpacking {
     const char *work; /* a directory of ours in it */
     bool foreign;     /* who unpacks is not us: its files must be given to it */
     char *layout;     /* where the blobs are now: the image's own directory, or below work */
+    json_t *config;   /* its configuration: read once, as who owns the directory may change it */
 };
 
 static void unpacking_fini(struct unpacking *u)
 {
     free(u->layout);
+    json_decref(u->config);
 }
 
 /* --- running others on it --- */
@@ -105,12 +107,8 @@ static int measure(const char *layout, const char *digest, int64_t *sum, struct 
 }
 
 /* umoci believes that both say the same number. */
-static int check_layers(const char *layout, const json_t *manifest, struct err *err)
+static int check_layers(const json_t *manifest, const json_t *config, struct err *err)
 {
-    own(json_fini) json_t *config = NULL;
-    const char *digest = json_text(json_object_get(manifest, "config"), "digest");
-    if (image_blob(layout, digest, &config, err) < 0)
-        return -1;
     const json_t *diffs = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
     const size_t named = json_array_size(json_object_get(manifest, "layers"));
     if (json_array_size(diffs) != named)
@@ -121,8 +119,7 @@ static int check_layers(const char *layout, const json_t *manifest, struct err *
 
 /* What the image is made of: its manifest, its configuration, its layers; all is there, as files,
  * and packed no larger than it may be unpacked. */
-static int list_parts(const struct unpacking *u, const char *layout, struct strs *parts,
-                      struct err *err)
+static int list_parts(struct unpacking *u, const char *layout, struct strs *parts, struct err *err)
 {
     own(json_fini) json_t *manifest = NULL;
     int64_t sum = 0;
@@ -140,7 +137,8 @@ static int list_parts(const struct unpacking *u, const char *layout, struct strs
     for (i = 0; i < parts->n; i++)
         if (measure(layout, parts->list[i], &sum, err) < 0)
             return -1;
-    if (check_layers(layout, manifest, err) < 0)
+    if (image_blob(layout, config, &u->config, err) < 0 ||
+        check_layers(manifest, u->config, err) < 0)
         return -1;
     if (sum > u->place->bytes)
         return err_set(err, CODE_DATA,
@@ -279,12 +277,8 @@ static int run_umoci(const struct unpacking *u, struct err *err)
 static int keep_config(const struct unpacking *u, struct err *err)
 {
     own(str_fini) char *kept = str_print("%s/config.json", u->work);
-    own(json_fini) json_t *manifest = NULL, *blob = NULL, *args = json_array();
-    if (image_blob(u->layout, u->image->digest, &manifest, err) < 0 ||
-        image_blob(u->layout, json_text(json_object_get(manifest, "config"), "digest"), &blob,
-                   err) < 0)
-        return -1;
-    const json_t *config = json_object_get(blob, "config");
+    own(json_fini) json_t *args = json_array();
+    const json_t *config = json_object_get(u->config, "config");
     json_array_extend(args, json_object_get(config, "Entrypoint"));
     json_array_extend(args, json_object_get(config, "Cmd"));
     own(json_fini) json_t *small =

@@ -1,7 +1,7 @@
 #include <dirent.h>
 #include "host/clock.h"
-#include "host/driver.h"
 #include "host/path.h"
+#include "job/act.h"
 #include "job/destroy.h"
 #include "job/layout.h"
 #include "job/lease.h"
@@ -37,7 +37,7 @@ static int purge(struct store *store, const struct job *j, struct err *err)
     json_t *reply;
     if (json_array_size(lines) == 0)
         return 0;
-    if (driver_call(j->driver, "purge", NULL, lines, PURGE_S, &replies, err) < 0)
+    if (act_driver(j, "purge", lines, PURGE_S, &replies, err) < 0)
         return -1;
     json_array_foreach (replies, i, reply) {
         const json_t *error = json_object_get(reply, "error");

@@ -287,7 +287,8 @@ static json_t *all_mounts(const struct store *s, const struct job *j, const stru
     return mounts;
 }
 
-/* Entrypoint and Cmd as the image says, replaced by what the task says (OCI image spec, config). */
+/* Entrypoint and Cmd as the image says, both replaced by what the task says, whichever it names
+ * (OCI image spec, config). */
 static json_t *arguments(const struct task *t, const json_t *config)
 {
     json_t *command = json_object_get(t->spec, "command");
@@ -377,14 +378,16 @@ json_t *layout_submit(const struct store *s, const struct job *j, const struct t
     own(str_fini) char *errors = layout_attempt(s, j, "stderr");
     own(str_fini) char *record = layout_attempt(s, j, EXIT_RECORD);
     json_t *line = json_pack(
-        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s,s:s*},s:o,s:{s:I,s:I,s:I,s:I,s:o},s:s,s:s,s:s,s:s}",
+        "{s:s,s:i,s:s,s:{s:s,s:s*,s:o,s:o,s:s,s:s*},s:o,s:{s:I,s:I,s:I,s:I,s:o,s:O*},s:s,s:s,s:s,s:"
+        "s}",
         "id", j->id, "attempt", j->attempt, "stamp", job_stamp(j, stamp), "exec", "type", t->type,
         "rootfs", rootfs, "args", arguments(t, config), "environment", environment(t, config),
         "cwd", OUTPUTS, "requirements", requirements_of(t) ? REQUIREMENTS : NULL, "mounts",
         all_mounts(s, j, t), "limits", "cores", (json_int_t)need.cores, "maxcores",
         (json_int_t)json_int(private, "maxcores", need.cores), "memory", (json_int_t)memory, "wall",
-        (json_int_t)json_int(private, "length", 0), "extras", extras(private, &need), "network",
-        "none", "stdout", out, "stderr", errors, "exitfile", record);
+        (json_int_t)json_int(private, "length", 0), "extras", extras(private, &need), "advisory",
+        json_object_get(j->doc, "advisory"), "network", "none", "stdout", out, "stderr", errors,
+        "exitfile", record);
     add_window(line, j);
     return line;
 }

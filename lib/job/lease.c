@@ -48,5 +48,5 @@ int lease_take(const struct store *store, const char *id, int64_t wait_ms, struc
 bool lease_held(const struct store *store, const char *id)
 {
     own(str_fini) char *path = store_job_path(store, id, "lock");
-    return lock_is_held(path);
+    return lock_ask(path) == LOCK_HELD;
 }

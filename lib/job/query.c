@@ -50,7 +50,7 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
         return j->phase == PHASE_UNKNOWN ? "backend" : "worker";
     /* ended, or lost: a supervisor keeps its lock while it lives (decisions.md, "Supervisor") */
     own(str_fini) char *alive = layout_attempt(store, j, "alive");
-    if (left_record(store, j) || !lock_is_held(alive))
+    if (left_record(store, j) || lock_ask(alive) == LOCK_FREE)
         return "worker";
     return j->phase == PHASE_SUSPENDED ? "resume" : NULL;
 }

@@ -4,6 +4,7 @@
 #include "host/clock.h"
 #include "host/image.h"
 #include "host/path.h"
+#include "job/act.h"
 #include "job/destroy.h"
 #include "job/lease.h"
 #include "store/storage.h"
@@ -45,6 +46,24 @@ static void sweep_directory(struct store *store, const char *id)
         destroy_directory(store, id, &err);
 }
 
+/* The images of jobs that have not ended: in the queue of a backend one may be prepared for weeks,
+ * and nobody holds its image. */
+static int needed_images(struct store *store, struct strs *digests, struct err *err)
+{
+    own(strs_fini) struct strs ids = {0};
+    if (store_jobs(store, true, &ids, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ids.n; i++) {
+        own(job_fini) struct job j = {0};
+        if (store_job_get(store, ids.list[i], &j, err) < 0)
+            return -1;
+        const char *digest = json_text(json_object_get(act_private(&j), "image"), "digest");
+        if (digest)
+            strs_add(digests, digest);
+    }
+    return 0;
+}
+
 /* Noted first: the next one has nothing to do. What cannot be removed stays until the next day. */
 static int daily(struct step *s, int64_t now, struct err *err)
 {
@@ -53,14 +72,17 @@ static int daily(struct step *s, int64_t now, struct err *err)
     own(str_fini) char *said = str_print("%lld\n", (long long)now);
     if (path_write(note, said, strlen(said), 0600, err) < 0)
         return -1;
-    image_collect(s->store->dir, now / 1000 - IMAGE_UNUSED_S);
+    own(strs_fini) struct strs needed = {0};
+    const int rc = needed_images(s->store, &needed, err);
+    if (rc == 0)
+        image_collect(s->store->dir, now / 1000 - IMAGE_UNUSED_S, &needed);
     DIR *dir = opendir(jobs);
     for (struct dirent *e; dir && (e = readdir(dir)) && !(s->stop && s->stop(s->context));)
         if (uuid_valid(e->d_name))
             sweep_directory(s->store, e->d_name);
     if (dir)
         closedir(dir);
-    return 0;
+    return rc;
 }
 
 /* --- and what has its time --- */

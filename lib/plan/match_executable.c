@@ -74,16 +74,18 @@ static json_t *joined(const json_t *patterns)
     return json_string(text);
 }
 
-/* Is it one of a list, by any name it goes by: as it is written, with its registry, and with its
- * tag, too? */
-static bool is_listed(const json_t *patterns, const struct image *image, const char *written)
+/* HOST/NAME:TAG, or NULL. The caller frees. */
+static char *tagged_of(const struct image *image)
 {
-    own(str_fini) char *tagged =
-        image->place && image->tag ? str_print("%s:%s", image->place, image->tag) : NULL;
-    if (str_begins(written, "docker://"))
-        written += strlen("docker://");
-    return matches(patterns, written) || matches(patterns, image->place) ||
-           matches(patterns, tagged);
+    return image->place && image->tag ? str_print("%s:%s", image->place, image->tag) : NULL;
+}
+
+/* Is it one of a list? Of a registry, by its place there, with or without its tag, and never by
+ * what the task writes alone: that is another image in another `repo`. */
+static bool is_listed(const json_t *patterns, const struct image *image)
+{
+    own(str_fini) char *tagged = tagged_of(image);
+    return matches(patterns, image->path ? image->name : image->place) || matches(patterns, tagged);
 }
 
 /* Which images a platform runs is its own choice (EP-A0, PRD-17, PRD-31). What is refused is not
@@ -94,7 +96,7 @@ static bool match_policy(struct matching *m, const struct image *image)
     const json_t *registries = json_object_get(m->row, "registries");
     const char *name = json_text(m->task->spec, "image");
     const size_t before = m->findings->errors;
-    if (images && !is_listed(images, image, name))
+    if (images && !is_listed(images, image))
         finding_amounts(match_refuse(m, "image-policy", "/executable/spec/image",
                                      "the image %s is none of those that are run here (Planner "
                                      "2.1.2)",
@@ -241,6 +243,27 @@ static void match_bases(struct matching *m, const struct image_asker *who)
                     json_string(name), joined(bases));
 }
 
+/* An image that is run by its digest, and approved by its tag, must be what the tag means. */
+static void match_tag(struct matching *m, const struct image_asker *who)
+{
+    const struct image *image = &m->grant->image;
+    const json_t *images = json_object_get(m->row, "images");
+    own(str_fini) char *tagged = tagged_of(image);
+    own(json_fini) json_t *spec = json_pack("{s:s*}", "image", tagged);
+    own(image_fini) struct image meant = {0};
+    struct err err = {0};
+    if (!images || !image->named[0] || !tagged || matches(images, image->place))
+        return;
+    if (image_parse(spec, &meant, &err) < 0 || find_image(m, &meant, who, &err) < 0)
+        match_refuse(m, "image", "/executable/spec/image", "%s", err.text);
+    else if (!str_same(meant.digest, image->digest))
+        finding_amounts(match_refuse(m, "image-policy", "/executable/spec/digest",
+                                     "the image %s, which may be run here, is not the one with "
+                                     "this digest (Planner 2.1.2)",
+                                     tagged),
+                        json_string(image->digest), json_string(meant.digest));
+}
+
 static void match_machine(struct matching *m, const char *key, const char *inside)
 {
     const char *wanted = json_text(m->task->spec, key);
@@ -283,6 +306,7 @@ static void match_container(struct matching *m)
                                      "now (Planner 2.1.2)",
                                      image->digest),
                         NULL, json_string(image->digest));
+    match_tag(m, &who);
     match_machine(m, "os", image->os);
     match_machine(m, "arch", image->arch);
     match_bases(m, &who);

@@ -1,4 +1,5 @@
-/* The two short checksums that stores of data speak; neither guards against malice. */
+/* The two short checksums that stores of data speak, which do not guard against malice; and the one
+ * that does, of bytes at hand. */
 #ifndef TEXT_SUM_H
 #define TEXT_SUM_H
 
@@ -9,5 +10,8 @@
 #define SUM_ADLER32_START 1
 uint32_t sum_adler32(uint32_t sum, const void *bytes, size_t n); /* RFC 1950 */
 uint32_t sum_crc32c(uint32_t sum, const void *bytes, size_t n);  /* RFC 3720, B.4 */
+
+#define SUM_SHA256_TEXT 65                                               /* 64 digits, and a NUL */
+void sum_sha256(const void *bytes, size_t n, char hex[SUM_SHA256_TEXT]); /* FIPS 180-4 */
 
 #endif

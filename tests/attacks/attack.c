@@ -2,6 +2,7 @@
  *
  *     attack list          names of all, one a line
  *     attack bomb          makes as many processes as it can, and says how many
+ *     attack deep          makes directories in one another, 5000 deep, and closes the last
  *     attack [NAME...]     tries them (all), each in a process of its own; prints NAME and `held`,
  * or `ESCAPED` and how; exit 1 when one escaped
  *
@@ -204,7 +205,10 @@ static const char *record(void)
         if (open(path, O_WRONLY | O_NONBLOCK) >= 0)
             return "opened what execdm-init has open";
     }
-    return NULL;
+    return open("/execdm/told", O_WRONLY | O_NONBLOCK) >= 0 || chmod("/execdm/told", 0666) == 0 ||
+                   open("/execdm/told", O_RDWR | O_NONBLOCK) >= 0
+               ? "opened the FIFO of execdm-init"
+               : NULL;
 }
 
 static const char *processes(void)
@@ -309,6 +313,8 @@ static const char *mounts(void)
         return "unmounted";
     if (syscall(SYS_open_tree, AT_FDCWD, "/", 1) >= 0 || syscall(SYS_fsopen, "tmpfs", 0) >= 0)
         return "took a mount into its hand";
+    if (syscall(467 /* open_tree_attr */, AT_FDCWD, "/", ~0U, NULL, 0) >= 0 || errno != EPERM)
+        return "may call open_tree_attr";
     return chroot("/tmp") == 0 || syscall(SYS_pivot_root, ".", ".") == 0 ? "changed the root"
                                                                          : NULL;
 }
@@ -552,7 +558,7 @@ static const struct {
     {"priority", priority},
 };
 
-/* In a child, which may hang, or be ended: 0 held, 1 escaped. */
+/* In a child, which may hang, or be ended, and then has shown nothing: 0 held, else 1. */
 static int try_one(size_t i)
 {
     int status = 0;
@@ -568,8 +574,8 @@ static int try_one(size_t i)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (WIFSIGNALED(status))
-        printf("%s held\n", attacks[i].name);
-    return WIFEXITED(status) && WEXITSTATUS(status) ? 1 : 0;
+        printf("%s TRIED IN VAIN: ended by signal %d\n", attacks[i].name, WTERMSIG(status));
+    return status != 0;
 }
 
 /* As many processes as there may be. */
@@ -587,11 +593,21 @@ static int bomb(void)
     return 0;
 }
 
+static int deep(void)
+{
+    for (int i = 0; i < 5000; i++)
+        if (mkdir("d", 0700) < 0 || chdir("d") < 0)
+            return 1;
+    return chmod(".", 0) < 0;
+}
+
 int main(int argc, char **argv)
 {
     int escaped = 0;
     if (argc == 2 && strcmp(argv[1], "bomb") == 0)
         return bomb();
+    if (argc == 2 && strcmp(argv[1], "deep") == 0)
+        return deep();
     for (size_t i = 0; i < COUNT(attacks); i++) {
         bool wanted = argc < 2;
         for (int a = 1; a < argc; a++)
