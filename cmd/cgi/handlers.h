@@ -14,8 +14,10 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
 int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* root.c: the service document */
 handler serve_root;
-/* job.c: jobs as documents */
-handler serve_job;
+/* job.c: jobs as documents, and what UWS has below one */
+handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
+/* list.c: which jobs there are */
+handler serve_jobs;
 
 /* main.c: an error into the server's log */
 void route_log(const struct err *err);

@@ -2,6 +2,8 @@
 
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
 #define PAGE (DOCUMENT | FORMAT_HTML)
+#define UWS (DOCUMENT | FORMAT_XML)
+#define TEXT (DOCUMENT | FORMAT_TEXT)
 
 const struct route routes[] = {
     {.path = "/",
@@ -11,15 +13,91 @@ const struct route routes[] = {
      .serve = serve_root,
      .id = "getService",
      .about = "What this service is and where its parts are"},
-    {.path = "/planner",
-     .methods = METHOD_POST,
-     .formats = DOCUMENT,
-     .standard = FORMAT_JSON,
-     .serve = serve_planner,
-     .id = "plan",
-     .about = "Ask whether, where and when a task can run (Planner 2)",
-     .takes = "task.json",
-     .answer = "answer.json"},
+    {.path = "/jobs",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_jobs,
+     .id = "getJobs",
+     .about = "The jobs who asks may see, newest first (UWS 1.1)",
+     .answer = "jobs.json",
+     .query =
+         (const struct field[]){{"PHASE", "string", "only those in one of these phases", true},
+                                {"AFTER", "string", "only those created later than this", false},
+                                {"LAST", "integer", "only so many of the newest", false},
+                                {0}}},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_job,
+     .id = "getJob",
+     .about = "A job (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/destruction",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getDestruction",
+     .about = "When its results are destroyed (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/error",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_error,
+     .id = "getError",
+     .about = "Why it failed (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/executionduration",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getExecutionDuration",
+     .about = "How long it may execute, in seconds as a text (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/owner",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getOwner",
+     .about = "Whose it is (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/parameters",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_parameters,
+     .id = "getParameters",
+     .about = "What it was made with (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/phase",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getPhase",
+     .about = "Where it is in its life (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/quote",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getQuote",
+     .about = "When it is likely to end (UWS 1.1)",
+     .answer = "job-part.json"},
+    {.path = "/jobs/{id}/results",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_results,
+     .id = "getResults",
+     .about = "What it made, and where that is (UWS 1.1)",
+     .answer = "job-part.json"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
      .formats = DOCUMENT,
@@ -35,14 +113,15 @@ const struct route routes[] = {
      .serve = serve_accept,
      .id = "accept",
      .about = "Accept an offer: its slot is booked, its job is made (Planner 4.2)"},
-    {.path = "/jobs/{id}",
-     .methods = METHOD_GET,
+    {.path = "/planner",
+     .methods = METHOD_POST,
      .formats = DOCUMENT,
      .standard = FORMAT_JSON,
-     .serve = serve_job,
-     .id = "getJob",
-     .about = "A job",
-     .answer = "job.json"},
+     .serve = serve_planner,
+     .id = "plan",
+     .about = "Ask whether, where and when a task can run (Planner 2)",
+     .takes = "task.json",
+     .answer = "answer.json"},
     {0},
 };
 const size_t route_count = COUNT(routes) - 1;
@@ -132,11 +211,25 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     route_log(&err);
 }
 
+/* Services of the Virtual Observatory have their jobs at /async; here that is another word for
+ * /jobs. */
+static void take_alias(struct request *r)
+{
+    static const char alias[] = "/async";
+    const size_t n = strlen(alias);
+    if (!str_begins(r->path, alias) || (r->path[n] && r->path[n] != '/'))
+        return;
+    char *path = str_print("/jobs%s", r->path + n);
+    free(r->path);
+    r->path = path;
+}
+
 void route_serve(struct service *s, struct request *r, struct reply *p)
 {
     struct err err = {0};
     char found[4][256] = {0};
     unsigned methods;
+    take_alias(r);
     const struct route *row = find(r, found, &methods);
     for (size_t i = 0; i < 4; i++)
         r->segments[i] = found[i];

@@ -67,9 +67,13 @@ static const char *status_of(const struct job *j, json_t *history)
 json_t *job_document(const struct job *j, json_t *history, const char *waiting_for)
 {
     static const char *const carried[] = {
-        "offer",    "executionduration", "url",      "executable", "resources", "datetime",
-        "advisory", "attempt",           "backend",  "exit",       "usage",     "error",
-        "messages", "results",           "triggers", "callouts",
+        "runid",      "offer",     "executionduration",
+        "quote",      "url",       "parameters",
+        "executable", "resources", "datetime",
+        "advisory",   "attempt",   "backend",
+        "exit",       "usage",     "error",
+        "messages",   "results",   "triggers",
+        "callouts",
     };
     json_t *doc = json_object();
     set_text(doc, "id", j->id);

@@ -70,6 +70,11 @@ static const char *const sql[SQL_COUNT] = {
                       "ORDER BY id DESC",
     [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL AND "
                         "driver<>'" JOB_REMOTE "'",
+    /* by jobs_created alone: no other index has them in their order */
+    [SQL_JOBS_LISTED] = "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
+                        "destruction,json_extract(doc,'$.runid') FROM jobs "
+                        "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
+                        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_AFTER] = "SELECT seq,job,phase FROM events WHERE seq>?1 AND NOT EXISTS"
@@ -211,9 +216,12 @@ static const char second_tables[] =
     "CREATE INDEX callouts_job ON callouts(job,name,seq);"
     "CREATE INDEX callouts_waiting ON callouts(seq) WHERE state='waiting';";
 
+/* What came with version 3: lists of jobs, newest first (list.c). */
+static const char third_tables[] = "CREATE INDEX jobs_created ON jobs(created,id,owner);";
+
 /* What makes version N + 1 of version N, of which 0 is an empty file. A row is never changed once
  * it was published: there are stores that were made by it. */
-static const char *const steps[] = {first_tables, second_tables};
+static const char *const steps[] = {first_tables, second_tables, third_tables};
 
 static int err_db(struct err *err, struct store *s, const char *doing)
 {
