@@ -27,10 +27,13 @@ static const char *key_of(const struct request *r)
     return strrchr(r->path, '/') + 1;
 }
 
-/* {KEY: value}, by job-part.json. */
-static int reply_part(struct reply *p, const struct request *r, json_t *value)
+/* The document of the job (job.json) with only the key that was asked for, and what all have. */
+static int reply_part(struct reply *p, const struct request *r, const json_t *doc, json_t *value)
 {
-    own(json_fini) json_t *part = json_pack("{s:O?}", key_of(r), value);
+    own(json_fini) json_t *part =
+        json_pack("{s:s,s:s}", "id", json_text(doc, "id"), "phase", json_text(doc, "phase"));
+    if (value)
+        json_object_set(part, key_of(r), value);
     reply_document(p, r, part);
     return 0;
 }
@@ -47,7 +50,7 @@ int serve_value(struct service *s, struct request *r, struct reply *p, struct er
     if (!doc)
         return -1;
     if (r->format != FORMAT_TEXT)
-        return reply_part(p, r, json_object_get(doc, key_of(r)));
+        return reply_part(p, r, doc, json_object_get(doc, key_of(r)));
     own(str_fini) char *text = uws_value(doc, key_of(r));
     reply_text(p, text);
     return 0;
@@ -63,7 +66,7 @@ int serve_error(struct service *s, struct request *r, struct reply *p, struct er
         return reply_refuse(p, 404, "job %s has not failed: it is %s", json_text(doc, "id"),
                             json_text(doc, "phase"));
     if (r->format != FORMAT_TEXT)
-        return reply_part(p, r, json_object_get(doc, "error"));
+        return reply_part(p, r, doc, json_object_get(doc, "error"));
     reply_text(p, text);
     return 0;
 }
@@ -79,7 +82,7 @@ int serve_parameters(struct service *s, struct request *r, struct reply *p, stru
         return 0;
     }
     own(json_fini) json_t *list = uws_given(doc);
-    return reply_part(p, r, list);
+    return reply_part(p, r, doc, list);
 }
 
 int serve_results(struct service *s, struct request *r, struct reply *p, struct err *err)
@@ -94,5 +97,5 @@ int serve_results(struct service *s, struct request *r, struct reply *p, struct 
     }
     json_t *made = json_object_get(doc, "results");
     own(json_fini) json_t *list = made ? json_incref(made) : json_array();
-    return reply_part(p, r, list);
+    return reply_part(p, r, doc, list);
 }

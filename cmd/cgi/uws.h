@@ -19,8 +19,8 @@ char *uws_value(const json_t *job, const char *name);
 /* All there is to say of why a job failed; NULL when it did not. A new string. */
 char *uws_error(const json_t *job);
 
-/* The parameters it was made with, as in job-part.json; of a job that was made of a task the task
- * is one. A new reference. */
+/* The parameters it was made with, as in job.json; of a job that was made of a task the task is the
+ * only one. A new reference. */
 json_t *uws_given(const json_t *job);
 
 #endif
