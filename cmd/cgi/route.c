@@ -3,6 +3,24 @@
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
 #define PAGE (DOCUMENT | FORMAT_HTML)
 
+#define WORD_PHASE                                                                                 \
+    {                                                                                              \
+        "PHASE", "string", "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE", false          \
+    }
+#define WORD_LIMIT                                                                                 \
+    {                                                                                              \
+        "EXECUTIONDURATION", "integer", "its limit of time in seconds", false                      \
+    }
+#define WORD_DESTRUCTION                                                                           \
+    {                                                                                              \
+        "DESTRUCTION", "date-time", "when its results are destroyed", false                        \
+    }
+static const struct field change_fields[] = {
+    WORD_PHASE, WORD_LIMIT, WORD_DESTRUCTION, {"ACTION", "string", "DELETE", false}, {0}};
+static const struct field phase_fields[] = {WORD_PHASE, {0}};
+static const struct field limit_fields[] = {WORD_LIMIT, {0}};
+static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
+
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
@@ -43,6 +61,44 @@ const struct route routes[] = {
      .id = "getJob",
      .about = "A job",
      .answer = "job.json"},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "changeJob",
+     .about = "Change a job: its phase, limit, destruction; or delete it (UWS 1.1, 2.2.2)",
+     .form = change_fields},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_PATCH,
+     .formats = DOCUMENT,
+     .standard = FORMAT_JSON,
+     .serve = serve_change_patch,
+     .id = "patchJob",
+     .about =
+         "Change a job by a document with its phase, destruction, executionduration, name, runid",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_DELETE,
+     .serve = serve_change_delete,
+     .id = "deleteJob",
+     .about = "Delete a job; one that goes on is aborted first"},
+    {.path = "/jobs/{id}/destruction",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setDestruction",
+     .about = "Say when a job's results are destroyed",
+     .form = destruction_fields},
+    {.path = "/jobs/{id}/executionduration",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setExecutionDuration",
+     .about = "Lower a job's limit of time",
+     .form = limit_fields},
+    {.path = "/jobs/{id}/phase",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setPhase",
+     .about = "Ask for another phase",
+     .form = phase_fields},
     {0},
 };
 const size_t route_count = COUNT(routes) - 1;
