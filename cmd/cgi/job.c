@@ -7,6 +7,9 @@ int serve_job(struct service *s, struct request *r, struct reply *p, struct err 
     own(job_fini) struct job job = {0};
     if (service_job(s, r->segments[0], &job, err) < 0)
         return -1;
+    const int rc = wait_for(s, r, p, &job, err);
+    if (rc <= 0)
+        return rc;
     own(json_fini) json_t *doc = service_document(s, job.id, err);
     if (!doc)
         return -1;

@@ -5,6 +5,33 @@
 #define UWS (DOCUMENT | FORMAT_XML)
 #define TEXT (DOCUMENT | FORMAT_TEXT)
 
+#define WORD_PHASE                                                                                 \
+    {                                                                                              \
+        "PHASE", "string", "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE", false          \
+    }
+#define WORD_LIMIT                                                                                 \
+    {                                                                                              \
+        "EXECUTIONDURATION", "integer", "its limit of time in seconds", false                      \
+    }
+#define WORD_DESTRUCTION                                                                           \
+    {                                                                                              \
+        "DESTRUCTION", "date-time", "when its results are destroyed", false                        \
+    }
+static const struct field list_fields[] = {
+    {"PHASE", "string", "only those in one of these phases", true},
+    {"AFTER", "string", "only those created later than this time in UTC", false},
+    {"LAST", "integer", "only so many of the newest", false},
+    {0}};
+static const struct field wait_fields[] = {
+    {"WAIT", "integer", "wait so many seconds for another phase; -1: as long as it takes", false},
+    {"PHASE", "string", "the phase that is known: only while it is this one", false},
+    {0}};
+static const struct field change_fields[] = {
+    WORD_PHASE, WORD_LIMIT, WORD_DESTRUCTION, {"ACTION", "string", "DELETE", false}, {0}};
+static const struct field phase_fields[] = {WORD_PHASE, {0}};
+static const struct field limit_fields[] = {WORD_LIMIT, {0}};
+static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
+
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
@@ -21,11 +48,7 @@ const struct route routes[] = {
      .id = "getJobs",
      .about = "The jobs who asks may see, newest first (UWS 1.1)",
      .answer = "jobs.json",
-     .query =
-         (const struct field[]){{"PHASE", "string", "only those in one of these phases", true},
-                                {"AFTER", "string", "only those created later than this", false},
-                                {"LAST", "integer", "only so many of the newest", false},
-                                {0}}},
+     .query = list_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
      .formats = UWS,
@@ -33,7 +56,28 @@ const struct route routes[] = {
      .serve = serve_job,
      .id = "getJob",
      .about = "A job (UWS 1.1)",
+     .answer = "job.json",
+     .query = wait_fields},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "changeJob",
+     .about = "Change a job: its phase, limit, destruction; or delete it (UWS 1.1, 2.2.2)",
+     .form = change_fields},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_PATCH,
+     .formats = DOCUMENT,
+     .standard = FORMAT_JSON,
+     .serve = serve_change_patch,
+     .id = "patchJob",
+     .about =
+         "Change a job by a document with its phase, destruction, executionduration, name, runid",
      .answer = "job.json"},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_DELETE,
+     .serve = serve_change_delete,
+     .id = "deleteJob",
+     .about = "Delete a job; one that goes on is aborted first"},
     {.path = "/jobs/{id}/destruction",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -42,6 +86,12 @@ const struct route routes[] = {
      .id = "getDestruction",
      .about = "When its results are destroyed (UWS 1.1)",
      .answer = "job.json"},
+    {.path = "/jobs/{id}/destruction",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setDestruction",
+     .about = "Say when a job's results are destroyed",
+     .form = destruction_fields},
     {.path = "/jobs/{id}/error",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -58,6 +108,12 @@ const struct route routes[] = {
      .id = "getExecutionDuration",
      .about = "How long it may execute, in seconds as a text (UWS 1.1)",
      .answer = "job.json"},
+    {.path = "/jobs/{id}/executionduration",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setExecutionDuration",
+     .about = "Lower a job's limit of time",
+     .form = limit_fields},
     {.path = "/jobs/{id}/owner",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -82,6 +138,12 @@ const struct route routes[] = {
      .id = "getPhase",
      .about = "Where it is in its life (UWS 1.1)",
      .answer = "job.json"},
+    {.path = "/jobs/{id}/phase",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setPhase",
+     .about = "Ask for another phase",
+     .form = phase_fields},
     {.path = "/jobs/{id}/quote",
      .methods = METHOD_GET,
      .formats = TEXT,

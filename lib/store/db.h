@@ -29,6 +29,7 @@ enum sql {
     SQL_JOB_GET,
     SQL_JOB_FIND,
     SQL_JOB_SAVE,
+    SQL_JOB_AMEND,
     SQL_JOB_WISH,
     SQL_JOB_WISHED,
     SQL_JOB_DELETE,
