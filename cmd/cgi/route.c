@@ -50,6 +50,22 @@ const struct route routes[] = {
      .about = "Ask whether, where and when a task can run (Planner 2)",
      .takes = "task.json",
      .answer = "answer.json"},
+    {.path = "/jobs/{id}/results/{name}",
+     .methods = METHOD_GET,
+     .rest = true,
+     .serve = serve_result,
+     .id = "getResult",
+     .about = "A file a job has made, or what there is below a directory of it"},
+    {.path = "/jobs/{id}/stderr",
+     .methods = METHOD_GET,
+     .serve = serve_result_log,
+     .id = "getStderr",
+     .about = "What a job's program has written to its standard error, so far"},
+    {.path = "/jobs/{id}/stdout",
+     .methods = METHOD_GET,
+     .serve = serve_result_log,
+     .id = "getStdout",
+     .about = "What a job's program has written to its standard output, so far"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
      .formats = DOCUMENT,
@@ -129,8 +145,9 @@ const struct route routes[] = {
 const size_t route_count = COUNT(routes) - 1;
 
 /* Does a path go by a route? Its segments are copied into r. */
-static bool is_of(const char *pattern, const char *path, char found[4][256])
+static bool is_of(const struct route *row, const char *path, char found[4][256])
 {
+    const char *pattern = row->path;
     size_t n = 0;
     for (; *pattern && *path; pattern++, path++) {
         if (*pattern != '{') {
@@ -139,6 +156,8 @@ static bool is_of(const char *pattern, const char *path, char found[4][256])
             continue;
         }
         const size_t length = strcspn(path, "/");
+        if (row->rest && pattern[strcspn(pattern, "}") + 1] == '\0')
+            return true; /* the handler takes it of the path */
         if (length == 0 || length > 255 || n == 4)
             return false;
         snprintf(found[n++], 256, "%.*s", (int)length, path);
@@ -173,7 +192,7 @@ static const struct route *find(const struct request *r, char found[4][256], uns
     char tried[4][256];
     *methods = 0;
     for (const struct route *row = routes; row->path; row++) {
-        if (!is_of(row->path, r->path, tried))
+        if (!is_of(row, r->path, tried))
             continue;
         *methods |= row->methods;
         if (row->methods & wanted) {
