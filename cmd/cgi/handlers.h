@@ -29,8 +29,10 @@ int wait_for(struct service *s, const struct request *r, struct reply *p, struct
              struct err *err);
 /* root.c: the service document */
 handler serve_root;
-/* job.c: jobs as documents */
-handler serve_job;
+/* job.c: jobs as documents, and what UWS has below one */
+handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
+/* list.c: which jobs there are */
+handler serve_jobs;
 
 /* main.c: an error into the server's log */
 void route_log(const struct err *err);

@@ -73,6 +73,18 @@ static int add_failures(struct store *store, struct job *j, struct err *err)
     return 0;
 }
 
+/* When it will have ended, as far as that is known: when its room is no longer its own. */
+static int add_quote(struct store *store, struct job *j, struct err *err)
+{
+    struct booking booked = {0};
+    char text[WHEN_TEXT];
+    const int rc = phase_terminal(j->phase) ? 0 : store_booking_get(store, j->id, &booked, err);
+    if (rc > 0)
+        json_object_set_new(j->doc, "quote", json_string(moment_print(booked.end * 1000, text)));
+    json_decref(booked.room.parts);
+    return rc;
+}
+
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
 {
     own(job_fini) struct job j = {0};
@@ -81,7 +93,7 @@ json_t *query_job(struct store *store, const char *id, int64_t now, struct err *
     own(json_fini) json_t *history = store_events(store, j.id, err);
     if (history && job_remote(&j))
         return follow_document(&j, history);
-    if (add_failures(store, &j, err) < 0)
+    if (add_failures(store, &j, err) < 0 || add_quote(store, &j, err) < 0)
         return NULL;
     return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
 }

@@ -36,6 +36,7 @@ enum sql {
     SQL_JOBS,
     SQL_JOBS_LIVE,
     SQL_JOBS_WISHED,
+    SQL_JOBS_LISTED,
     SQL_EVENT_ADD,
     SQL_EVENTS,
     SQL_EVENTS_AFTER,
