@@ -42,6 +42,7 @@ static void say_differences(struct store *store, const json_t *offer)
 static int accept_answer(struct store *store, json_t *answer, struct buf *out, struct err *err)
 {
     own(job_fini) struct job job = {0};
+    own(identity_fini) struct identity who = {0};
     if (!json_is_array(json_object_get(answer, "offers")))
         return err_set(err, CODE_DATA, "expected an answer with offers, as execdm-plan writes it");
     json_t *offer = accept_choose(answer, which, prefer, err);
@@ -53,7 +54,8 @@ static int accept_answer(struct store *store, json_t *answer, struct buf *out, s
     }
     if (!offer || !json_text(offer, "id"))
         return offer ? err_set(err, CODE_DATA, "the offer has no id") : -1;
-    if (accept_offer(store, json_text(offer, "id"), clock_ms(), &job, err) < 0)
+    identity_local(&who);
+    if (accept_offer(store, json_text(offer, "id"), &who, clock_ms(), &job, err) < 0)
         return -1;
     say_differences(store, offer);
     own(json_fini) json_t *doc = query_job(store, job.id, clock_ms(), err);

@@ -211,7 +211,7 @@ static int read_requests(struct task *t, const json_t *list, struct err *err)
     t->nrequests = json_array_size(list);
     t->requests = mem_new(t->nrequests * sizeof(*t->requests));
     json_array_foreach (list, i, item) {
-        struct request *r = &t->requests[i];
+        struct period *r = &t->requests[i];
         const char *start = json_text(item, "start"), *why = "";
         const char *min = json_text(item, "minduration"), *max = json_text(item, "maxduration");
         r->has_window = start != NULL;

@@ -39,7 +39,7 @@ struct volume {
 };
 
 /* One entry of datetime. */
-struct request {
+struct period {
     bool has_window;
     struct window window;
     bool has_min, has_max;
@@ -57,7 +57,7 @@ struct task {
     size_t nstorage;
     struct volume *volumes;
     size_t nvolumes;
-    struct request *requests; /* none: the service chooses (EP-68) */
+    struct period *requests; /* none: the service chooses (EP-68) */
     size_t nrequests;
 };
 

@@ -188,7 +188,7 @@ static char *judge_signals(const struct judging *j)
 }
 
 /* Is this slot one of this period? NULL, or why not. */
-static char *judge_period(const struct request *asked, const struct request *offered, int64_t grace)
+static char *judge_period(const struct period *asked, const struct period *offered, int64_t grace)
 {
     const struct when from = offered->window.from;
     struct when end = asked->window.to;
@@ -212,11 +212,11 @@ static char *judge_period(const struct request *asked, const struct request *off
 
 static char *judge_time(const struct judging *j, int64_t now)
 {
-    static const struct request any;
+    static const struct period any;
     if (j->offered->nrequests != 1 || !j->offered->requests[0].has_window)
         return str_print("it has %zu time slots, expected one with a start (EP-67)",
                          j->offered->nrequests);
-    const struct request *slot = &j->offered->requests[0];
+    const struct period *slot = &j->offered->requests[0];
     int64_t end = slot->window.to.sec + (slot->window.instant ? j->grace : 0);
     if (end < now)
         return str_print("its start is past (Planner 2.4)");

@@ -2,7 +2,6 @@
 #include "model/value.h"
 #include "plan/afar.h"
 #include "plan/calendar.h"
-#include "plan/policy.h"
 
 #define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
 
@@ -139,7 +138,8 @@ static int accept_now(struct store *store, const struct offer_row *row, int64_t 
     return store_job_add(store, job, "owner", "offer accepted", err);
 }
 
-int accept_offer(struct store *store, const char *id, int64_t now, struct job *job, struct err *err)
+int accept_offer(struct store *store, const char *id, const struct identity *who, int64_t now,
+                 struct job *job, struct err *err)
 {
     struct job made = {0};
     own(offer_row_fini) struct offer_row row = {0};
@@ -148,7 +148,7 @@ int accept_offer(struct store *store, const char *id, int64_t now, struct job *j
     if (afar_is(&row)) /* no transaction is kept open for the other side's answer */
         return afar_accept(store, &row, job, err);
     /* what needs no transaction is done before it: the others wait for their turn */
-    if (policy_theirs(json_object_get(row.doc, "private"), err) < 0 ||
+    if (policy_theirs(json_object_get(row.doc, "private"), who, err) < 0 ||
         store_begin(store, true, err) < 0)
         return -1;
     if (accept_now(store, &row, now, &made, err) < 0) {

@@ -220,7 +220,7 @@ static int answer_levels(struct answering *w, struct wish *wishes, size_t n)
 
 static int answer_wishes(struct answering *w)
 {
-    static const struct request any;
+    static const struct period any;
     const struct task *t = w->task;
     const size_t n = t->nrequests ? t->nrequests : 1;
     struct wish *wishes = mem_new(n * sizeof(*wishes));

@@ -12,7 +12,7 @@
 
 /* --- who --- */
 
-static void identity_local(struct identity *who)
+void identity_local(struct identity *who)
 {
     who->name = account_name();
     who->method = json_pack("{s:s,s:s,s:s,s:{s:s}}", "name", "local-account", "type",
@@ -20,17 +20,17 @@ static void identity_local(struct identity *who)
                             "username", who->name);
 }
 
-static void identity_fini(struct identity *who)
+void identity_fini(struct identity *who)
 {
     free(who->name);
     json_decref(who->method);
     *who = (struct identity){0};
 }
 
-/* Of the groups of this process, as who asks is its user. */
-static bool is_member(const char *group)
+/* Of the groups of this process, when who asks is its user. */
+static bool is_member(const struct identity *who, const char *group)
 {
-    const struct group *g = getgrnam(group);
+    const struct group *g = who->remote ? NULL : getgrnam(group);
     int n = g ? getgroups(0, NULL) : 0;
     if (!g || g->gr_gid == getegid() || n <= 0)
         return g && g->gr_gid == getegid();
@@ -65,7 +65,7 @@ static bool may_use(const struct policy *p, const json_t *access, struct finding
     if ((!identities && !groups) || lists(identities, p->who.name))
         return true;
     json_array_foreach (groups, i, group) {
-        if (is_member(json_string_value(group)))
+        if (is_member(&p->who, json_string_value(group)))
             return true;
         buf_print(&named, "%s%s", i ? ", " : " and the groups ", json_string_value(group));
     }
@@ -185,13 +185,13 @@ static json_t *quota_row(const json_t *quota, const char *whose)
 
 /* How closely a quota means this identity: 2 by its name, 1 as one of a group, 0 as everyone does,
  * -1 not at all. */
-static int closeness(const json_t *quota, const char *name)
+static int closeness(const json_t *quota, const struct identity *who)
 {
     const char *identity = json_text(quota, "identity"), *group = json_text(quota, "group");
     if (identity)
-        return str_same(identity, name) ? 2 : -1;
+        return str_same(identity, who->name) ? 2 : -1;
     if (group)
-        return is_member(group) ? 1 : -1;
+        return is_member(who, group) ? 1 : -1;
     return 0;
 }
 
@@ -202,14 +202,14 @@ static bool is_of(const json_t *quota, const char *platform)
 }
 
 /* The quotas that mean an identity, those that mean it most closely only. */
-static json_t *quotas_of(const json_t *quotas, const char *name)
+static json_t *quotas_of(const json_t *quotas, const struct identity *who)
 {
     json_t *rows = json_array(), *quota;
     size_t i;
     json_array_foreach (quotas, i, quota) {
-        int close = closeness(quota, name);
+        int close = closeness(quota, who);
         const char *group = json_text(quota, "group");
-        own(str_fini) char *whose = close == 2   ? str_new(name)
+        own(str_fini) char *whose = close == 2   ? str_new(who->name)
                                     : close == 1 ? str_print("each of the group %s", group)
                                                  : str_new("everyone");
         if (close < 0)
@@ -221,20 +221,26 @@ static json_t *quotas_of(const json_t *quotas, const char *name)
     return rows;
 }
 
+void policy_of(struct policy *p, json_t *site, const struct identity *who)
+{
+    const json_t *policy = json_object_get(site, "policy");
+    const char *text = json_text(policy, "grace"), *why;
+    struct duration grace;
+    duration_parse(text ? text : GRACE, &grace, NULL, &why);
+    *p = (struct policy){.grace = duration_seconds(grace, (struct when){0}),
+                         .site = json_incref(site)};
+    p->who = (struct identity){str_new(who->name), json_incref(who->method), who->remote};
+    p->quotas = quotas_of(json_object_get(policy, "quotas"), who);
+}
+
 int policy_open(struct policy *p, struct model *model, struct err *err)
 {
-    own(json_fini) json_t *doc = NULL;
-    const char *why;
-    struct duration grace;
-    if (site_configuration(model, &doc, err) < 0)
+    own(json_fini) json_t *site = NULL;
+    own(identity_fini) struct identity who = {0};
+    if (site_configuration(model, &site, err) < 0)
         return -1;
-    const json_t *policy = json_object_get(doc, "policy");
-    const char *text = json_text(policy, "grace");
-    duration_parse(text ? text : GRACE, &grace, NULL, &why);
-    *p = (struct policy){.grace = duration_seconds(grace, (struct when){0})};
-    identity_local(&p->who);
-    p->quotas = quotas_of(json_object_get(policy, "quotas"), p->who.name);
-    p->site = move(doc);
+    identity_local(&who);
+    policy_of(p, site, &who);
     return 0;
 }
 
@@ -351,18 +357,23 @@ void quota_cap(const struct quota *q, struct room need, int64_t *cores, int64_t 
 
 json_t *policy_private(const struct policy *p, const struct quota *q)
 {
-    return json_pack("{s:s,s:O}", "identity", p->who.name, "quotas", q->rows);
+    return json_pack("{s:s,s:s,s:O}", "identity", p->who.name, "method",
+                     json_text(p->who.method, "type"), "quotas", q->rows);
 }
 
-int policy_theirs(const json_t *private, struct err *err)
+int policy_theirs(const json_t *private, const struct identity *who, struct err *err)
 {
-    const char *name = json_text(json_object_get(private, "policy"), "identity");
-    own(identity_fini) struct identity who = {0};
-    identity_local(&who);
-    if (str_same(name, who.name))
-        return 0;
-    return err_set(err, CODE_PERM, "the offer was made to %s, not to %s (Planner 2.3)", name,
-                   who.name);
+    const json_t *kept = json_object_get(private, "policy");
+    const char *name = json_text(kept, "identity"), *method = json_text(kept, "method");
+    if (!str_same(name, who->name))
+        return err_set(err, CODE_PERM, "the offer was made to %s, not to %s (Planner 2.3)", name,
+                       who->name);
+    if (method && !str_same(method, json_text(who->method, "type")))
+        return err_set(err, CODE_PERM,
+                       "the offer was made to %s by %s, and is accepted by the same method only "
+                       "(Planner 2.3)",
+                       name, method);
+    return 0;
 }
 
 int policy_accept(struct store *store, const json_t *private, int64_t now, struct err *err)

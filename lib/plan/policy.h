@@ -8,9 +8,13 @@
 #include "store/store.h"
 
 struct identity {
-    char *name;     /* jobs bear it as their owner */
+    char *name;     /* jobs bear it as their owner; NULL: nobody */
     json_t *method; /* how it was shown, as an offer lists it: no secrets */
+    bool remote;    /* shown to a service: files of this machine are not theirs, nor groups */
 };
+/* The local user of this process. */
+void identity_local(struct identity *who);
+void identity_fini(struct identity *who);
 
 /* What the configuration says to one identity. */
 struct policy {
@@ -21,6 +25,8 @@ struct policy {
 };
 /* For the local user of this process. Without a configuration there are no limits. */
 int policy_open(struct policy *p, struct model *model, struct err *err);
+/* For somebody else; `site` is execdm.yaml. Keeps references and copies. */
+void policy_of(struct policy *p, json_t *site, const struct identity *who);
 void policy_close(struct policy *p);
 
 /* May it use this platform at all, and are the limits enforced that its policy wants enforced?
@@ -46,8 +52,9 @@ void quota_cap(const struct quota *q, struct room need, int64_t *cores, int64_t 
 
 /* What an offer keeps of this, so that accepting it asks nobody: a new reference. */
 json_t *policy_private(const struct policy *p, const struct quota *q);
-/* Accepting, also again: is it the same identity? `private` is what the offer keeps. CODE_PERM. */
-int policy_theirs(const json_t *private, struct err *err);
+/* Accepting, also again: is it the same identity, shown by the same method (EP-58)? `private` is
+ * what the offer keeps. CODE_PERM. */
+int policy_theirs(const json_t *private, const struct identity *who, struct err *err);
 /* Accepting: is there still enough? In the accepting transaction; `now` in s. CODE_CONFLICT. */
 int policy_accept(struct store *store, const json_t *private, int64_t now, struct err *err);
 

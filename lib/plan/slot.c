@@ -26,7 +26,7 @@ static void tell_times(struct finding *f, int64_t asked, int64_t there)
     finding_amounts(f, duration_json(asked), duration_json(there));
 }
 
-static bool read_period(struct slot *s, const struct request *r, int64_t grace, const char *pointer,
+static bool read_period(struct slot *s, const struct period *r, int64_t grace, const char *pointer,
                         struct findings *findings)
 {
     const int64_t now = s->from, horizon = s->to;
@@ -50,7 +50,7 @@ static bool read_period(struct slot *s, const struct request *r, int64_t grace, 
 }
 
 /* How long: what was asked for, else the platform's default; at least the request's minimum. */
-static bool choose_length(struct slot *s, const struct request *r, const struct platform *p,
+static bool choose_length(struct slot *s, const struct period *r, const struct platform *p,
                           struct duration limit, const char *pointer, struct findings *findings)
 {
     const struct when from = {s->from, 0};
@@ -80,7 +80,7 @@ static bool choose_length(struct slot *s, const struct request *r, const struct 
     return true;
 }
 
-bool slot_init(struct slot *s, const struct request *r, const struct platform *p,
+bool slot_init(struct slot *s, const struct period *r, const struct platform *p,
                struct duration most, int64_t now, int64_t grace, const char *pointer,
                struct findings *findings)
 {

@@ -21,7 +21,7 @@ struct slot {
 
 /* What a request allows on a platform, before anybody looks for room. `most` is how long a job may
  * run, and a bare instant may be `grace` s late. False: findings say why not, at `pointer`. */
-bool slot_init(struct slot *s, const struct request *r, const struct platform *p,
+bool slot_init(struct slot *s, const struct period *r, const struct platform *p,
                struct duration most, int64_t now, int64_t grace, const char *pointer,
                struct findings *findings);
 

@@ -6,6 +6,7 @@
 #ifndef TEXT_DOC_H
 #define TEXT_DOC_H
 
+#include "text/buf.h"
 #include "text/err.h"
 #include "text/json.h"
 
@@ -66,11 +67,14 @@ void input_locate(const struct input *in, size_t index, const char *pointer, uns
 int doc_file(const char *path, json_t **doc, struct err *err);
 int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, struct err *err);
 
-/* yaml.c, the one file that knows libyaml. yaml_next tells also where the document stands. */
+/* yaml.c and yaml_write.c, the files that know libyaml. yaml_next tells also where the document
+ * stands. */
 struct yaml_reader *yaml_open(const char *bytes, size_t len);
 int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
               struct err *err);
 void yaml_close(struct yaml_reader *r);
+/* Appends the value as one YAML document, which reads back as the same. */
+void yaml_write(struct buf *b, const json_t *value);
 /* doc.c: line and column, from 1, of a byte. */
 void doc_line(const char *bytes, size_t at, unsigned *line, unsigned *column);
 /* Moves on to the line of a byte at or behind line->seen; begins as {.number = 1}. */

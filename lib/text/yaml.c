@@ -1,4 +1,4 @@
-/* The one file that knows libyaml: YAML 1.2 core schema scalars, no tags, no merge keys. */
+/* YAML in, by libyaml: YAML 1.2 core schema scalars, no tags, no merge keys. */
 #include <yaml.h>
 #include "text/doc.h"
 #include "text/locate.h"

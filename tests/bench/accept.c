@@ -93,11 +93,13 @@ static int accept_some(const struct bench *b, size_t first)
 {
     struct store store;
     struct err err = {0};
+    own(identity_fini) struct identity who = {0};
     int rc = store_open(&store, &err);
+    identity_local(&who);
     for (size_t i = first; i < b->n && rc == 0; i += b->writers) {
         own(job_fini) struct job job = {0};
         const double begin = now();
-        rc = accept_offer(&store, b->ids[i], clock_ms(), &job, &err);
+        rc = accept_offer(&store, b->ids[i], &who, clock_ms(), &job, &err);
         b->took[i] = now() - begin;
     }
     if (rc < 0)

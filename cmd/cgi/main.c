@@ -1,0 +1,59 @@
+/* execdm-cgi: the service, started by a web server as a CGI or a FastCGI program. */
+#include "cli/prog.h"
+#include "gate.h"
+#include "handlers.h"
+
+/* What the client did wrong is told to the client; the log is for what is wrong here. */
+void route_log(const struct err *err)
+{
+    if (err->code != CODE_NOINPUT && err->code != CODE_PERM && err->code != CODE_CONFLICT &&
+        err->code != CODE_DATA)
+        prog_say("error", err->where[0] ? err->where : NULL, "%s", err->text);
+}
+
+/* One request, answered whatever is wrong. The configuration is read anew when it has changed. */
+static void serve(void *context, const struct gate *gate)
+{
+    struct service *s = context;
+    own(request_fini) struct request r = {0};
+    own(reply_fini) struct reply p = {.fd = -1};
+    struct err err = {0};
+    int status = 500;
+    reply_init(&p);
+    const bool open = service_open(s, &err) == 0;
+    struct err wrong = err;
+    if (request_read(&r, gate, BODY_MAX, &status, &err) < 0)
+        reply_refuse(&p, status, "%s", err.text);
+    else if (open)
+        route_serve(s, &r, &p);
+    if (!open) {
+        route_log(&wrong);
+        reply_error(&p, &wrong);
+    }
+    reply_send(&p, &r);
+}
+
+static int run(char **operands, struct buf *out, struct err *err)
+{
+    own(service_close) struct service s = {.store.lock = -1};
+    (void)out;
+    if (*operands)
+        return err_set(err, CODE_USAGE, "expected no operand, found \"%s\"", *operands);
+    if (!gate_started())
+        return err_set(err, CODE_USAGE,
+                       "no web server has started this: it is a CGI or FastCGI program; see "
+                       "execdm-cgi(8) for how it is set up");
+    return gate_serve(serve, &s, err) < 0 ? -1 : CODE_OK;
+}
+
+static const struct prog prog = {
+    .name = "execdm-cgi",
+    .synopsis = "",
+    .about = "Serve planner and worker over HTTP, behind a web server.",
+    .run = run,
+};
+
+int main(int argc, char **argv)
+{
+    return prog_main(argc, argv, &prog);
+}

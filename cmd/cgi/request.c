@@ -1,0 +1,208 @@
+#include "request.h"
+#include "text/uri.h"
+
+#define PARAMS_MAX 1000
+#define CHUNK 65536
+
+const char *request_header(const struct request *r, const char *variable)
+{
+    const char *value = r->gate->get(r->gate->context, variable);
+    return value ? value : "";
+}
+
+/* --- parameters --- */
+
+static char *decode_form(const char *text, size_t n)
+{
+    own(str_fini) char *copy = str_print("%.*s", (int)n, text);
+    for (char *c = copy; *c; c++)
+        if (*c == '+')
+            *c = ' ';
+    return uri_decode(copy);
+}
+
+int params_read(struct params *p, const char *text)
+{
+    while (*text) {
+        const size_t n = strcspn(text, "&"), name = strcspn(text, "=&");
+        if (n > 0) {
+            own(str_fini) char *key = decode_form(text, name);
+            own(str_fini) char *value =
+                name < n ? decode_form(text + name + 1, n - name - 1) : str_new("");
+            if (!key || !value || p->n == PARAMS_MAX)
+                return -1;
+            p->list = mem_grow(p->list, p->n + 1, sizeof(*p->list));
+            p->list[p->n++] = (struct param){move(key), move(value)};
+        }
+        text += n + (text[n] == '&');
+    }
+    return 0;
+}
+
+static void params_fini(struct params *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        free(p->list[i].name);
+        free(p->list[i].value);
+    }
+    free(p->list);
+    *p = (struct params){0};
+}
+
+const char *params_next(const struct params *p, const char *name, size_t *at)
+{
+    while (*at < p->n) {
+        const struct param *row = &p->list[(*at)++];
+        if (strcasecmp(row->name, name) == 0)
+            return row->value;
+    }
+    return NULL;
+}
+
+const char *request_param(const struct request *r, const char *name)
+{
+    size_t form = 0, query = 0;
+    const char *value = params_next(&r->form, name, &form);
+    return value ? value : params_next(&r->query, name, &query);
+}
+
+/* --- the body --- */
+
+/* Reads on to the end: who is not read to the end gets no answer under mod_cgid. */
+static int read_body(struct request *r, size_t most, int *status, struct err *err)
+{
+    own(buf_fini) struct buf body = {0};
+    char *chunk = mem_raw(CHUNK);
+    size_t seen = 0;
+    ssize_t got;
+    buf_str(&body, "");
+    while (seen <= BODY_DRAIN && (got = r->gate->read(r->gate->context, chunk, CHUNK)) > 0) {
+        seen += (size_t)got;
+        if (seen <= most)
+            buf_add(&body, chunk, (size_t)got);
+    }
+    free(chunk);
+    r->len = seen <= most ? body.len : 0;
+    r->body = seen <= most ? buf_take(&body) : str_new("");
+    if (seen <= most)
+        return 0;
+    *status = 413;
+    return err_set(err, CODE_DATA, "the body is larger than %zu bytes", most);
+}
+
+/* What was announced and did not come. */
+static int check_length(const struct request *r, int *status, struct err *err)
+{
+    const char *text = request_header(r, "CONTENT_LENGTH");
+    char *end;
+    *status = 400;
+    if (!*text)
+        return 0;
+    const unsigned long long n = strtoull(text, &end, 10);
+    if (*end || *text == '-')
+        return err_set(err, CODE_DATA, "Content-Length is no number of bytes");
+    return n == r->len
+               ? 0
+               : err_set(err, CODE_DATA, "the body ended after %zu bytes, and %llu were announced",
+                         r->len, n);
+}
+
+/* "application/json" of "Application/JSON; charset=utf-8". */
+static int read_type(struct request *r, int *status, struct err *err)
+{
+    const char *type = request_header(r, "CONTENT_TYPE");
+    const char *charset = strcasestr(type, "charset=");
+    const char *encoding = request_header(r, "HTTP_CONTENT_ENCODING");
+    r->type = str_print("%.*s", (int)strcspn(type, "; \t"), type);
+    for (char *c = r->type; *c; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
+    *status = 415;
+    if (*encoding && strcasecmp(encoding, "identity") != 0)
+        return err_set(err, CODE_DATA, "bodies are read as they are, not in the encoding %.40s",
+                       encoding);
+    if (!charset)
+        return 0;
+    charset += strlen("charset=") + (charset[strlen("charset=")] == '"');
+    return strncasecmp(charset, "utf-8", 5) == 0 || strncasecmp(charset, "us-ascii", 8) == 0
+               ? 0
+               : err_set(err, CODE_DATA, "expected UTF-8, found the charset %.20s", charset);
+}
+
+/* --- the line of the request --- */
+
+static const struct {
+    const char *name;
+    enum method method;
+} methods[] = {
+    {"GET", METHOD_GET},         {"HEAD", METHOD_HEAD},   {"POST", METHOD_POST},
+    {"PUT", METHOD_PUT},         {"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
+    {"OPTIONS", METHOD_OPTIONS},
+};
+
+static enum method method_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT(methods); i++)
+        if (str_same(methods[i].name, name))
+            return methods[i].method;
+    return METHOD_OTHER;
+}
+
+/* Paths are what they say: nothing is folded, what looks like a trick is nothing we have. */
+static int read_path(struct request *r, int *status, struct err *err)
+{
+    const char *path = request_header(r, "PATH_INFO");
+    const size_t n = strlen(path);
+    r->path = *path ? str_new(path) : str_new("/");
+    *status = 404;
+    for (const char *c = path; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '\\' || (*c == '/' && c[1] == '/'))
+            return err_set(err, CODE_NOINPUT, "there is no such path");
+    if (strstr(path, "/../") || strstr(path, "/./") || (n > 2 && str_same(path + n - 3, "/..")) ||
+        (n > 1 && str_same(path + n - 2, "/.")))
+        return err_set(err, CODE_NOINPUT, "there is no such path");
+    if (n > 1 && r->path[n - 1] == '/')
+        r->path[n - 1] = '\0';
+    return 0;
+}
+
+static int read_params(struct request *r, int *status, struct err *err)
+{
+    *status = 400;
+    if (params_read(&r->query, request_header(r, "QUERY_STRING")) < 0)
+        return err_set(err, CODE_DATA, "the query of the URL is not encoded as it should be");
+    if (str_same(r->type, "application/x-www-form-urlencoded") &&
+        (strlen(r->body) != r->len || params_read(&r->form, r->body) < 0))
+        return err_set(err, CODE_DATA, "the form is not encoded as it should be");
+    return 0;
+}
+
+int request_read(struct request *r, const struct gate *gate, size_t most, int *status,
+                 struct err *err)
+{
+    *r = (struct request){.gate = gate, .format = FORMAT_JSON};
+    r->method = method_of(request_header(r, "REQUEST_METHOD"));
+    struct err body = {0}, head = {0};
+    int later = 400;
+    /* the body first, whatever else is wrong */
+    const int rc = read_body(r, most, &later, &body);
+    if (read_path(r, status, &head) < 0 || read_type(r, status, &head) < 0) {
+        *err = head;
+        return -1;
+    }
+    if (rc < 0) {
+        *status = later;
+        *err = body;
+        return -1;
+    }
+    return check_length(r, status, err) < 0 || read_params(r, status, err) < 0 ? -1 : 0;
+}
+
+void request_fini(struct request *r)
+{
+    free(r->path);
+    free(r->type);
+    free(r->body);
+    params_fini(&r->query);
+    params_fini(&r->form);
+    *r = (struct request){0};
+}

@@ -1,0 +1,36 @@
+/* The one table of what can be asked; openapi.json is printed from it. */
+#ifndef CGI_ROUTE_H
+#define CGI_ROUTE_H
+
+#include "service.h"
+
+/* Fills p. -1 with err: an error, answered by reply_error. What the client did wrong is said with
+ * reply_refuse. */
+typedef int handler(struct service *s, struct request *r, struct reply *p, struct err *err);
+
+/* A field of a form, or of the URL's query. */
+struct field {
+    const char *name, *type, *about; /* type: of JSON Schema, "string", "integer", "date-time" */
+    bool many;
+};
+
+struct route {
+    const char *path;     /* "/jobs/{id}/phase"; what is in braces is one segment */
+    unsigned methods;     /* GET stands for HEAD, too */
+    unsigned formats;     /* it can be answered in; 0: the handler sees to it */
+    enum format standard; /* to who likes all the same */
+    bool open;            /* to who is not known, too (VOSI) */
+    handler *serve;
+    const char *id; /* of the operation, for openapi.json */
+    const char *about;
+    const char *answer; /* the schema of the JSON answer, "job.json"; NULL: it has none */
+    const char *takes;  /* the schema of the body, "task.json"; NULL: no document */
+    const struct field *query, *form; /* each ends with {0}; NULL: none */
+};
+extern const struct route routes[]; /* ends with {0} */
+extern const size_t route_count;
+
+/* Answers a request: finds its route, looks at who asks and what is liked, calls the handler. */
+void route_serve(struct service *s, struct request *r, struct reply *p);
+
+#endif

@@ -1,0 +1,198 @@
+#include <sys/stat.h>
+#include "host/clock.h"
+#include "host/credential.h"
+#include "host/site.h"
+#include "job/query.h"
+#include "service.h"
+#include "text/uri.h"
+
+#define ANONYMOUS "anonymous"
+#define TYPES "https://www.purl.org/ivoa.net/authentication-types/"
+
+static void forget_caller(struct service *s)
+{
+    identity_fini(&s->who);
+    free(s->base);
+    s->base = NULL;
+    s->known = s->administers = false;
+}
+
+void service_close(struct service *s)
+{
+    forget_caller(s);
+    if (s->stored)
+        store_close(&s->store);
+    if (s->modelled)
+        model_close(&s->model);
+    json_decref(s->site);
+    *s = (struct service){.store.lock = -1};
+}
+
+struct model *service_model(struct service *s, struct err *err)
+{
+    if (!s->modelled && model_open(&s->model, NULL, err) < 0)
+        return NULL;
+    s->modelled = true;
+    return &s->model;
+}
+
+struct store *service_store(struct service *s, struct err *err)
+{
+    if (!s->stored && store_open(&s->store, err) < 0)
+        return NULL;
+    s->stored = true;
+    return &s->store;
+}
+
+/* Which file it is, and of when: what has changed since has another stamp. */
+static void stamp_configuration(char stamp[SERVICE_STAMP])
+{
+    struct stat st = {0};
+    own(str_fini) char *dir = config_dir();
+    own(str_fini) char *path = dir ? site_file(dir, "execdm") : NULL;
+    if (path && stat(path, &st) < 0)
+        st = (struct stat){0};
+    snprintf(stamp, SERVICE_STAMP, "%llu %lld.%09ld %lld", (unsigned long long)st.st_ino,
+             (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_size);
+}
+
+int service_open(struct service *s, struct err *err)
+{
+    char stamp[SERVICE_STAMP];
+    stamp_configuration(stamp);
+    if (s->site && str_same(stamp, s->stamp))
+        return 0;
+    service_close(s);
+    struct model *model = service_model(s, err);
+    if (!model || site_configuration(model, &s->site, err) < 0)
+        return -1;
+    snprintf(s->stamp, sizeof(s->stamp), "%s", stamp);
+    return 0;
+}
+
+const json_t *service_row(const struct service *s)
+{
+    return json_object_get(s->site, "service");
+}
+
+/* --- who asks --- */
+
+/* By what the configuration says, never by what the client says it is called. */
+static void find_base(struct service *s, const struct request *r)
+{
+    const char *url = json_text(s->site, "url");
+    s->base = str_new(url ? url : request_header(r, "SCRIPT_NAME"));
+    for (size_t n = strlen(s->base); n > 0 && s->base[n - 1] == '/'; n--)
+        s->base[n - 1] = '\0';
+}
+
+static bool lists(const json_t *list, const char *text)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item)
+        if (str_same(json_string_value(item), text))
+            return true;
+    return false;
+}
+
+/* The account's own name is nobody's over the network: its credentials are for its own tasks. */
+static int check_name(const char *name, struct err *err)
+{
+    own(str_fini) char *account = account_name();
+    if (str_same(name, account) || str_same(name, ANONYMOUS))
+        return err_set(err, CODE_PERM,
+                       "%s is the service's own name, which nobody can bear over the network",
+                       name);
+    return 0;
+}
+
+int service_meet(struct service *s, const struct request *r, struct err *err)
+{
+    const char *user = request_header(r, "REMOTE_USER");
+    const char *how = request_header(r, "AUTH_TYPE");
+    forget_caller(s);
+    find_base(s, r);
+    s->who.remote = true;
+    if (!*user && !json_is_true(json_object_get(service_row(s), "anonymous")))
+        return 0;
+    if (*user && check_name(user, err) < 0)
+        return -1;
+    s->known = *user;
+    s->who.name = str_new(*user ? user : ANONYMOUS);
+    s->who.method =
+        json_pack("{s:s,s:s,s:s,s:{s:s}}", "name", *user ? "http-request" : ANONYMOUS, "type",
+                  !*user                          ? TYPES "anonymous"
+                  : strcasecmp(how, "basic") == 0 ? TYPES "basic-auth"
+                                                  : TYPES "web-server",
+                  "mode", "implicit", "spec", "username", s->who.name);
+    s->administers =
+        s->known && lists(json_object_get(service_row(s), "administrators"), s->who.name);
+    return 0;
+}
+
+bool service_sees(const struct service *s, const char *owner)
+{
+    return s->administers || (s->who.name && str_same(s->who.name, owner));
+}
+
+/* --- what there is --- */
+
+char *service_url(const struct service *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    own(str_fini) char *path = str_vprint(fmt, ap);
+    va_end(ap);
+    return str_print("%s/%s", s->base, path);
+}
+
+int service_job(struct service *s, const char *id, struct job *j, struct err *err)
+{
+    struct store *store = service_store(s, err);
+    struct job found = {0};
+    struct err why = {0};
+    if (!store)
+        return -1;
+    const bool there = uuid_valid(id) && store_job_get(store, id, &found, &why) == 0;
+    if (there && service_sees(s, found.owner)) {
+        *j = found;
+        return 0;
+    }
+    if (there)
+        job_fini(&found);
+    if (!there && uuid_valid(id) && why.code != CODE_NOINPUT) {
+        *err = why;
+        return -1;
+    }
+    return err_set(err, CODE_NOINPUT, "there is no job %.40s", id);
+}
+
+/* Files of the job's directory are shown as what they are at the service. */
+static void show_results(const struct service *s, const char *id, json_t *doc)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach (json_object_get(doc, "results"), i, row) {
+        const char *name = json_text(row, "name"), *url = json_text(row, "url");
+        if (!name || !url || !str_begins(url, "file:"))
+            continue;
+        own(str_fini) char *below = service_url(s, "jobs/%s/results/", id);
+        own(str_fini) char *at = uri_below(below, name);
+        json_object_set_new(row, "url", json_string(at));
+    }
+}
+
+json_t *service_document(struct service *s, const char *id, struct err *err)
+{
+    struct store *store = service_store(s, err);
+    own(json_fini) json_t *seen = store ? query_job(store, id, clock_ms(), err) : NULL;
+    if (!seen)
+        return NULL;
+    json_t *doc = json_deep_copy(seen); /* parts of it are the store's */
+    own(str_fini) char *url = service_url(s, "jobs/%s", id);
+    show_results(s, id, doc);
+    if (!json_text(doc, "planner"))
+        json_object_set_new(doc, "url", json_string(url));
+    return doc;
+}

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# What the tests of the service begin with:  load site;  teardown() { site_stop; }
+#
+# site_make            a directory of its own for a service, $SITE_DIR, which whoever runs it can read; config in it, with a
+#                      platform that runs the tiny image, $tiny there: tasks are written by task of jobs.bash
+# site_start [fcgi]    Apache with execdm-cgi (contrib/site), as execdm-test where the tests are root's; $SITE its URL, without
+#                      a slash at its end; unless there is $SITE_DIR/config/execdm.yaml, anonymous access is allowed
+# site_worker          a worker for it
+# site_user NAME PASSWORD   who may log in by name; before site_start
+# site_as CMD...       runs CMD with the state and configuration of the service, as its account
+# site_stop            ends both, and removes the directory
+
+site_make() {
+    [ -z "${SITE_DIR-}" ] || return 0
+    SITE_DIR=$(mktemp -d /tmp/execdm-site.XXXXXX)
+    chmod 755 "$SITE_DIR"
+    mkdir "$SITE_DIR"/{config,cmd}
+    # the tree may be where the service's account cannot read
+    find "$TOP_BUILDDIR/cmd" -maxdepth 1 -type f -name 'execdm-*' -perm -u+x -exec cp -t "$SITE_DIR/cmd" {} +
+    cp -R "$EXECDM_SCHEMA" "$SITE_DIR/schema"
+    cp -R "$TOP_SRCDIR/contrib" "$SITE_DIR/contrib"
+    cp -R "$(tiny_image)" "$SITE_DIR/tiny"
+    export tiny=$SITE_DIR/tiny
+    mkdir "$SITE_DIR/config/platforms.d"
+    cat >"$SITE_DIR/config/platforms.d/localhost.yaml" <<EOT
+name: localhost
+driver: local
+executables:
+  - {type: https://www.purl.org/ivoa.net/executable-types/oci-container, images: ["oci:$SITE_DIR/tiny"]}
+EOT
+    chmod -R u+w,a+rX "$SITE_DIR"
+    if [ "$(id -u)" -eq 0 ]; then export SITE_USER=execdm-test; fi
+}
+
+site_script() {
+    EXECDM_LIBEXEC=$SITE_DIR/cmd EXECDM_BIN=$SITE_DIR/cmd EXECDM_SCHEMA=$SITE_DIR/schema EXECDM_DRIVER_PATH=$SITE_DIR/cmd \
+        HOME=$SITE_DIR PATH=$SITE_DIR/cmd:$PATH "$SITE_DIR/contrib/site" "$@"
+}
+
+site_user() { # NAME PASSWORD
+    site_make
+    printf '%s:%s\n' "$1" "$(openssl passwd -apr1 "$2")" >>"$SITE_DIR/users"
+}
+
+site_start() { # [fcgi]
+    PATH=$PATH:/usr/sbin require apache2 curl
+    site_make
+    if [ "${1-}" = fcgi ]; then export SITE_FCGI=1; else unset SITE_FCGI; fi
+    SITE=$(site_script start "$SITE_DIR")
+    SITE=${SITE%/}
+}
+
+site_worker() {
+    site_script worker "$SITE_DIR"
+}
+
+site_as() {
+    local words=(env EXECDM_STATE="$SITE_DIR/state" EXECDM_CONFIG="$SITE_DIR/config" EXECDM_SCHEMA="$SITE_DIR/schema"
+        EXECDM_DRIVER_PATH="$SITE_DIR/cmd" HOME="$SITE_DIR" PATH="$SITE_DIR/cmd:$PATH" "$@")
+    if [ -n "${SITE_USER-}" ]; then
+        setpriv --reuid "$SITE_USER" --regid "$SITE_USER" --init-groups "${words[@]}"
+    else
+        "${words[@]}"
+    fi
+}
+
+site_stop() {
+    [ -n "${SITE_DIR-}" ] || return 0
+    site_script stop "$SITE_DIR"
+    wait_until 20 rm -rf "$SITE_DIR" 
+    unset SITE_DIR
+}
