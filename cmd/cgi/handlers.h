@@ -12,10 +12,18 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
               struct err *err);
 /* What the platforms and planners say to it, for who asks: a new reference. */
 int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err);
+/* change.c: what is asked of a job */
+handler serve_change, serve_change_delete, serve_change_patch;
+/* wait.c: with WAIT in the request, waits while the job is in its phase (UWS 1.1, 2.2.1.3). 1: go
+ * on with *j, which is the job as it is then; 0: answered; -1 with err. */
+int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,
+             struct err *err);
 /* root.c: the service document */
 handler serve_root;
-/* job.c: jobs as documents */
-handler serve_job;
+/* job.c: jobs as documents, and what UWS has below one */
+handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
+/* list.c: which jobs there are */
+handler serve_jobs;
 
 /* main.c: an error into the server's log */
 void route_log(const struct err *err);

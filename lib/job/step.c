@@ -207,6 +207,10 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return 0;
     if (job_remote(j))
         return follow_step(s, j, due, err);
+    if (job_draft(j) && !j->wish) {
+        *due = INT64_MAX;
+        return 0;
+    }
     if (str_same(j->wish, "abort"))
         return s->brief && has_attempt(j) ? STEP_LONG : abort_wished(s, j, err) < 0 ? -1 : 1;
     if (s->brief && step_is_long(s, j) && !leaves_nothing(s, j))
