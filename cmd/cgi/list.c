@@ -91,7 +91,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     *why = "expected a time in UTC, as 2015-10-26T10:15:20";
     if (rest == text)
         return -1;
-    buf_str(&date, &"00000101"[date.len]);
+    buf_str(&date, "00000101" + (date.len < 8 ? date.len : 8)); /* the first of January */
     buf_str(&time, "");
     if (*rest == 'T' || *rest == ' ') {
         const size_t n = take(&time, rest + 1, times);
@@ -106,7 +106,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     }
     if (*rest)
         return -1;
-    buf_str(&time, &"000000"[time.len]);
+    buf_str(&time, "000000" + (time.len < 6 ? time.len : 6));
     own(str_fini) char *whole =
         str_print("%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.*sZ", date.bytes, date.bytes + 4, date.bytes + 6,
                   time.bytes, time.bytes + 2, time.bytes + 4,

@@ -32,6 +32,18 @@ static const struct field phase_fields[] = {WORD_PHASE, {0}};
 static const struct field limit_fields[] = {WORD_LIMIT, {0}};
 static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
 
+#define WORD_JDL                                                                                   \
+    {                                                                                              \
+        "JDL", "string", "the task, as YAML or JSON; TASK is another word for it", false           \
+    }
+#define WORD_RUNID                                                                                 \
+    {                                                                                              \
+        "RUNID", "string", "a word of the client's own", false                                     \
+    }
+static const struct field create_fields[] = {
+    WORD_JDL, WORD_RUNID, {"PHASE", "string", "RUN", false}, {0}};
+static const struct field parameter_fields[] = {WORD_JDL, WORD_RUNID, {0}};
+
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
@@ -189,8 +201,9 @@ const struct route routes[] = {
 const size_t route_count = COUNT(routes) - 1;
 
 /* Does a path go by a route? Its segments are copied into r. */
-static bool is_of(const char *pattern, const char *path, char found[4][256])
+static bool is_of(const struct route *row, const char *path, char found[4][256])
 {
+    const char *pattern = row->path;
     size_t n = 0;
     for (; *pattern && *path; pattern++, path++) {
         if (*pattern != '{') {
@@ -199,6 +212,8 @@ static bool is_of(const char *pattern, const char *path, char found[4][256])
             continue;
         }
         const size_t length = strcspn(path, "/");
+        if (row->rest && pattern[strcspn(pattern, "}") + 1] == '\0')
+            return true; /* the handler takes it of the path */
         if (length == 0 || length > 255 || n == 4)
             return false;
         snprintf(found[n++], 256, "%.*s", (int)length, path);
@@ -233,7 +248,7 @@ static const struct route *find(const struct request *r, char found[4][256], uns
     char tried[4][256];
     *methods = 0;
     for (const struct route *row = routes; row->path; row++) {
-        if (!is_of(row->path, r->path, tried))
+        if (!is_of(row, r->path, tried))
             continue;
         *methods |= row->methods;
         if (row->methods & wanted) {
