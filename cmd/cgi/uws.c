@@ -169,6 +169,15 @@ void uws_results(struct buf *b, const json_t *job)
 
 /* --- what went wrong --- */
 
+/* Of a job that is tried again, what went wrong before is no failure of it. */
+static const json_t *error_of(const json_t *job)
+{
+    enum phase p;
+    return phase_parse(json_text(job, "phase"), &p) == 0 && phase_terminal(p)
+               ? json_object_get(job, "error")
+               : NULL;
+}
+
 static const char *error_message(const json_t *error)
 {
     const char *message = json_text(error, "message");
@@ -177,7 +186,7 @@ static const char *error_message(const json_t *error)
 
 static void write_error(struct buf *b, const json_t *job)
 {
-    const json_t *error = json_object_get(job, "error");
+    const json_t *error = error_of(job);
     if (!error)
         return;
     const bool transient = json_is_true(json_object_get(error, "transient"));
@@ -189,7 +198,7 @@ static void write_error(struct buf *b, const json_t *job)
 
 char *uws_error(const json_t *job)
 {
-    const json_t *error = json_object_get(job, "error");
+    const json_t *error = error_of(job);
     struct buf all = {0};
     size_t i;
     json_t *row;
