@@ -22,13 +22,13 @@ thousand() {
 ask() { # PATH QUERY [USER] [ACCEPT]: head and body of what execdm-cgi answers
     GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=${method-GET} PATH_INFO=$1 QUERY_STRING=$2 REMOTE_USER=${3-root@example.org} \
         HTTP_ACCEPT=${4-application/json} execdm-cgi >answer
-    tr -d '\r' <answer | sed '/^$/q' >head
+    tr -d '\r' <answer | sed '/^$/q' >headers
     sed '1,/^\r$/d' answer >body
 }
 
 status_is() { # STATUS
-    grep -q "^Status: $1 " head || {
-        cat head body
+    grep -q "^Status: $1 " headers || {
+        cat headers body
         return 1
     }
 }
@@ -271,7 +271,7 @@ assert ours and not ours & theirs, ours & theirs
 END
     ask "/jobs/$id/error" '' root@example.org '*/*'
     status_is 200
-    grep -q '^Content-Type: text/plain' head
+    grep -q '^Content-Type: text/plain' headers
     grep -qF 'failed: <&>' body
     ask "/jobs/$id/error" ''
     goes_by job.json body
@@ -287,9 +287,9 @@ END
     while read -r path type accept; do
         ask "${path/ID/$id}" '' root@example.org "$accept"
         status_is 200
-        grep -q "^Content-Type: $type" head || {
+        grep -q "^Content-Type: $type" headers || {
             echo "$path for $accept:"
-            cat head
+            cat headers
             return 1
         }
     done <<END
@@ -320,9 +320,198 @@ END
     status_is 404
     method=PUT ask "/jobs/$id/quote" ''
     status_is 405
-    grep -q '^Allow: .*GET.*HEAD' head
+    grep -q '^Allow: .*GET.*HEAD' headers
     method=HEAD ask /jobs '' root@example.org '*/*'
     status_is 200
     [ ! -s body ]
-    grep -q '^Content-Type: text/xml' head
+    grep -q '^Content-Type: text/xml' headers
+}
+
+# --- behind Apache, to clients of others ---
+
+# A thousand jobs of ada's and bob's in the store of the site, which are no worker's to see to; ada logs in.
+crowd() {
+    require curl jq /usr/bin/python3
+    site_user ada lovelace
+    cp "$TOP_BUILDDIR/tests/fill-jobs" "$SITE_DIR/cmd"
+    mkdir "$SITE_DIR/state"
+    chmod 700 "$SITE_DIR/state"
+    if [ -n "${SITE_USER-}" ]; then chown "$SITE_USER:" "$SITE_DIR/state"; fi
+    site_as fill-jobs 1000 >all
+}
+
+# over_http KEY=VALUE...: a task is planned by the service and its offer accepted; prints the URL of the job
+over_http() {
+    task "$@"
+    curl -sS --fail-with-body -H 'Content-Type: application/json' --data-binary @task.json "$SITE/planner" >answer.json
+    curl -sS -o /dev/null -w '%{redirect_url}\n' -X POST "$(jq -re '.offers[0].accept' answer.json)"
+}
+
+# over URL PHASE: is the job there in this phase?
+over() {
+    [ "$(curl -sS "$1/phase")" = "$2" ]
+}
+
+require_pyvo() {
+    /usr/bin/python3 -c 'import pyvo' 2>/dev/null || require pyvo # of Debian, by the package python3-pyvo
+}
+
+# bats test_tags=real
+@test "pyvo lists a thousand jobs, filters them, and reads each phase as UWS has it" {
+    require_pyvo
+    crowd
+    site_start fcgi
+    /usr/bin/python3 - "$SITE" all <<'END'
+import datetime, logging, sys
+import requests
+from pyvo.dal.tap import AsyncTAPJob, TAPService
+logging.disable(logging.CRITICAL)
+base = sys.argv[1]
+rows = [line.split() for line in open(sys.argv[2])]
+hers = [(r[0], r[1], int(r[3])) for r in rows if r[2] == "ada"]
+seen = {"PREPARING": "QUEUED", "FINALIZING": "EXECUTING"}
+session = requests.Session()
+session.auth = ("ada", "lovelace")
+service = TAPService(base, session=session)
+
+def listed(want, **filters):
+    got = [(j.jobid, j.phase) for j in service.get_job_list(**filters)]
+    wanted = [(id, seen.get(phase, phase)) for id, phase, _ in want]
+    assert got == wanted, (filters, len(got), len(wanted))
+    return got
+
+there = [r for r in hers if r[1] != "ARCHIVED"]
+assert len(listed(there)) > 400
+listed([r for r in hers if r[1] == "ARCHIVED"], phases=["ARCHIVED"])
+listed([r for r in hers if r[1] in ("QUEUED", "PREPARING", "ERROR")], phases=["QUEUED", "ERROR"])
+listed(there[:7], last=7)
+listed([r for r in hers if r[1] == "HELD"][:7], last=7, phases=["HELD"])
+when = datetime.datetime(2015, 10, 26, 9, 50, 0, 123000)
+ms = int(when.replace(tzinfo=datetime.timezone.utc).timestamp() * 1000)
+listed([r for r in there if r[2] > ms], after=when)
+first = service.get_job_list(last=1)[0]
+assert first.ownerid == "ada"
+assert round(first.creationtime.unix * 1000) == there[0][2], first.creationtime
+assert [j.runid for j in service.get_job_list() if j.runid]
+for phase in dict.fromkeys(r[1] for r in hers):
+    id = next(r[0] for r in hers if r[1] == phase)
+    job = AsyncTAPJob(f"{base}/async/{id}", session=session)
+    assert job.phase == seen.get(phase, phase), (phase, job.phase)
+    assert (job.uws_version, job.job_id, job.owner, job.execution_duration.value) == ("1.1", id, "ada", 3600)
+    assert job.quote is None
+    (parameter,) = job.job.parameters
+    assert parameter.id_ == "task" and "python-program" in parameter.content
+END
+}
+
+# bats test_tags=real
+@test "pyvo follows a job to its end, and fetches what it made; a job that fails says why" {
+    local good failed job
+    require_pyvo
+    require curl jq
+    site_start
+    site_worker
+    good=$(over_http sh='echo hello' name=done)
+    failed=$(over_http sh='echo wrong >&2; exit 3' name=failed)
+    timeout 150 /usr/bin/python3 - "$good" "$failed" <<'END'
+import logging, sys
+import requests
+from pyvo.dal import DALQueryError
+from pyvo.dal.tap import AsyncTAPJob
+logging.disable(logging.CRITICAL)
+done, failed = (AsyncTAPJob(url.replace("/jobs/", "/async/")) for url in sys.argv[1:])
+done.wait(phases=["COMPLETED", "ERROR", "ABORTED"], timeout=120)
+done.raise_if_error()
+assert done.phase == "COMPLETED" and done.owner is None
+assert done.job.starttime and done.job.endtime >= done.job.starttime >= done.job.creationtime
+results = {r.id_: r.href for r in done.job.results}
+assert requests.get(results["stdout"]).text == "hello\n", results
+assert done.job.errorsummary is None
+failed.wait(phases=["COMPLETED", "ERROR", "ABORTED"], timeout=120)
+assert failed.phase == "ERROR"
+summary = failed.job.errorsummary
+# what pyvo 1.2.1 reads of the message is never there, whoever wrote it
+assert (summary.type_, summary.has_detail) == ("fatal", True), (summary.type_, summary.has_detail)
+
+assert "exit code 3" in requests.get(sys.argv[2] + "/error").text
+assert requests.get(sys.argv[1] + "/error").status_code == 404
+try:
+    failed.raise_if_error()
+except DALQueryError:
+    pass
+else:
+    raise SystemExit("it raises nothing")
+END
+    for job in "$good" "$failed"; do
+        curl -sS "$job" >job.xml
+        valid job.xml
+        curl -sS "$job/results" >results.xml
+        valid results.xml
+    done
+}
+
+# java_client ARG...: tests/UwsClient.java, which asks as TOPCAT and STILTS do
+java_client() {
+    local jars=/usr/share/java
+    [ -e "$jars/starlink-vo.jar" ] || require starlink-vo.jar
+    [ -d uws-client ] || javac -d uws-client -cp "$jars/*" "$TOP_SRCDIR/tests/UwsClient.java"
+    java -cp "uws-client:$jars/*" UwsClient "$@" 2>java.log || {
+        cat java.log
+        return 1
+    }
+}
+
+# bats test_tags=real
+@test "Starlink's UwsJob makes a job, starts it, waits for its end, and deletes it" {
+    local url id
+    require curl jq java javac
+    site_start
+    site_worker
+    task sh='echo hello; exit 4' name=java
+    url=$(java_client create "$SITE/async" RUNID='run <1>' JDL="$(jq -c . task.json)")
+    url=${url#url=}
+    id=${url##*/}
+    java_client info "$url" >info
+    grep -qxF version=1.1 info
+    grep -qxF "id=$id" info
+    grep -qxF 'run=run <1>' info
+    grep -qxF phase=PENDING info
+    java_client start "$url"
+    java_client wait "$url" >info
+    grep -qxF phase=ERROR info
+    grep -qE '^start=20.*Z$' info
+    grep -qE '^end=20.*Z$' info
+    grep -qE '^destruction=20.*Z$' info
+    grep -qF "result.stdout=$url/results/" info
+    grep -qE '^error=fatal: .*exit code 4' info
+    grep -qE '^parameter\.(JDL|TASK|task)=' info
+    java_client delete "$url"
+    [ "$(curl -sS -o /dev/null -w '%{http_code}' "$url")" = 404 ]
+}
+
+# bats test_tags=real
+@test "STILTS taplint finds no error in what the service is as a UWS" {
+    local port
+    require curl jq stilts /usr/bin/python3
+    site_make
+    task sh='echo hello'
+    TASK=$(jq -c . task.json) /usr/bin/python3 "$TOP_SRCDIR/tests/tap-front.py" port service.url >front.log 2>&1 3>&- &
+    echo $! >front.pid
+    wait_until 60 test -e port
+    port=$(<port)
+    printf 'execdm: 1\nurl: http://127.0.0.1:%s/\nservice: {anonymous: true}\n' "$port" >"$SITE_DIR/config/execdm.yaml"
+    site_start fcgi
+    site_worker
+    echo "$SITE" >service.url
+    timeout 170 stilts taplint tapurl="http://127.0.0.1:$port" interface=tap1.1 stages=UWS report=EWISF >said
+    cat said
+    # it came to the end: jobs were made, run, aborted and deleted
+    [ "$(grep -c '^I-UWS-CJOB' said)" -ge 3 ]
+    grep -q '^I-UWS-VUWS-1 .*V1.1' said
+    grep -q '^I-UWS-POPA-.* PHASE=RUN ' said
+    # what is ours in jobInfo is of a namespace it does not know
+    if grep '^[EWF]-' said | grep -v '^W-UWS-UNSC-[0-9]* Schema from unknown namespace .*https://www.purl.org/ivoa.net/execdm/1/$'; then
+        return 1
+    fi
+    grep -q '^Totals: Errors: 0;' said
 }
