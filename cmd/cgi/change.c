@@ -203,6 +203,8 @@ static int apply(struct service *s, struct reply *p, const struct job *j, const 
         return refuse_now(p, err);
     if (!c->phase)
         return 1;
+    if (job_draft(j) && j->phase == PHASE_PENDING && str_same(c->phase, "run"))
+        return create_run(s, p, j, err);
     if (query_change(&s->store, j->id, c->phase, err) < 0)
         return refuse_now(p, err);
     return 1;

@@ -32,6 +32,18 @@ static const struct field phase_fields[] = {WORD_PHASE, {0}};
 static const struct field limit_fields[] = {WORD_LIMIT, {0}};
 static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
 
+#define WORD_JDL                                                                                   \
+    {                                                                                              \
+        "JDL", "string", "the task, as YAML or JSON; TASK is another word for it", false           \
+    }
+#define WORD_RUNID                                                                                 \
+    {                                                                                              \
+        "RUNID", "string", "a word of the client's own", false                                     \
+    }
+static const struct field create_fields[] = {
+    WORD_JDL, WORD_RUNID, {"PHASE", "string", "RUN", false}, {0}};
+static const struct field parameter_fields[] = {WORD_JDL, WORD_RUNID, {0}};
+
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
@@ -58,6 +70,13 @@ const struct route routes[] = {
      .about = "A job (UWS 1.1)",
      .answer = "job.json",
      .query = wait_fields},
+    {.path = "/jobs",
+     .methods = METHOD_POST,
+     .serve = serve_create,
+     .id = "createJob",
+     .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
+     .takes = "task.json",
+     .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_POST,
      .serve = serve_change,
@@ -130,6 +149,12 @@ const struct route routes[] = {
      .id = "getParameters",
      .about = "What it was made with (UWS 1.1)",
      .answer = "job.json"},
+    {.path = "/jobs/{id}/parameters",
+     .methods = METHOD_POST,
+     .serve = serve_create_parameters,
+     .id = "setParameters",
+     .about = "Change the task or other parameters of a job that was not planned yet",
+     .form = parameter_fields},
     {.path = "/jobs/{id}/phase",
      .methods = METHOD_GET,
      .formats = TEXT,

@@ -79,6 +79,8 @@ static int apply(struct store *store, struct job *j, const struct amend *a, stru
         return err_phase(err, j, "destruction");
     if (a->destruction)
         j->destruction = a->destruction;
+    if (a->destruction && job_draft(j)) /* not what follows when it is planned */
+        json_object_set_new(json_object_get(j->doc, "private"), "destruction", json_true());
     if (a->name) {
         free(j->name);
         j->name = str_new(a->name);

@@ -1,5 +1,6 @@
 #include "job/step.h"
 #include "host/clock.h"
+#include "job/destroy.h"
 #include "job/follow.h"
 #include "job/managed.h"
 #include "job/layout.h"
@@ -140,7 +141,9 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
 
 static int abort_wished(struct step *s, struct job *j, struct err *err)
 {
-    own(str_fini) char *why = trigger_reason(s->store, j);
+    own(str_fini) char *why = j->destruction && clock_ms() >= j->destruction
+                                  ? str_new(DESTROY_WHY)
+                                  : trigger_reason(s->store, j);
     return step_abort(s, j, why, err);
 }
 

@@ -22,6 +22,9 @@
 /* Jobs whose files are to be destroyed some day; the condition is that of an index. */
 #define DESTROYABLE "live=0 AND phase<>'ARCHIVED' AND destruction>0"
 
+/* Those that their destruction would end; the condition is that of an index, too. */
+#define ABORTABLE "live=1 AND destruction>0"
+
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
@@ -163,11 +166,19 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_STORAGE_DUE] = "UPDATE storage SET due=?3,tries=?4 WHERE job=?1 AND name=?2",
     [SQL_STORAGE_FORGET] = "DELETE FROM storage WHERE job=?1 AND name=?2",
     [SQL_STORAGE_NEXT] = "SELECT min(due) FROM storage WHERE due>?1",
-    [SQL_DESTRUCTION_NEXT] = "SELECT min(destruction) FROM jobs WHERE " DESTROYABLE
-                             " AND destruction>?1 AND driver<>'" JOB_REMOTE "'",
-    [SQL_CHORES] = "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
-                   "SELECT id FROM jobs WHERE " DESTROYABLE
-                   " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_DESTRUCTION_NEXT] =
+        "SELECT min(next) FROM (SELECT min(destruction) AS next FROM jobs WHERE " DESTROYABLE
+        " AND destruction>?1 AND driver<>'" JOB_REMOTE "' UNION ALL "
+        "SELECT min(destruction) FROM jobs WHERE " ABORTABLE
+        " AND destruction>?1 AND driver<>'" JOB_REMOTE "')",
+    [SQL_CHORES] =
+        "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
+        "SELECT id FROM jobs WHERE " DESTROYABLE " AND destruction<=?1 AND driver<>'" JOB_REMOTE
+        "' UNION "
+        "SELECT id FROM jobs WHERE " ABORTABLE " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_KEY_ADD] = "INSERT INTO keys(owner,key,sum,job,time) VALUES(?1,?2,?3,?4,?5)",
+    [SQL_KEY_GET] = "SELECT sum,job FROM keys WHERE owner=?1 AND key=?2 AND time>=?3",
+    [SQL_KEYS_FORGET] = "DELETE FROM keys WHERE time<?1",
 };
 
 /* The tables of version 1. */
@@ -222,9 +233,16 @@ static const char second_tables[] =
 /* What came with version 3: lists of jobs, newest first (list.c). */
 static const char third_tables[] = "CREATE INDEX jobs_created ON jobs(created,id,owner);";
 
+/* What came with version 4: keys of requests (key.c), and jobs to be ended by their destruction. */
+static const char fourth_tables[] =
+    "CREATE TABLE keys(owner TEXT NOT NULL, key TEXT NOT NULL, sum TEXT NOT NULL,"
+    " job TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(owner,key)) WITHOUT ROWID;"
+    "CREATE INDEX keys_time ON keys(time);"
+    "CREATE INDEX jobs_abortion ON jobs(destruction) WHERE " ABORTABLE ";";
+
 /* What makes version N + 1 of version N, of which 0 is an empty file. A row is never changed once
  * it was published: there are stores that were made by it. */
-static const char *const steps[] = {first_tables, second_tables, third_tables};
+static const char *const steps[] = {first_tables, second_tables, third_tables, fourth_tables};
 
 static int err_db(struct err *err, struct store *s, const char *doing)
 {

@@ -81,6 +81,9 @@ enum sql {
     SQL_STORAGE_NEXT,
     SQL_DESTRUCTION_NEXT,
     SQL_CHORES,
+    SQL_KEY_ADD,
+    SQL_KEY_GET,
+    SQL_KEYS_FORGET,
     SQL_COUNT,
 };
 
