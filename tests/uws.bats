@@ -232,6 +232,26 @@ END
     [ "$status" -ne 0 ]
 }
 
+# bats test_tags=real
+@test "lists, jobs and parts of jobs are valid by the schemas to a validator of others, too" {
+    local id path n=0
+    require_npm
+    thousand
+    ask /jobs ''
+    cp body jobs.json
+    for id in $(awk '!seen[$2]++ { print $1 }' all); do
+        for path in '' /phase /quote /owner /parameters /results; do
+            ask "/jobs/$id$path" ''
+            cp body "job-$((++n)).json"
+        done
+    done
+    [ "$n" -eq 72 ]
+    node "$TOP_SRCDIR/tests/ajv.cjs" "$EXECDM_SCHEMA/jobs.json" jobs.json
+    node "$TOP_SRCDIR/tests/ajv.cjs" "$EXECDM_SCHEMA/job.json" job-*.json
+    jq '.jobs[0].phase = "RUNNING"' jobs.json >wrong.json
+    run ! node "$TOP_SRCDIR/tests/ajv.cjs" "$EXECDM_SCHEMA/jobs.json" wrong.json
+}
+
 @test "whatever words a client has: they come back as they were, or XML has no way to say them" {
     local id
     require sqlite3 xmllint
