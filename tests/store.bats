@@ -262,9 +262,10 @@ by_schema() {
     three
     execdm-phase "$running" abort
     newest=$(sql 'PRAGMA user_version')
+    # indexes first; those of version 1 are all of these tables but jobs_* with other names
     sql "$(sql "SELECT 'DROP ' || type || ' ' || name || ';' FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND
-        tbl_name NOT IN ('offers', 'jobs', 'events', 'bookings', 'changes', 'tallies') OR
-        name IN ('jobs_destruction', 'jobs_created') ORDER BY type")"
+        (tbl_name NOT IN ('offers', 'jobs', 'events', 'bookings', 'changes', 'tallies') OR
+        name LIKE 'jobs_%' AND name NOT IN ('jobs_live', 'jobs_wished', 'jobs_owner')) ORDER BY type")"
     sql 'PRAGMA user_version = 1'
     [ "$(sql 'SELECT count(*) FROM sqlite_master WHERE type = "table" AND name NOT LIKE "sqlite_%"')" -eq 6 ]
     execdm-status "$ended" "$accepted" >/dev/null
