@@ -88,6 +88,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     own(buf_fini) struct buf date = {0}, time = {0};
     struct when w;
     const char *rest = text + take(&date, text, dates), *fraction = "";
+    size_t digits = 0; /* of it, with its point */
     *why = "expected a time in UTC, as 2015-10-26T10:15:20";
     if (rest == text)
         return -1;
@@ -100,7 +101,8 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
         rest += 1 + n;
         if (time.len == 6 && *rest == '.' && fits(rest + 1, "0")) {
             fraction = rest;
-            rest += 1 + strspn(rest + 1, "0123456789");
+            digits = 1 + strspn(rest + 1, "0123456789");
+            rest += digits;
         }
         rest += *rest == 'Z';
     }
@@ -109,8 +111,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     buf_str(&time, "000000" + (time.len < 6 ? time.len : 6));
     own(str_fini) char *whole =
         str_print("%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.*sZ", date.bytes, date.bytes + 4, date.bytes + 6,
-                  time.bytes, time.bytes + 2, time.bytes + 4,
-                  *fraction ? (int)(1 + strspn(fraction + 1, "0123456789")) : 0, fraction);
+                  time.bytes, time.bytes + 2, time.bytes + 4, (int)digits, fraction);
     if (when_parse(whole, &w, NULL, why) < 0)
         return -1;
     *ms = when_to_ms(w);
