@@ -15,6 +15,7 @@ static void forget_caller(struct service *s)
     free(s->base);
     s->base = NULL;
     s->known = s->administers = false;
+    s->uploads = NULL;
 }
 
 void service_close(struct service *s)
