@@ -3,8 +3,8 @@
 #
 # site_make            a directory of its own for a service, $SITE_DIR, which whoever runs it can read; config in it, with a
 #                      platform that runs the tiny image, $tiny there: tasks are written by task of jobs.bash
-# site_start [fcgi]    Apache with execdm-cgi (contrib/site), as execdm-test where the tests are root's; $SITE its URL, without
-#                      a slash at its end; unless there is $SITE_DIR/config/execdm.yaml, anonymous access is allowed
+# site_start [fcgi]    Apache with execdm-cgi (contrib/site), where the tests are root's as $SITE_USER (execdm-test); $SITE its
+#                      URL, without a slash at its end; unless there is $SITE_DIR/config/execdm.yaml, anonymous access is allowed
 # site_worker          a worker for it
 # site_configure [YAML]   its execdm.yaml: a free port for it, anonymous access, and more lines; before site_start
 # site_user NAME PASSWORD   who may log in by name; before site_start
@@ -35,7 +35,7 @@ executables:
   - {type: https://www.purl.org/ivoa.net/executable-types/oci-container, images: ["oci:$SITE_DIR/tiny"]}
 EOT
     chmod -R u+w,a+rX "$SITE_DIR"
-    if [ "$(id -u)" -eq 0 ]; then export SITE_USER=execdm-test; fi
+    if [ "$(id -u)" -eq 0 ]; then export SITE_USER=${SITE_USER:-execdm-test}; fi
 }
 
 site_script() {

@@ -1,5 +1,4 @@
 #include "upload.h"
-#include "plan/upload.h"
 #include "text/size.h"
 
 #define FILES_MAX 100

@@ -3,6 +3,7 @@
 #define CGI_UPLOAD_H
 
 #include "plan/policy.h"
+#include "plan/upload.h"
 #include "service.h"
 
 /* The part of a form that is the task: `task`, or JDL as UWS says; NULL when there is none. */
