@@ -84,7 +84,7 @@ vos forbidden
 END
     same "plain name round" "$(cat got-plain got-name got-round | sed 's/plain/& /; s/name/& /')"
     # nothing that is private was even asked
-    ! grep -qE '/(loop|short|six|mapped|named|away|awayname|twice|vospace|key)$' port.log
+    run ! grep -qE '/(loop|short|six|mapped|named|away|awayname|twice|vospace|key)$' port.log
     # what is not public goes everywhere, and leaves no way for what is
     cat >inside.sh <<'EOT'
 {

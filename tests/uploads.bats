@@ -41,7 +41,7 @@ kept() { # how many sets of files are there
         same 200 "$(plan -F 'task=@task.json;type=application/json' -F 'some.bin=@some.bin;filename=../../etc/passwd')"
         same YES "$(jq -r .result answer.json)"
         # nothing says where they are
-        ! grep -q "$SITE_DIR" answer.json
+        run ! grep -q "$SITE_DIR" answer.json
         same upload:some.bin "$(jq -r '.offers[0].resources.storage[0].spec.location' answer.json)"
         same 1 "$(kept)"
         same 0600 "$(find "$SITE_DIR/state/uploads" -type f -printf '%#m' | sed 's/^0*/0/')"

@@ -75,8 +75,10 @@ int upload_take(struct service *s, const struct request *r, struct reply *p)
 
 int upload_keep_all(struct service *s, struct policy *policy, const char *id, struct err *err)
 {
-    if (!s->uploads)
+    if (!s->uploads) {
+        policy->uploads = s->kept[0] ? str_new(s->kept) : NULL;
         return 0;
+    }
     if (upload_begin(&s->store, id, err) < 0)
         return -1;
     for (size_t i = 0; i < s->uploads->n; i++) {
@@ -85,6 +87,7 @@ int upload_keep_all(struct service *s, struct policy *policy, const char *id, st
             upload_keep(&s->store, id, part->name, part->bytes, part->len, err) < 0)
             return -1;
     }
+    snprintf(s->kept, sizeof(s->kept), "%s", id);
     policy->uploads = str_new(id);
     return 0;
 }

@@ -13,7 +13,8 @@ int64_t upload_room(const struct service *s, const struct gate *gate);
 /* Looks at the files that came with a task: 1, and they are in s->uploads, or 0 when they are
  * refused. */
 int upload_take(struct service *s, const struct request *r, struct reply *p);
-/* Puts them on the disk, for the answer `id`; policy says so then. */
+/* Puts them on the disk by this id, which is s->kept then, and says so in policy; those of a draft,
+ * whose id s->kept is already, are there. */
 int upload_keep_all(struct service *s, struct policy *policy, const char *id, struct err *err);
 
 #endif

@@ -149,8 +149,8 @@ static json_t *manifest_line(const struct job *j, const char *name, const char *
 /* Where a file that came with the task is kept, else what the location says. The caller frees. */
 static char *source_of(const struct store *s, const struct job *j, const char *location)
 {
-    const json_t *policy = json_object_get(json_object_get(j->doc, "private"), "policy");
-    own(str_fini) char *path = upload_path(s, json_text(policy, "uploads"), location);
+    const char *id = upload_of(json_object_get(j->doc, "private"));
+    own(str_fini) char *path = upload_path(s, id, location);
     return path ? uri_of_path(path) : str_new(location);
 }
 

@@ -8,6 +8,7 @@
 #define PLANNING_MS 3600000 /* longer than any planning takes */
 #define GRACE_MS 60000      /* for an accept under way when the offer expires */
 #define AGAIN_MS 86400000   /* before those of a job are looked at again */
+#define MARK ".job"         /* no file of a task is called so */
 
 bool upload_name(const char *name)
 {
@@ -59,6 +60,29 @@ int upload_keep(const struct store *s, const char *id, const char *name, const c
     return 0;
 }
 
+int upload_mark(const struct store *s, const char *id, const char *job, struct err *err)
+{
+    own(str_fini) char *dir = id ? dir_of(s, id) : NULL;
+    own(str_fini) char *mark = str_print("%s/" MARK, dir);
+    return dir ? path_write(mark, job, strlen(job), 0600, err) : 0;
+}
+
+const char *upload_of(const json_t *private)
+{
+    const char *id = json_text(json_object_get(private, "policy"), "uploads");
+    return id ? id : json_text(private, "uploads");
+}
+
+/* The job that has them: 1, 0 when none does. */
+static int marked(const char *dir, char job[UUID_TEXT])
+{
+    own(str_fini) char *mark = str_print("%s/" MARK, dir);
+    own(fd_fini) int fd = open(mark, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const ssize_t n = fd < 0 ? 0 : read(fd, job, UUID_TEXT - 1);
+    job[n > 0 ? n : 0] = '\0';
+    return uuid_valid(job);
+}
+
 void upload_expire(struct store *s, const char *id, const json_t *offers)
 {
     struct err ignored = {0};
@@ -74,6 +98,9 @@ void upload_expire(struct store *s, const char *id, const json_t *offers)
         offer_row_fini(&row);
     }
     own(str_fini) char *dir = dir_of(s, id);
+    char job[UUID_TEXT];
+    if (marked(dir, job))
+        return;
     if (json_array_size(offers) == 0)
         path_remove(dir, &ignored);
     else if (last)
@@ -113,15 +140,14 @@ int64_t upload_when(const struct store *s)
     return first;
 }
 
-/* Is there a job of this answer, with its files? -1 when nobody knows. */
-static int is_needed(struct store *s, const char *answer, struct err *err)
+/* Is there a job that has them? -1 when nobody knows. */
+static int is_needed(struct store *s, const char *dir, struct err *err)
 {
     char id[UUID_TEXT];
     own(job_fini) struct job j = {0};
     struct err none = {0};
-    const int rc = store_offer_accepted(s, answer, id, err);
-    if (rc <= 0)
-        return rc;
+    if (!marked(dir, id))
+        return 0;
     if (store_job_get(s, id, &j, &none) < 0)
         return none.code == CODE_NOINPUT ? 0 : (*err = none, -1);
     return j.phase != PHASE_ARCHIVED;
@@ -136,7 +162,7 @@ int upload_sweep(struct store *s, int64_t now, struct err *err)
         if (time_of(dirfd(dir), e->d_name) > now)
             continue;
         own(str_fini) char *one = dir_of(s, e->d_name);
-        const int needed = is_needed(s, e->d_name, err);
+        const int needed = is_needed(s, one, err);
         if (needed > 0)
             set_time(one, now + AGAIN_MS);
         rc = needed == 0 ? path_remove(one, err) : needed < 0 ? -1 : 0;

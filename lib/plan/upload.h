@@ -1,6 +1,6 @@
 /* Input files that came with a task, kept until its job is destroyed, or its offers have expired:
  * state/uploads/ANSWER/NAME, which a task calls upload:NAME. A directory's time is when it may go,
- * if no job is there that needs it. */
+ * if no job is there that needs it; which job has them is in it, too. */
 #ifndef PLAN_UPLOAD_H
 #define PLAN_UPLOAD_H
 
@@ -19,7 +19,13 @@ char *upload_path(const struct store *s, const char *id, const char *location);
 int upload_begin(const struct store *s, const char *id, struct err *err);
 int upload_keep(const struct store *s, const char *id, const char *name, const char *bytes,
                 size_t len, struct err *err);
-/* They are kept as long as any of the offers of the answer; without one they go. id may be NULL. */
+/* They are a job's from now on, before it is in the store. id may be NULL. */
+int upload_mark(const struct store *s, const char *id, const char *job, struct err *err);
+/* The id by which those of an offer or a job are kept, by what it keeps to itself; NULL when there
+ * are none. Borrowed. */
+const char *upload_of(const json_t *private);
+/* They are kept as long as any of the offers of the answer; without one they go, unless they are a
+ * job's. id may be NULL. */
 void upload_expire(struct store *s, const char *id, const json_t *offers);
 /* Removes those of an answer; nothing is there to remove when id is NULL. */
 int upload_remove(const struct store *s, const char *id, struct err *err);
