@@ -200,7 +200,7 @@ EOT
     no "$(at file:///etc/passwd file-storage)" location-policy /resources/storage/0
     yes_ .
     job=$(curl -sS -o /dev/null -w '%{redirect_url}' -X POST "$(jq -r '.offers[0].accept' answer.json)")
-    completed() { [ "$(curl -sS "$job" | jq -r .phase)" = COMPLETED ]; }
+    completed() { [ "$(curl -sS -H "Accept: application/json" "$job" | jq -r .phase)" = COMPLETED ]; }
     wait_until 120 completed
     same 42 "$(cat "$SITE_DIR/state/jobs/${job##*/}/attempt-1/stdout")"
     # what was accepted so is staged so; what is asked now is not offered any more

@@ -33,7 +33,7 @@ take() {
 }
 
 seen() { # URL FILTER
-    curl -sS --fail-with-body "$1" | jq -r "$2"
+    curl -sS --fail-with-body -H "Accept: application/json" "$1" | jq -r "$2"
 }
 
 ended() { # URL PHASE

@@ -22,7 +22,7 @@ accept() {
 }
 
 completed() { # URL
-    [ "$(curl -sS "$1" | jq -r .phase)" = COMPLETED ]
+    [ "$(curl -sS -H "Accept: application/json" "$1" | jq -r .phase)" = COMPLETED ]
 }
 
 kept() { # how many sets of files are there
@@ -41,14 +41,14 @@ kept() { # how many sets of files are there
         same 200 "$(plan -F 'task=@task.json;type=application/json' -F 'some.bin=@some.bin;filename=../../etc/passwd')"
         same YES "$(jq -r .result answer.json)"
         # nothing says where they are
-        run ! grep -q "$SITE_DIR" answer.json
+        run ! grep -q "$SITE_DIR/state" answer.json
         same upload:some.bin "$(jq -r '.offers[0].resources.storage[0].spec.location' answer.json)"
         same 1 "$(kept)"
         same 0600 "$(find "$SITE_DIR/state/uploads" -type f -printf '%#m' | sed 's/^0*/0/')"
         job=$(accept)
         wait_until 120 completed "$job"
         { cat some.bin && echo 15; } | cmp - "$SITE_DIR/state/jobs/${job##*/}/attempt-1/stdout"
-        curl -sS "$job" | jq -e '.. | strings | select(contains("'"$SITE_DIR"'/state/uploads"))' && return 1
+        curl -sS -H "Accept: application/json" "$job" | jq -e '.. | strings | select(contains("'"$SITE_DIR"'/state/uploads"))' && return 1
         same 1 "$(kept)"
         site_as execdm-phase "${job##*/}" archive >/dev/null
         same 0 "$(kept)"
@@ -66,7 +66,7 @@ kept() { # how many sets of files are there
     same 200 "$(plan -F task=@task.json -F in.txt=@in.txt)"
     pkill -KILL -P "$(cat "$SITE_DIR/run/server.pid")" || true
     kill -KILL "$(cat "$SITE_DIR/run/server.pid")"
-    rm "$SITE_DIR/run/server.pid"
+    rm "$SITE_DIR/run/server.pid" "$SITE_DIR/run/apache.pid"
     SITE_PORT=${SITE##*:} site_start cgi
     site_worker
     kill -KILL "$(cat "$SITE_DIR/run/worker.pid")"
@@ -139,4 +139,35 @@ kept() { # how many sets of files are there
     task sh='cat /in' r:/in=upload:in.txt
     run -1 execdm-plan task.json
     [[ $output == *upload:in.txt* ]]
+}
+
+# bats test_tags=real
+@test "jobs made over UWS have them, too: at once, and as drafts that run later" {
+    local job
+    site_configure '  uploads: 64 KiB'
+    site_start cgi
+    site_worker
+    echo eight >in.txt
+    task sh='cat /in' r:/in=upload:in.txt
+    job=$(curl -sS -o /dev/null -w '%{redirect_url}' -F PHASE=RUN -F JDL=@task.json -F in.txt=@in.txt "$SITE/jobs")
+    wait_until 120 completed "$job"
+    same eight "$(cat "$SITE_DIR/state/jobs/${job##*/}/attempt-1/stdout")"
+    same 1 "$(kept)"
+    site_as execdm-phase "${job##*/}" archive >/dev/null
+    same 0 "$(kept)"
+    # a draft keeps them until it is run, and is destroyed
+    job=$(curl -sS -o /dev/null -w '%{redirect_url}' -F "task=$(<task.json)" -F in.txt=@in.txt "$SITE/jobs")
+    site_as faketime -f +2d execdm-run --once
+    same 1 "$(kept)"
+    curl -sS -o /dev/null -d PHASE=RUN "$job/phase"
+    wait_until 120 completed "$job"
+    same eight "$(cat "$SITE_DIR/state/jobs/${job##*/}/attempt-1/stdout")"
+    same 303 "$(curl -sS -o /dev/null -w '%{http_code}' -X DELETE "$job")"
+    gone() { [ "$(kept)" = 0 ]; }
+    wait_until 60 gone
+    # and one that is deleted before takes them with it
+    job=$(curl -sS -o /dev/null -w '%{redirect_url}' -F "task=$(<task.json)" -F in.txt=@in.txt "$SITE/jobs")
+    same 1 "$(kept)"
+    same 303 "$(curl -sS -o /dev/null -w '%{http_code}' -X DELETE "$job")"
+    wait_until 60 gone
 }

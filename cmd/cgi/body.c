@@ -33,7 +33,7 @@ int body_document(const struct request *r, struct reply *p, json_t **doc)
 
 int body_values(const struct request *r, struct reply *p, json_t **values)
 {
-    if (!str_same(r->type, FORM) && (!str_same(r->type, MULTIPART) || upload_document(r))) {
+    if (!str_same(r->type, FORM_TYPE) && (!str_same(r->type, MULTIPART) || upload_document(r))) {
         own(json_fini) json_t *doc = NULL;
         const int rc = body_document(r, p, &doc);
         if (rc <= 0)

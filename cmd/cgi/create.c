@@ -121,7 +121,7 @@ static int read_making(struct service *s, struct request *r, struct reply *p, st
     m->parameters = json_array();
     if (rc <= 0)
         return rc;
-    if (str_same(r->type, FORM)) {
+    if (str_same(r->type, FORM_TYPE)) {
         rc = read_form(s, r, p, m, err);
     } else if (str_same(r->type, MULTIPART)) {
         rc = read_parts(s, r, p, m, err);

@@ -188,7 +188,7 @@ static int read_params(struct request *r, int *status, struct err *err)
         return err_set(err, CODE_DATA, "the query of the URL is not encoded as it should be");
     if (str_same(r->type, MULTIPART))
         return read_parts(r, err);
-    if (str_same(r->type, FORM) &&
+    if (str_same(r->type, FORM_TYPE) &&
         (strlen(r->body) != r->len || params_read(&r->form, r->body) < 0))
         return err_set(err, CODE_DATA, "the form is not encoded as it should be");
     return 0;

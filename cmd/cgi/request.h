@@ -58,7 +58,7 @@ struct request {
     const char *segments[4]; /* what the braces of the route's path stood for, in their order */
 };
 
-#define FORM "application/x-www-form-urlencoded"
+#define FORM_TYPE "application/x-www-form-urlencoded"
 
 #define BODY_MAX (4 * 1024 * 1024) /* of anything but an upload */
 #define BODY_DRAIN                                                                                 \
