@@ -2,6 +2,7 @@
 #include "cli/prog.h"
 #include "gate.h"
 #include "handlers.h"
+#include "page.h"
 
 /* What the client did wrong is told to the client; the log is for what is wrong here. */
 void route_log(const struct err *err)
@@ -30,6 +31,7 @@ static void serve(void *context, const struct gate *gate)
         route_log(&wrong);
         reply_error(&p, &wrong);
     }
+    page_problem(s, &r, &p);
     reply_send(&p, &r);
 }
 

@@ -1,3 +1,4 @@
+#include "guard.h"
 #include "handlers.h"
 
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
@@ -6,14 +7,29 @@
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_root,
      .id = "getService",
      .about = "What this service is and where its parts are"},
+    {.path = "/login",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .open = true,
+     .serve = serve_login,
+     .id = "login",
+     .about = "Asks for a name and a password, where both are optional"},
+    {.path = "/planner",
+     .methods = METHOD_GET,
+     .formats = FORMAT_HTML,
+     .standard = FORMAT_HTML,
+     .serve = serve_planner_page,
+     .id = "getPlanner",
+     .about = "A page to type a task into"},
     {.path = "/planner",
      .methods = METHOD_POST,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_planner,
      .id = "plan",
@@ -35,14 +51,43 @@ const struct route routes[] = {
      .serve = serve_accept,
      .id = "accept",
      .about = "Accept an offer: its slot is booked, its job is made (Planner 4.2)"},
+    {.path = "/jobs",
+     .methods = METHOD_GET,
+     .formats = FORMAT_HTML,
+     .standard = FORMAT_HTML,
+     .serve = serve_jobs,
+     .id = "getJobs",
+     .about = "Jobs, the newest first"},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_job,
      .id = "getJob",
      .about = "A job",
      .answer = "job.json"},
+    {.path = "/platforms",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platforms,
+     .id = "getPlatforms",
+     .about = "The platforms who asks may use, as they are now",
+     .answer = "platforms.json"},
+    {.path = "/platforms/{name}",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platform,
+     .id = "getPlatform",
+     .about = "A platform, as it is now",
+     .answer = "platform-state.json"},
+    {.path = "/style.css",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_style,
+     .id = "getStyle",
+     .about = "The style sheet of the pages"},
     {0},
 };
 const size_t route_count = COUNT(routes) - 1;
@@ -137,6 +182,7 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
     struct err err = {0};
     char found[4][256] = {0};
     unsigned methods;
+    int may;
     const struct route *row = find(r, found, &methods);
     for (size_t i = 0; i < 4; i++)
         r->segments[i] = found[i];
@@ -152,7 +198,10 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_error(p, &err);
     } else if (!s->who.name && !row->open) {
         ask_name(p, s);
-    } else {
+    } else if ((may = guard_check(s, r, p, &err)) < 0) {
+        reply_error(p, &err);
+        route_log(&err);
+    } else if (may) {
         serve(s, row, r, p);
     }
 }

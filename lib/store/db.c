@@ -22,6 +22,11 @@
 /* Jobs whose files are to be destroyed some day; the condition is that of an index. */
 #define DESTROYABLE "live=0 AND phase<>'ARCHIVED' AND destruction>0"
 
+/* The jobs here, as far as a picture needs them. */
+#define RAN                                                                                        \
+    "* FROM (SELECT id,name,owner,phase,started,ended,live,platform FROM jobs "                    \
+    "WHERE driver<>'" JOB_REMOTE "') "
+
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
@@ -160,6 +165,12 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_CHORES] = "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
                    "SELECT id FROM jobs WHERE " DESTROYABLE
                    " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_LOAD] = "SELECT count(*),sum(latest=0),sum((latest=0)*cores),sum((latest=0)*memory) "
+                 "FROM bookings WHERE platform=?1",
+    [SQL_STRETCHES] = "SELECT id,name,owner,phase,started,ended,start,end FROM (SELECT " RAN
+                      "WHERE live=1 AND platform=?1 UNION ALL SELECT " RAN
+                      "WHERE id>=?3 AND live=0 AND started>0 AND ended>=?2 AND platform=?1) "
+                      "LEFT JOIN bookings ON job=id ORDER BY id DESC LIMIT ?4",
 };
 
 /* The tables of version 1. */

@@ -79,6 +79,8 @@ enum sql {
     SQL_STORAGE_NEXT,
     SQL_DESTRUCTION_NEXT,
     SQL_CHORES,
+    SQL_LOAD,
+    SQL_STRETCHES,
     SQL_COUNT,
 };
 
