@@ -71,7 +71,8 @@ int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, str
  * it is none (overlong, surrogate, too large). */
 size_t utf8_length(const unsigned char *s, size_t room);
 
-/* yaml.c, the one file that knows libyaml. yaml_next tells also where the document stands. */
+/* yaml.c and yaml_write.c, the files that know libyaml. yaml_next tells also where the document
+ * stands. */
 struct yaml_reader *yaml_open(const char *bytes, size_t len);
 int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
               struct err *err);
