@@ -3,13 +3,12 @@
 #include "host/clock.h"
 #include "host/path.h"
 #include "job/layout.h"
-#include "job/query.h"
 #include "model/load.h"
 #include "page.h"
+#include "store/list.h"
 #include "text/doc.h"
 #include "text/size.h"
 
-#define SHOWN 50
 #define TAIL 8192 /* bytes of what it printed */
 #define LOOK_S "10"
 
@@ -80,9 +79,9 @@ static void write_row(struct page *g, const json_t *doc)
 void page_job_table(struct page *g, const json_t *docs)
 {
     static const char *const heads[] = {"Job",     "Phase", "Platform", "Created",
-                                        "Started", "Ended", "",         NULL};
+                                        "Started", "Ended", "Notes",    NULL};
     static const char *const all_heads[] = {"Job",     "Phase", "Platform", "Owner", "Created",
-                                            "Started", "Ended", "",         NULL};
+                                            "Started", "Ended", "Notes",    NULL};
     size_t i;
     json_t *doc;
     if (json_array_size(docs) == 0) {
@@ -143,42 +142,61 @@ static void write_more(struct page *g, const struct request *r, size_t shown)
     html_close(&g->html);
 }
 
+/* With what a list does not say: what a job waits for, or why it failed. */
+static int add_document(struct service *s, const char *id, json_t *list, struct err *err)
+{
+    struct err why = {0};
+    json_t *doc = service_document(s, id, &why);
+    if (!doc && why.code != CODE_NOINPUT) { /* it was deleted just now */
+        *err = why;
+        return -1;
+    }
+    if (doc)
+        json_array_append_new(list, doc);
+    return 0;
+}
+
 int page_jobs(struct service *s, struct request *r, struct reply *p, const json_t *docs,
               struct err *err)
 {
     own(page_fini) struct page g = {0};
-    own(json_fini) json_t *first = json_array();
+    own(json_fini) json_t *whole = json_array();
     const char *last = request_param(r, "LAST");
-    const size_t most = last ? strtoul(last, NULL, 10) : SHOWN;
+    const size_t most = last && *last ? strtoul(last, NULL, 10) : PAGE_JOBS;
     size_t i;
-    json_t *doc;
-    (void)err;
-    json_array_foreach (docs, i, doc)
-        if (i < most)
-            json_array_append(first, doc);
+    json_t *row;
+    json_array_foreach (docs, i, row)
+        if (add_document(s, json_text(row, "id"), whole, err) < 0)
+            return -1;
     page_begin(&g, s, "jobs", "Jobs");
     write_filter(&g, r);
-    page_job_table(&g, first);
+    page_job_table(&g, whole);
     if (json_array_size(docs) >= most)
         write_more(&g, r, most);
     page_end(&g, p);
     return 0;
 }
 
+static void note_id(void *context, const struct job *j, const char *runid)
+{
+    (void)runid;
+    strs_add(context, j->id);
+}
+
 int page_newest(struct service *s, size_t n, json_t **docs, struct err *err)
 {
     own(strs_fini) struct strs ids = {0};
     own(json_fini) json_t *found = json_array();
+    const struct list_filter filter = {.owner = s->who.name,
+                                       .phases = ~(1u << PHASE_ARCHIVED),
+                                       .after = INT64_MIN,
+                                       .most = (int64_t)n};
     struct store *store = service_store(s, err);
-    if (!store || store_jobs(store, false, &ids, err) < 0)
+    if (!store || list_jobs(store, &filter, note_id, &ids, err) < 0)
         return -1;
-    for (size_t i = 0; i < ids.n && json_array_size(found) < n; i++) {
-        own(json_fini) json_t *doc = query_job(store, ids.list[i], clock_ms(), err);
-        if (!doc)
+    for (size_t i = 0; i < ids.n; i++)
+        if (add_document(s, ids.list[i], found, err) < 0)
             return -1;
-        if (service_sees(s, json_text(doc, "owner")))
-            json_array_append(found, doc);
-    }
     *docs = move(found);
     return 0;
 }

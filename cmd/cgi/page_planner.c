@@ -28,7 +28,7 @@ static void write_form(struct page *g, const char *text)
     html_text(h, "\n"); /* the first one does not count */
     html_text(h, text);
     html_close(h);
-    html_leaf(h, "button", "Ask for offers", NULL);
+    html_leaf(h, "button", "Ask for offers", "class", "main", NULL);
     html_close(h);
     html_open(h, "details", NULL);
     html_leaf(h, "summary", "What a task looks like", NULL);

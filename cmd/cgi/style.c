@@ -75,6 +75,7 @@ static const char sheet[] =
     ".offer { border: 1px solid var(--line); border-radius: .5rem; padding: .25rem 1rem 1rem }\n"
     ".timeline { display: block; width: 100%; min-width: 44rem; height: auto;\n"
     "  background: var(--pane); border-radius: .35rem }\n"
+    ".legend { color: var(--soft); font-size: .875rem; margin: .35rem 0 }\n"
     ".timeline text { font-size: 12px; fill: var(--soft) }\n"
     ".timeline .day { font-weight: 600 }\n"
     ".timeline .tick { stroke: var(--line) }\n"

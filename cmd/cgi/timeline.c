@@ -8,6 +8,7 @@
 #define LANES 12   /* of more only the number is told */
 #define TOP 34     /* for the hours */
 #define LETTER 7.0 /* how wide one is, about */
+#define NAME 44    /* bytes of the longest one that is shown whole */
 #define JOBS_MAX 400
 #define HOUR INT64_C(3600000)
 #define DAY (24 * HOUR)
@@ -135,9 +136,21 @@ static char *describe(const struct picture *x, const struct stretch *s, bool min
                      from, from + 11, to, to + 11);
 }
 
+/* As much of it as there is room kept for, in whole characters. */
+static char *short_name(const struct stretch *s)
+{
+    const char *name = s->name && *s->name ? s->name : s->job;
+    if (strlen(name) <= NAME)
+        return str_new(name);
+    int n = NAME - 1;
+    while (n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80)
+        n--;
+    return str_print("%.*s\xe2\x80\xa6", n, name);
+}
+
 static void write_name(struct picture *x, const struct stretch *s, double left, size_t lane)
 {
-    const char *name = s->name ? s->name : s->job;
+    own(str_fini) char *name = short_name(s);
     write_label(x->g, "bar-name", name, left + 5, TOP + (double)lane * LANE + 16);
 }
 
@@ -147,9 +160,9 @@ static void write_stretch(struct picture *x, const struct stretch *s)
     struct html *h = &x->g->html;
     const bool mine = service_sees(x->g->s, s->owner);
     const int64_t from = begin_of(s), to = end_of(s, x->now);
-    const char *name = s->name ? s->name : s->job;
+    const char *name = s->name && *s->name ? s->name : s->job;
     const double left = place(x, from);
-    const double label = mine ? (double)strnlen(name, 40) * LETTER + 10 : 6;
+    const double label = mine ? (double)strnlen(name, NAME) * LETTER + 10 : 6;
     const int64_t room = x->from + (int64_t)((left + label) * (double)(x->to - x->from) / WIDTH);
     const size_t lane = find_lane(x, from < x->from ? x->from : from, to > room ? to : room);
     if (lane == LANES) {
@@ -196,14 +209,16 @@ static void write_picture(struct picture *x, const char *platform, const struct 
     html_open(h, "svg", "class", "timeline", "viewBox", box, "role", "group", "aria-label", about,
               NULL);
     write_axis(x, whole);
+    write_line(x->g, "now", place(x, x->now), TOP - 6, whole);
     if (bars.len)
         buf_add(&h->out, bars.bytes, bars.len);
     buf_fini(&bars);
-    write_line(x->g, "now", place(x, x->now), TOP - 6, whole);
     html_close(h);
     html_close(h);
-    if (n == 0)
-        html_leaf(h, "p", "Nothing is booked, and nothing ran in the last day.", NULL);
+    html_leaf(h, "p",
+              n ? "Light: booked. Dark: it ran. Grey: jobs of others. The red line is now."
+                : "Nothing is booked, and nothing ran in the last day.",
+              "class", "legend", NULL);
     if (x->hidden) {
         html_open(h, "p", NULL);
         html_print(h, "and %zu more", x->hidden);
