@@ -51,8 +51,11 @@ static int add_load(struct service *s, json_t *shown, const struct platform *pla
     struct store *store = service_store(s, err);
     if (!store || store_load(store, json_text(shown, "name"), &load, err) < 0)
         return -1;
-    const json_t *said = platform ? json_object_get(platform->probe, "load") : NULL;
+    const json_t *probe = platform ? platform->probe : NULL;
+    const json_t *said = json_object_get(probe, "load");
     json_t *row = said ? json_deep_copy(said) : json_object();
+    if (said && !json_object_get(row, "as_of"))
+        copy_key(row, probe, "as_of");
     json_object_set_new(row, "running", json_integer(load.running));
     json_object_set_new(row, "waiting", json_integer(load.jobs - load.running));
     json_object_set_new(row, "cores", cores_json(load.cores));
