@@ -106,6 +106,9 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     sound
     has "$(<page.html)" 'Abort this job' '<h1>typed</h1>'
     grep -qi '^refresh: ' head
+    get "${job#"$SITE"}?ASK=abort"
+    ! grep -qi '^refresh: ' head || false
+    sound
     get "${job#"$SITE"}/phase" --data-urlencode "execdm-form=$(token)" --data PHASE=ABORT
     [ "$status_" = 303 ]
     grep -qi "^location: $job.\$" head
@@ -114,6 +117,8 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     ! grep -qi '^refresh: ' head || false
     sound
     [ "$(phase)" = ABORTED ]
+    get "${job#"$SITE"}?ASK=delete"
+    sound
     get "${job#"$SITE"}" --data-urlencode "execdm-form=$(token)" --data ACTION=DELETE
     [ "$status_" = 303 ]
     grep -qi "^location: $SITE/jobs.\$" head

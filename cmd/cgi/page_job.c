@@ -259,33 +259,37 @@ static void write_facts(struct page *g, const json_t *doc)
     html_close(h);
 }
 
-static void write_button(struct page *g, const char *what, const char *why, const char *url,
-                         const char *name, const char *value)
+/* What can be done to a job, which is asked twice: by a link to the same page, which then has a
+ * button, and is not loaded again by itself. */
+struct deed {
+    const char *word, *title, *why, *path, *name, *value;
+};
+static const struct deed deeds[] = {
+    {"abort", "Abort this job", "What runs is ended; it cannot be started again.", "/phase",
+     "PHASE", "ABORT"},
+    {"delete", "Delete this job", "Its results and all that is known of it will be gone.", "",
+     "ACTION", "DELETE"}};
+
+static void write_deed(struct page *g, const struct deed *deed, const char *id, bool asked)
 {
     struct html *h = &g->html;
-    html_open(h, "details", "class", "danger", NULL);
-    html_open(h, "summary", NULL);
-    html_print(h, "%s\xe2\x80\xa6", what);
-    html_close(h);
-    html_leaf(h, "p", why, NULL);
+    own(str_fini) char *url = service_url(g->s, "jobs/%s%s", id, deed->path);
+    own(str_fini) char *ask = service_url(g->s, "jobs/%s?ASK=%s", id, deed->word);
+    own(str_fini) char *link = str_print("%s\xe2\x80\xa6", deed->title);
+    if (!asked) {
+        html_open(h, "p", "class", "danger", NULL);
+        html_leaf(h, "a", link, "href", ask, NULL);
+        html_close(h);
+        return;
+    }
+    html_open(h, "section", "class", "danger", NULL);
+    html_leaf(h, "p", deed->why, NULL);
     page_form(g, url);
-    page_hidden(g, name, value);
-    html_leaf(h, "button", what, NULL);
+    page_hidden(g, deed->name, deed->value);
+    html_leaf(h, "button", deed->title, NULL);
+    page_link(g, "No, leave it as it is", "jobs/%s", id);
     html_close(h);
     html_close(h);
-}
-
-static void write_buttons(struct page *g, const json_t *doc)
-{
-    const char *id = json_text(doc, "id");
-    own(str_fini) char *phase = service_url(g->s, "jobs/%s/phase", id);
-    own(str_fini) char *job = service_url(g->s, "jobs/%s", id);
-    if (is_ended(doc))
-        write_button(g, "Delete this job", "Its results and all that is known of it will be gone.",
-                     job, "ACTION", "DELETE");
-    else
-        write_button(g, "Abort this job", "What runs is ended; it cannot be started again.", phase,
-                     "PHASE", "ABORT");
 }
 
 static void write_error(struct page *g, const json_t *doc)
@@ -426,7 +430,8 @@ int page_job(struct service *s, struct request *r, struct reply *p, const json_t
     own(page_fini) struct page g = {0};
     own(job_fini) struct job job = {0};
     const char *id = json_text(doc, "id"), *name = json_text(doc, "name");
-    (void)r;
+    const struct deed *deed = &deeds[is_ended(doc)];
+    const bool asked = str_same(request_param(r, "ASK"), deed->word);
     if (service_job(s, id, &job, err) < 0)
         return -1;
     page_begin(&g, s, "jobs", name && *name ? name : id);
@@ -435,14 +440,14 @@ int page_job(struct service *s, struct request *r, struct reply *p, const json_t
     write_facts(&g, doc);
     write_error(&g, doc);
     page_messages(&g, json_object_get(doc, "messages"));
-    write_buttons(&g, doc);
+    write_deed(&g, deed, id, asked);
     write_history(&g, doc);
     write_results(&g, doc);
     write_tail(&g, &job, "stdout", "Standard output");
     write_tail(&g, &job, "stderr", "Standard error");
     write_details(&g, doc);
     page_end(&g, p);
-    if (!is_ended(doc))
+    if (!is_ended(doc) && !asked)
         reply_header(p, "Refresh", LOOK_S); /* it is looked at again */
     return 0;
 }
