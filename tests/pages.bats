@@ -153,13 +153,15 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     site_start
     as=ada:secret
     accepted sh='sleep 300'
-    get "${job#"$SITE"}" -u ada:secret
-    local ours other foreign='a page of another site'
+    get "${job#"$SITE"}?ASK=abort" -u ada:secret
+    local ours other
     ours=$(token)
+    [ ${#ours} -eq 64 ]
     get "${job#"$SITE"}" -u bob:secret
     [ "$status_" = 404 ]
     get /planner -u bob:secret
     other=$(token)
+    [ ${#other} -eq 64 ]
     get /planner
     [ "$(printf '%s\n' "$ours" "$other" "$(token)" | sort -u | wc -l)" -eq 3 ]
     # sent STATUS ARG...: a form that aborts
