@@ -3,6 +3,7 @@
 #include "gate.h"
 #include "handlers.h"
 #include "upload.h"
+#include "page.h"
 
 /* What the client did wrong is told to the client; the log is for what is wrong here. */
 void route_log(const struct err *err)
@@ -31,6 +32,7 @@ static void serve(void *context, const struct gate *gate)
         route_log(&wrong);
         reply_error(&p, &wrong);
     }
+    page_problem(s, &r, &p);
     reply_send(&p, &r);
 }
 

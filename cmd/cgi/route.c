@@ -1,8 +1,10 @@
+#include "guard.h"
 #include "handlers.h"
 
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
 #define PAGE (DOCUMENT | FORMAT_HTML)
 #define UWS (DOCUMENT | FORMAT_XML)
+#define UWS_PAGE (UWS | FORMAT_HTML)
 #define TEXT (DOCUMENT | FORMAT_TEXT)
 
 #define PHASES "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE"
@@ -38,14 +40,14 @@ static const struct field parameter_fields[] = {
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_root,
      .id = "getService",
      .about = "What this service is and where its parts are"},
     {.path = "/jobs",
      .methods = METHOD_GET,
-     .formats = UWS,
+     .formats = UWS_PAGE,
      .standard = FORMAT_XML,
      .serve = serve_jobs,
      .id = "getJobs",
@@ -61,7 +63,7 @@ const struct route routes[] = {
      .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
-     .formats = UWS,
+     .formats = UWS_PAGE,
      .standard = FORMAT_XML,
      .serve = serve_job,
      .id = "getJob",
@@ -192,6 +194,14 @@ const struct route routes[] = {
      .serve = serve_result_log,
      .id = "getStdout",
      .about = "What a job's program has written to its standard output, so far"},
+    {.path = "/login",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .open = true,
+     .serve = serve_login,
+     .id = "login",
+     .about = "Asks for a name and a password, where both are optional"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
      .formats = DOCUMENT,
@@ -209,13 +219,42 @@ const struct route routes[] = {
      .about = "Accept an offer: its slot is booked, its job is made (Planner 4.2)"},
     {.path = "/planner",
      .methods = METHOD_POST,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_planner,
      .id = "plan",
      .about = "Ask whether, where and when a task can run (Planner 2)",
      .takes = "task.json",
      .answer = "answer.json"},
+    {.path = "/planner",
+     .methods = METHOD_GET,
+     .formats = FORMAT_HTML,
+     .standard = FORMAT_HTML,
+     .serve = serve_planner_page,
+     .id = "getPlanner",
+     .about = "A page to type a task into"},
+    {.path = "/platforms",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platforms,
+     .id = "getPlatforms",
+     .about = "The platforms who asks may use, as they are now",
+     .answer = "platforms.json"},
+    {.path = "/platforms/{name}",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platform,
+     .id = "getPlatform",
+     .about = "A platform, as it is now",
+     .answer = "platform-state.json"},
+    {.path = "/style.css",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_style,
+     .id = "getStyle",
+     .about = "The style sheet of the pages"},
     {.path = "/triggers/{token}",
      .methods = METHOD_POST,
      .formats = DOCUMENT,
@@ -336,6 +375,7 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
     struct err err = {0};
     char found[4][256] = {0};
     unsigned methods;
+    int may;
     take_alias(r);
     const struct route *row = find(r, found, &methods);
     for (size_t i = 0; i < 4; i++)
@@ -352,7 +392,10 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_error(p, &err);
     } else if (!s->who.name && !row->open) {
         ask_name(p, s);
-    } else {
+    } else if ((may = guard_check(s, r, p, &err)) < 0) {
+        reply_error(p, &err);
+        route_log(&err);
+    } else if (may) {
         serve(s, row, r, p);
     }
 }

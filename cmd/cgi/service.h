@@ -22,7 +22,7 @@ struct service {
     bool known;                  /* shown to the web server, not taken for granted */
     bool administers;            /* may see and change the jobs of all */
     const struct parts *uploads; /* that came with its task, borrowed of the request; or NULL */
-    char kept[UUID_TEXT];        /* by which the files of its task are kept (plan/upload.h), or "" */
+    char kept[UUID_TEXT]; /* by which the files of its task are kept (plan/upload.h), or "" */
 };
 
 /* For every request; what is open stays so, until execdm.yaml changes. s begins as
