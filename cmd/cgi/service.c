@@ -63,8 +63,9 @@ int service_open(struct service *s, struct err *err)
     if (s->site && str_same(stamp, s->stamp))
         return 0;
     service_close(s);
-    struct model *model = service_model(s, err);
-    if (!model || site_configuration(model, &s->site, err) < 0)
+    s->site = site_kept();
+    struct model *model = s->site ? NULL : service_model(s, err);
+    if (!s->site && (!model || site_configuration(model, &s->site, err) < 0))
         return -1;
     snprintf(s->stamp, sizeof(s->stamp), "%s", stamp);
     return 0;
