@@ -20,9 +20,10 @@ static int make_dir(char **dir, struct err *err)
         free(*dir);
         *dir = absolute;
     }
-    if (path_mkdirs(*dir, 0700, err) < 0)
+    const bool there = stat(*dir, &st) == 0 && S_ISDIR(st.st_mode);
+    if (!there && path_mkdirs(*dir, 0700, err) < 0)
         return err_wrap(err, "state directory (set EXECDM_STATE to another)");
-    if (stat(*dir, &st) < 0)
+    if (!there && stat(*dir, &st) < 0)
         return err_sys(err, "state directory %s", *dir);
     if (st.st_uid != geteuid())
         return err_set(err, CODE_PERM,
