@@ -72,7 +72,7 @@ EOT
         # header names are the same in any case
         ask 200 -H "aUTHORIZATION: bASIC $(printf 'ada:correct horse' | base64)" "$SITE/" && same ada "$(identity)"
         site_script stop "$SITE_DIR"
-        rm "$SITE_DIR/config/execdm.yaml" # of that port
+        rm "$SITE_DIR/config/execdm.yaml" # it names that port
     done
 }
 

@@ -13,6 +13,7 @@ setup() {
     wrapper=
 }
 teardown() {
+    if [ -z "${BATS_TEST_COMPLETED-}" ]; then tail -n 20 "$SITE_DIR/log/error.log" "$SITE_DIR/log/access.log" /var/log/apache2/suexec.log >&2 || true; fi
     site_stop
     if [ -n "$wrapper" ]; then rm -rf "$wrapper"; fi
 }
@@ -46,10 +47,10 @@ start() { # [fcgi]
         start "$way"
         task sh='echo hello'
         curl -sS --fail-with-body -u ada:secret -H 'Content-Type: application/json' --data-binary @task.json "$SITE/planner" >answer.json
-        same YES "$(jq -r .result answer.json)"
+        same YES "$(jq -r .result answer.json)" || { cat answer.json >&2 && false; }
         curl -sS -u ada:secret -o /dev/null -X POST "$(jq -r '.offers[0].accept' answer.json)"
         job=$(jq -r '.offers[0].job' answer.json)
-        ended() { curl -sS -u ada:secret "$job" >job.json && [ "$(jq -r .phase job.json)" = COMPLETED ]; }
+        ended() { curl -sS -u ada:secret -H "Accept: application/json" "$job" >job.json && [ "$(jq -r .phase job.json)" = COMPLETED ]; }
         wait_until 60 ended
         same execdm-test "$(stat -c %U "$SITE_DIR/state/execdm.db")"
         same '' "$(find "$SITE_DIR/state" ! -user execdm-test)"
