@@ -77,6 +77,31 @@ EOT
 }
 
 # bats test_tags=real
+@test "it is good in a virtual host, too, below a path of its own" {
+    local words fcgi users
+    mkdir -p conf/empty conf/state
+    : >conf/users
+    for fcgi in '' EXECDM_FCGI; do
+        for users in '' EXECDM_USERS; do
+            {
+                sed '/^Include/d' "$TOP_SRCDIR/contrib/apache/execdm-server.conf"
+                echo '<VirtualHost *:*>'
+                echo "Include $TOP_SRCDIR/contrib/apache/execdm.conf"
+                echo '</VirtualHost>'
+            } >httpd.conf
+            words=("Define DIR $PWD/conf" "Define PORT 9" "Define MODULES /usr/lib/apache2/modules" "Define EXECDM_URL /execdm/"
+                "Define EXECDM_LIBEXEC $TOP_BUILDDIR/cmd" "Define EXECDM_STATE $PWD/conf/state" "Define EXECDM_CONFIG $PWD/conf")
+            [ -z "$fcgi" ] || words+=("Define $fcgi")
+            [ -z "$users" ] || words+=("Define $users $PWD/conf/users")
+            printf '%s\n' "${words[@]}" >defines.conf
+            mkdir -p conf/log conf/run/fcgid
+            PATH=$PATH:/usr/sbin apache2 -t -f "$PWD/httpd.conf" -C "Include $PWD/defines.conf" >said 2>&1 || { cat said && false; }
+            same 'Syntax OK' "$(cat said)"
+        done
+    done
+}
+
+# bats test_tags=real
 @test "without a password file no name is let in; without anonymous access nobody is" {
     site_make
     site_start
