@@ -329,11 +329,10 @@ static const struct route *find(const struct request *r, char found[4][256], uns
 }
 
 /* Without a name one has to show one; with one, it is not allowed. */
-static void ask_name(struct reply *p, const struct service *s)
+static void ask_name(struct reply *p, const char *why)
 {
-    reply_refuse(p, 401, "this service wants to know who asks");
+    reply_refuse(p, 401, "%s", why);
     reply_header(p, "WWW-Authenticate", "Basic realm=\"execdm\", charset=\"UTF-8\"");
-    (void)s;
 }
 
 static void serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
@@ -351,7 +350,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     if (row->serve(s, r, p, &err) == 0)
         return;
     if (err.code == CODE_PERM && !s->known)
-        ask_name(p, s);
+        ask_name(p, err.text);
     else
         reply_error(p, &err);
     route_log(&err);
@@ -389,9 +388,12 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_refuse(p, 405, "this method is not for %.200s", r->path);
         allow(p, methods);
     } else if (service_meet(s, r, &err) < 0) {
-        reply_error(p, &err);
+        if (s->known)
+            reply_error(p, &err);
+        else
+            ask_name(p, err.text);
     } else if (!s->who.name && !row->open) {
-        ask_name(p, s);
+        ask_name(p, "this service wants to know who asks");
     } else if ((may = guard_check(s, r, p, &err)) < 0) {
         reply_error(p, &err);
         route_log(&err);

@@ -449,6 +449,9 @@ static int open_file(struct store *s, int flags, struct err *err)
 {
     own(str_fini) char *path = str_print("%s/execdm.db", s->dir);
     mode_t mask = umask(077);
+    /* no pools of memory made ready: a program that reads one row never uses them */
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     int rc =
         sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | flags, NULL);
     umask(mask);
