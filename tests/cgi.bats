@@ -19,7 +19,7 @@ teardown() { site_stop; }
         [ "$(jq -r .result answer.json)" = YES ]
         curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' -X POST "$(jq -r '.offers[0].accept' answer.json)" >accepted
         [ "$(<accepted)" = "303 $(jq -r '.offers[0].job' answer.json)" ]
-        ended() { curl -sS "$(jq -r '.offers[0].job' answer.json)" >job.json && [ "$(jq -r .phase job.json)" = COMPLETED ]; }
+        ended() { curl -sS -H 'Accept: application/json' "$(jq -r '.offers[0].job' answer.json)" >job.json && [ "$(jq -r .phase job.json)" = COMPLETED ]; }
         wait_until 60 ended
         site_stop
     done

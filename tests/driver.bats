@@ -66,6 +66,7 @@ broken() {
     {
         broken caller 'LOCAL "$1" | sed "s/\"id\":\"a\"/\"id\":\"x\"/"'
         grep 'the reply has the id' wrong
+        grep -A 3 'the reply has the id' lines | grep 'the last call: probe: exit 0 .*"id":"x"' # the whole reply, to tell why
         broken caller 'LOCAL "$1" | grep -v "\"id\":\"b\""'
         grep 'two lines, two replies' wrong
         broken protocol 'LOCAL "$1"; exit 0'

@@ -214,15 +214,28 @@ slurm_of() {
     same "ERROR exit 7" "$(job "$seven" '"\(.phase) \(.error.reason) \(.exit.code // .exit)"')"
 }
 
+# falsely NAME LINE...: a program of sh that stands for Slurm's of this name when `driver` is asked; ./real/NAME is Slurm's
+falsely() {
+    local name=$1
+    shift
+    mkdir -p false real
+    cp "/usr/bin/$name" real/
+    printf '%s\n' '#!/bin/sh' "cd '$PWD'" "$@" >"false/$name"
+    chmod 755 "false/$name"
+}
+
+# driver VERB STAMP NATIVE DIR [SECONDS]: what it answers, within these, about the attempt whose directory this is
+driver() {
+    printf '{"execdm_driver":1,"verb":"%s","deadline_s":'"${5:-60}"',"config":{"conf":"%s"}}\n{"id":"1","stamp":"%s","native":"%s","exitfile":"%s/exit.json"}\n' \
+        "$1" "$SLURM_CONF" "$2" "$3" "$4" >call
+    unshare --mount sh -c 'for f in false/*; do mount --bind "$f" "/usr/bin/${f##*/}"; done; exec execdm-driver-slurm "$0"' "$1" <call
+}
+
 # what_if STATE NODE REASON: what the driver says of an attempt that began nowhere, when squeue had said this of it
 what_if() {
-    printf '#!/bin/sh\necho "7|%s|2026-01-01T00:00:00|%s|execdm-what-if-1|%s"\n' "$1" "$2" "$3" >squeue
-    chmod 755 squeue
+    falsely squeue "echo '7|$1|2026-01-01T00:00:00|$2|execdm-what-if-1|$3'"
     mkdir -p attempt
-    printf '{"execdm_driver":1,"verb":"status","config":{"conf":"%s"}}\n{"id":"1","stamp":"execdm-what-if-1","native":"7","exitfile":"%s/attempt/exit.json"}\n' \
-        "$SLURM_CONF" "$PWD" >call
-    unshare --mount sh -c 'mount --bind squeue /usr/bin/squeue && exec execdm-driver-slurm status' <call |
-        jq -r '"\(.state) \(.reason)"'
+    driver status execdm-what-if-1 7 "$PWD/attempt" | jq -r '"\(.state) \(.reason)"'
 }
 
 @test "each word of Slurm's for a state has one of ours" {
@@ -252,6 +265,74 @@ BOOT_FAIL vm None lost nodefail
 PREEMPTED vm None lost preempted
 A_NEW_ONE vm None unknown null
 END
+}
+
+# hold FILE: its lock, until the file let-go is there
+hold() {
+    /usr/bin/python3 -c 'import fcntl, os, sys, time
+alive = open(sys.argv[1], "r+")
+fcntl.lockf(alive, fcntl.LOCK_EX)
+open("held", "w").close()
+while not os.path.exists("let-go"):
+    time.sleep(0.05)' "$1"
+}
+
+@test "cancel of what has ended: ok, though squeue still shows it running, scancel refuses, or nobody answers" {
+    id=$(lab_job sh='exit 0')
+    execdm-run "$id" >ended.json
+    wait_until 60 eval '[ "$(slurm_of "$id" %T)" = COMPLETED ]'
+    local attempt of late
+    attempt=$(files "$id")/attempt-1
+    of=("execdm-$id-1" "$(job "$id" .backend.native)" "$attempt")
+    late="echo '${of[1]}|RUNNING|N/A|$(hostname -s)|${of[0]}|None'"
+    # the record says all there is to say
+    falsely squeue 'touch asked' 'exit 1'
+    same "true done ok" "$(driver cancel "${of[@]}" | jq -r '"\(.ok) \(.state) \(.reason)"')"
+    [ ! -e asked ]
+    # its supervisor is not quite gone: waited for, and nothing is asked to end
+    falsely squeue 'touch asked' "$late"
+    falsely scancel 'touch refused' 'exit 1'
+    hold "$attempt/alive" 3>&- &
+    local holder=$!
+    wait_until 60 test -e held
+    driver cancel "${of[@]}" >reply 3>&- &
+    local caller=$!
+    wait_until 60 test -e asked
+    [ ! -s reply ]
+    touch let-go
+    wait "$caller" "$holder"
+    same "true done ok" "$(jq -r '"\(.ok) \(.state) \(.reason)"' reply)"
+    [ ! -e refused ]
+    # no record, and it ended between squeue, which says that it runs, and scancel, which then knows of no such job
+    mv "$attempt/exit.json" record
+    falsely squeue "[ -e told ] || { touch told; $late; exit; }" 'exec real/squeue "$@"'
+    falsely scancel 'touch refused' 'exec real/scancel "$@"'
+    driver cancel "${of[@]}" >reply
+    cat reply
+    same "true finishing null" "$(jq -r '"\(.ok) \(.state) \(.error)"' reply)"
+    [ -e told ]
+    [ -e refused ]
+}
+
+@test "cancel when Slurm does not answer at first: asked again, and it ends" {
+    id=$(lab_job sh='sleep 100')
+    execdm-run --once
+    wait_until 60 test -e "$(files "$id")/attempt-1/started"
+    falsely scancel '[ -e refused ] || { touch refused; echo "scancel: error: Socket timed out" >&2; exit 1; }' 'exec real/scancel "$@"'
+    falsely squeue '[ ! -e refused ] || [ -e away ] || { touch away; exit 1; }' 'exec real/squeue "$@"'
+    driver cancel "execdm-$id-1" "$(job "$id" .backend.native)" "$(files "$id")/attempt-1" >reply
+    cat reply
+    same "true cancelled killed" "$(jq -r '"\(.ok) \(.state) \(.reason)"' reply)"
+    [ -e away ]
+    # what cannot be asked to end says why
+    id=$(lab_job sh='sleep 100')
+    execdm-run --once
+    wait_until 60 test -e "$(files "$id")/attempt-1/started"
+    falsely scancel 'echo "scancel: error: Access/permission denied" >&2' 'exit 1'
+    driver cancel "execdm-$id-1" "$(job "$id" .backend.native)" "$(files "$id")/attempt-1" 5 | jq -r '"\(.error.kind) \(.error.text)"' >reply
+    same "unavailable scancel: scancel: error: Access/permission denied" "$(cat reply)"
+    execdm-phase "$id" abort
+    is "$id" ABORTED
 }
 
 @test "the node fails: the next attempt runs when there is one again" {

@@ -10,8 +10,21 @@ handler serve_planner, serve_offer, serve_accept;
 /* The task in the body, checked: 1, 0 when it was refused, -1 with err. */
 int plan_read(struct service *s, struct request *r, struct reply *p, struct task *task,
               struct err *err);
-/* What the platforms and planners say to it, for who asks: a new reference. */
-int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err);
+/* The same of a document; the task keeps a reference, and it is canonical then. */
+int plan_check(struct service *s, struct reply *p, json_t *doc, struct task *task, struct err *err);
+/* What the platforms say to it, and the planners elsewhere, for who asks: a new reference. */
+int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
+             struct err *err);
+/* create.c: jobs made over UWS, and their parameters */
+handler serve_create, serve_create_parameters;
+/* PHASE=RUN of a draft (job.h): it is planned, and its best offer accepted. As plan_read. */
+int create_run(struct service *s, struct reply *p, const struct job *j, struct err *err);
+/* change.c: what is asked of a job */
+handler serve_change, serve_change_delete, serve_change_patch;
+/* wait.c: with WAIT in the request, waits while the job is in its phase (UWS 1.1, 2.2.1.3). 1: go
+ * on with *j, which is the job as it is then; 0: answered; -1 with err. */
+int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,
+             struct err *err);
 /* root.c: the service document */
 handler serve_root;
 /* openapi.c: the description of all routes; a new reference, NULL with err */
@@ -19,11 +32,13 @@ handler serve_openapi_json, serve_openapi_yaml;
 json_t *openapi_document(struct service *s, struct err *err);
 /* vosi.c: what the service can do, and whether it does */
 handler serve_capabilities, serve_availability;
-/* Appends the record of the service for a registry; CODE_CONFIG when the configuration lacks
- * something it needs. */
+/* record.c: appends the record of the service for a registry; CODE_CONFIG when the configuration
+ * lacks something it needs */
 int record_print(struct service *s, struct buf *out, struct err *err);
-/* job.c: jobs as documents */
-handler serve_job;
+/* job.c: jobs as documents, and what UWS has below one */
+handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
+/* list.c: which jobs there are */
+handler serve_jobs;
 
 /* main.c: an error into the server's log */
 void route_log(const struct err *err);

@@ -31,16 +31,12 @@ static json_t *findings_list(const struct findings *findings)
     return list;
 }
 
-int plan_read(struct service *s, struct request *r, struct reply *p, struct task *task,
-              struct err *err)
+int plan_check(struct service *s, struct reply *p, json_t *doc, struct task *task, struct err *err)
 {
-    own(json_fini) json_t *doc = NULL;
     own(findings_fini) struct findings findings = {0};
     struct model *model = service_model(s, err);
     if (!model)
         return -1;
-    if (read_body(r, p, &doc) == 0)
-        return 0;
     if (check_document(model, KIND_TASK, doc, NULL, &findings, err) < 0)
         return -1;
     if (findings.errors) {
@@ -50,9 +46,17 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
     return task_init(task, doc, err) < 0 ? -1 : 1;
 }
 
-int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err)
+int plan_read(struct service *s, struct request *r, struct reply *p, struct task *task,
+              struct err *err)
 {
-    const struct asked asked = {.remote = true};
+    own(json_fini) json_t *doc = NULL;
+    return read_body(r, p, &doc) == 0 ? 0 : plan_check(s, p, doc, task, err);
+}
+
+int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
+             struct err *err)
+{
+    const struct asked asked = {.remote = elsewhere};
     own(policy_close) struct policy policy = {0};
     own(ask_close) struct ask ask = {0};
     own(answer_fini) struct answer a = {0};
@@ -98,7 +102,7 @@ int serve_planner(struct service *s, struct request *r, struct reply *p, struct 
     int rc = plan_read(s, r, p, &task, err);
     if (rc <= 0)
         return rc;
-    if (plan_ask(s, &task, &answer, err) < 0)
+    if (plan_ask(s, &task, true, &answer, err) < 0)
         return -1;
     own(json_fini) json_t *doc = shown_answer(s, answer);
     p->fresh = true;

@@ -2,7 +2,48 @@
 
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
 #define PAGE (DOCUMENT | FORMAT_HTML)
-#define VOSI (FORMAT_XML | DOCUMENT)
+#define UWS (DOCUMENT | FORMAT_XML)
+#define TEXT (DOCUMENT | FORMAT_TEXT)
+#define VOSI (DOCUMENT | FORMAT_XML)
+
+#define WORD_PHASE                                                                                 \
+    {                                                                                              \
+        "PHASE", "string", "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE", false          \
+    }
+#define WORD_LIMIT                                                                                 \
+    {                                                                                              \
+        "EXECUTIONDURATION", "integer", "its limit of time in seconds", false                      \
+    }
+#define WORD_DESTRUCTION                                                                           \
+    {                                                                                              \
+        "DESTRUCTION", "date-time", "when its results are destroyed", false                        \
+    }
+static const struct field list_fields[] = {
+    {"PHASE", "string", "only those in one of these phases", true},
+    {"AFTER", "string", "only those created later than this time in UTC", false},
+    {"LAST", "integer", "only so many of the newest", false},
+    {0}};
+static const struct field wait_fields[] = {
+    {"WAIT", "integer", "wait so many seconds for another phase; -1: as long as it takes", false},
+    {"PHASE", "string", "the phase that is known: only while it is this one", false},
+    {0}};
+static const struct field change_fields[] = {
+    WORD_PHASE, WORD_LIMIT, WORD_DESTRUCTION, {"ACTION", "string", "DELETE", false}, {0}};
+static const struct field phase_fields[] = {WORD_PHASE, {0}};
+static const struct field limit_fields[] = {WORD_LIMIT, {0}};
+static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
+
+#define WORD_JDL                                                                                   \
+    {                                                                                              \
+        "JDL", "string", "the task, as YAML or JSON; TASK is another word for it", false           \
+    }
+#define WORD_RUNID                                                                                 \
+    {                                                                                              \
+        "RUNID", "string", "a word of the client's own", false                                     \
+    }
+static const struct field create_fields[] = {
+    WORD_JDL, WORD_RUNID, {"PHASE", "string", "RUN", false}, {0}};
+static const struct field parameter_fields[] = {WORD_JDL, WORD_RUNID, {0}};
 
 const struct route routes[] = {
     {.path = "/",
@@ -31,13 +72,145 @@ const struct route routes[] = {
      .id = "getCapabilities",
      .about = "What the service can do, and where (VOSI 1.1)",
      .answer = "capabilities.json"},
+    {.path = "/jobs",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_jobs,
+     .id = "getJobs",
+     .about = "The jobs who asks may see, newest first (UWS 1.1)",
+     .answer = "jobs.json",
+     .query = list_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
-     .formats = DOCUMENT,
-     .standard = FORMAT_JSON,
+     .formats = UWS,
+     .standard = FORMAT_XML,
      .serve = serve_job,
      .id = "getJob",
-     .about = "A job",
+     .about = "A job (UWS 1.1)",
+     .answer = "job.json",
+     .query = wait_fields},
+    {.path = "/jobs",
+     .methods = METHOD_POST,
+     .serve = serve_create,
+     .id = "createJob",
+     .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
+     .takes = "task.json",
+     .form = create_fields,
+     .status = 303},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "changeJob",
+     .about = "Change a job: its phase, limit, destruction; or delete it (UWS 1.1, 2.2.2)",
+     .form = change_fields,
+     .status = 303},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_PATCH,
+     .formats = DOCUMENT,
+     .standard = FORMAT_JSON,
+     .serve = serve_change_patch,
+     .id = "patchJob",
+     .about =
+         "Change a job by a document with its phase, destruction, executionduration, name, runid",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}",
+     .methods = METHOD_DELETE,
+     .serve = serve_change_delete,
+     .id = "deleteJob",
+     .about = "Delete a job; one that goes on is aborted first",
+     .status = 303},
+    {.path = "/jobs/{id}/destruction",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getDestruction",
+     .about = "When its results are destroyed (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/destruction",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setDestruction",
+     .about = "Say when a job's results are destroyed",
+     .form = destruction_fields,
+     .status = 303},
+    {.path = "/jobs/{id}/error",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_error,
+     .id = "getError",
+     .about = "Why it failed (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/executionduration",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getExecutionDuration",
+     .about = "How long it may execute, in seconds as a text (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/executionduration",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setExecutionDuration",
+     .about = "Lower a job's limit of time",
+     .form = limit_fields,
+     .status = 303},
+    {.path = "/jobs/{id}/owner",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getOwner",
+     .about = "Whose it is (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/parameters",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_parameters,
+     .id = "getParameters",
+     .about = "What it was made with (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/parameters",
+     .methods = METHOD_POST,
+     .serve = serve_create_parameters,
+     .id = "setParameters",
+     .about = "Change the task or other parameters of a job that was not planned yet",
+     .form = parameter_fields,
+     .status = 303},
+    {.path = "/jobs/{id}/phase",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getPhase",
+     .about = "Where it is in its life (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/phase",
+     .methods = METHOD_POST,
+     .serve = serve_change,
+     .id = "setPhase",
+     .about = "Ask for another phase",
+     .form = phase_fields,
+     .status = 303},
+    {.path = "/jobs/{id}/quote",
+     .methods = METHOD_GET,
+     .formats = TEXT,
+     .standard = FORMAT_TEXT,
+     .serve = serve_value,
+     .id = "getQuote",
+     .about = "When it is likely to end (UWS 1.1)",
+     .answer = "job.json"},
+    {.path = "/jobs/{id}/results",
+     .methods = METHOD_GET,
+     .formats = UWS,
+     .standard = FORMAT_XML,
+     .serve = serve_results,
+     .id = "getResults",
+     .about = "What it made, and where that is (UWS 1.1)",
      .answer = "job.json"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
@@ -167,11 +340,25 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     route_log(&err);
 }
 
+/* Services of the Virtual Observatory have their jobs at /async; here that is another word for
+ * /jobs. */
+static void take_alias(struct request *r)
+{
+    static const char alias[] = "/async";
+    const size_t n = strlen(alias);
+    if (!str_begins(r->path, alias) || (r->path[n] && r->path[n] != '/'))
+        return;
+    char *path = str_print("/jobs%s", r->path + n);
+    free(r->path);
+    r->path = path;
+}
+
 void route_serve(struct service *s, struct request *r, struct reply *p)
 {
     struct err err = {0};
     char found[4][256] = {0};
     unsigned methods;
+    take_alias(r);
     const struct route *row = find(r, found, &methods);
     for (size_t i = 0; i < 4; i++)
         r->segments[i] = found[i];

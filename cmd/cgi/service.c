@@ -6,7 +6,6 @@
 #include "service.h"
 #include "text/uri.h"
 
-#define ANONYMOUS "anonymous"
 #define TYPES "https://www.purl.org/ivoa.net/authentication-types/"
 
 static void forget_caller(struct service *s)
@@ -100,7 +99,7 @@ static bool lists(const json_t *list, const char *text)
 static int check_name(const char *name, struct err *err)
 {
     own(str_fini) char *account = account_name();
-    if (str_same(name, account) || str_same(name, ANONYMOUS))
+    if (str_same(name, account) || str_same(name, SERVICE_ANONYMOUS))
         return err_set(err, CODE_PERM,
                        "%s is the service's own name, which nobody can bear over the network",
                        name);
@@ -119,13 +118,13 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     if (*user && check_name(user, err) < 0)
         return -1;
     s->known = *user;
-    s->who.name = str_new(*user ? user : ANONYMOUS);
-    s->who.method =
-        json_pack("{s:s,s:s,s:s,s:{s:s}}", "name", *user ? "http-request" : ANONYMOUS, "type",
-                  !*user                          ? TYPES "anonymous"
-                  : strcasecmp(how, "basic") == 0 ? TYPES "basic-auth"
-                                                  : TYPES "web-server",
-                  "mode", "implicit", "spec", "username", s->who.name);
+    s->who.name = str_new(*user ? user : SERVICE_ANONYMOUS);
+    s->who.method = json_pack("{s:s,s:s,s:s,s:{s:s}}", "name",
+                              *user ? "http-request" : SERVICE_ANONYMOUS, "type",
+                              !*user                          ? TYPES "anonymous"
+                              : strcasecmp(how, "basic") == 0 ? TYPES "basic-auth"
+                                                              : TYPES "web-server",
+                              "mode", "implicit", "spec", "username", s->who.name);
     s->administers =
         s->known && lists(json_object_get(service_row(s), "administrators"), s->who.name);
     return 0;

@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 #define SERVICE_STAMP 80
+#define SERVICE_ANONYMOUS "anonymous" /* the owner of who has shown no name */
 struct service {
     json_t *site; /* execdm.yaml, and which state of the file it is */
     char stamp[SERVICE_STAMP];

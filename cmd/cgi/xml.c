@@ -8,8 +8,9 @@ void xml_begin(struct buf *b)
 }
 
 /* How a character is written that cannot stand for itself; NULL: it can (XML 1.0, 2.2 and 2.4). A
- * reader would turn white space of a value, and a carriage return anywhere, into something else. */
-static const char *written(const char *c, size_t *length)
+ * reader would turn white space of an attribute, and a carriage return anywhere, into something
+ * else. */
+static const char *written(const char *c, bool attribute, size_t *length)
 {
     const unsigned char *u = (const unsigned char *)c;
     *length = 1;
@@ -20,14 +21,14 @@ static const char *written(const char *c, size_t *length)
         return "&lt;";
     case '>':
         return "&gt;";
-    case '"':
-        return "&quot;";
     case '\r':
         return "&#13;";
+    case '"':
+        return attribute ? "&quot;" : NULL;
     case '\n':
-        return "&#10;";
+        return attribute ? "&#10;" : NULL;
     case '\t':
-        return "&#9;";
+        return attribute ? "&#9;" : NULL;
     }
     if (u[0] == 0xef && u[1] == 0xbf && u[2] >= 0xbe) { /* U+FFFE, U+FFFF */
         *length = 3;
@@ -36,12 +37,12 @@ static const char *written(const char *c, size_t *length)
     return u[0] < 0x20 ? REPLACEMENT : NULL;
 }
 
-void xml_text(struct buf *b, const char *text)
+static void add_text(struct buf *b, const char *text, bool attribute)
 {
     const char *plain = text;
     size_t length;
     for (; *text; text += length) {
-        const char *instead = written(text, &length);
+        const char *instead = written(text, attribute, &length);
         if (!instead)
             continue;
         buf_add(b, plain, (size_t)(text - plain));
@@ -59,7 +60,7 @@ static void begin_tag(struct buf *b, int depth, const char *name,
         if (!attributes->value)
             continue;
         buf_print(b, " %s=\"", attributes->name);
-        xml_text(b, attributes->value);
+        add_text(b, attributes->value, true);
         buf_char(b, '"');
     }
 }
@@ -81,7 +82,7 @@ void xml_leaf(struct buf *b, int depth, const char *name, const struct attribute
     begin_tag(b, depth, name, attributes);
     if (text) {
         buf_char(b, '>');
-        xml_text(b, text);
+        add_text(b, text, false);
         buf_print(b, "</%s>\n", name);
     } else {
         buf_str(b, "/>\n");

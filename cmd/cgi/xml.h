@@ -14,11 +14,8 @@ void xml_begin(struct buf *b); /* the declaration */
 /* A tag on a line of its own, so far in. attributes may be NULL. */
 void xml_open(struct buf *b, int depth, const char *name, const struct attribute *attributes);
 void xml_close(struct buf *b, int depth, const char *name);
-/* An element with this text; NULL: empty. */
+/* An element with this text; NULL: empty. What XML 1.0 has no way to say becomes U+FFFD. */
 void xml_leaf(struct buf *b, int depth, const char *name, const struct attribute *attributes,
               const char *text);
-/* The text as it stands between tags, or in a value: what XML 1.0 has no way to say becomes
- * U+FFFD. */
-void xml_text(struct buf *b, const char *text);
 
 #endif

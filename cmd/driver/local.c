@@ -212,7 +212,8 @@ static json_t *cancel(const json_t *line, const struct call *call)
     json_t *reply = status(line, call);
     if (never)
         json_object_set_new(reply, "state", json_string("cancelled"));
-    json_object_set_new(reply, "ok", json_true());
+    if (!json_object_get(reply, "error")) /* such as a container that is still there */
+        json_object_set_new(reply, "ok", json_true());
     return reply;
 }
 

@@ -115,43 +115,62 @@ static json_t *find(const json_t *line, struct cluster *c)
 }
 
 /* All jobs of the stamp are asked to end: by the supervisor, and after a while by Slurm. False when
- * it could not be asked. */
+ * one could not be asked; or it has just ended, which scancel refuses, too: see what squeue says
+ * next. */
 static bool ask_to_end(const json_t *line, const struct cluster *c, bool kindly, struct err *err)
 {
-    static const char *const kind[] = {"scancel", "--quiet", "--batch", "--signal=TERM", NULL};
+    static const char *const kind[] = {"scancel", "--batch", "--signal=TERM", NULL};
     static const char *const plain[] = {"scancel", "--quiet", NULL};
+    bool asked = true;
     for (size_t i = 0; i < c->now.n; i++) {
         const struct seen *one = &c->now.list[i];
         const bool runs = str_same(one->state, "RUNNING");
         if (str_same(one->stamp, json_text(line, "stamp")) && !seen_is_over(one) &&
             slurm_control(kindly && runs ? kind : plain, one->id, c->call, err) < 0)
-            return false;
+            asked = false;
     }
-    return true;
+    return asked;
 }
 
-/* Asked to end, and waited for: only when Slurm is done with it, and no supervisor has its lock, is
- * nothing left. */
+/* Does nobody have to be asked? Its record says all there is to say, and its supervisor is gone. */
+static bool is_surely_gone(const json_t *line)
+{
+    return !attempt_alive(line) && slurm_is_told(line);
+}
+
+/* Is nothing of it left? Else that is so when no supervisor has its lock, and Slurm is done with
+ * it. */
+static bool is_gone(const json_t *line, const struct cluster *c)
+{
+    const struct seen *seen = cluster_find(c, line);
+    return is_surely_gone(line) || (!attempt_alive(line) && (!seen || seen_is_over(seen)));
+}
+
+/* Asked to end, and waited for. Slurm may refuse or not answer for a while: it is asked again as
+ * long as there is time, and what its last answer was is told then. */
 static json_t *cancel(const json_t *line, struct cluster *c)
 {
-    const int64_t begin = clock_boot(), deadline = begin + (c->call->deadline_s - 2) * 1000;
+    const int64_t deadline = c->call->begun + (c->call->deadline_s - 2) * 1000;
     struct err err = {0};
     const bool never = attempt_forestall(line);
-    const struct seen *seen = cluster_find(c, line);
-    useconds_t pause = 100;
-    for (int asked = 0; seen && !seen_is_over(seen) && clock_boot() < deadline;) {
-        if (asked < 2 && clock_boot() >= begin + asked * GRACE_S * 1000) {
-            if (!ask_to_end(line, c, asked == 0, &err))
-                return reply_error(line, "unavailable", &err);
+    int64_t due = 0, pause = 100, left;
+    for (int asked = 0; !is_gone(line, c);) {
+        err = (struct err){0};
+        if (asked < 2 && clock_boot() >= due && !slurm_is_told(line) &&
+            ask_to_end(line, c, asked == 0, &err)) {
+            due = clock_boot() + GRACE_S * 1000;
             asked++;
         }
-        usleep(pause * 1000);
+        if ((left = deadline - clock_boot()) <= 0)
+            break;
+        usleep((useconds_t)(left < pause ? left : pause) * 1000);
         pause = pause < 1600 ? 2 * pause : pause;
-        if (cluster_read(c, &err) < 0)
-            return reply_error(line, "unavailable", &err);
-        seen = cluster_find(c, line);
+        cluster_read(c, &err); /* what is known stays when there is no answer */
     }
-    if ((seen && !seen_is_over(seen)) || attempt_alive(line)) {
+    if (!is_gone(line, c)) {
+        const struct seen *seen = cluster_find(c, line);
+        if (err.code)
+            return reply_error(line, "unavailable", &err);
         err_set(&err, CODE_TEMP, "the job is still ending in Slurm (%s)",
                 seen ? seen->state : "which has forgotten it");
         return reply_error(line, "temporary", &err);
@@ -208,13 +227,34 @@ static json_t *purge(const json_t *line, struct cluster *c)
     return reply;
 }
 
+static bool always(const json_t *line)
+{
+    (void)line;
+    return true;
+}
+
 static const struct {
     const char *name;
     json_t *(*answer)(const json_t *line, struct cluster *c);
+    bool (*alone)(const json_t *line); /* may it be answered without Slurm? NULL: never */
 } verbs[] = {
-    {"probe", slurm_probe}, {"submit", slurm_submit}, {"status", slurm_status}, {"find", find},
-    {"cancel", cancel},     {"purge", purge},         {"suspend", suspend},     {"resume", resume},
+    {"probe", slurm_probe, NULL},       {"submit", slurm_submit, NULL},
+    {"status", slurm_status, NULL},     {"find", find, NULL},
+    {"cancel", cancel, is_surely_gone}, {"purge", purge, always},
+    {"suspend", suspend, NULL},         {"resume", resume, NULL},
 };
+
+static bool needs_cluster(size_t verb, const json_t *lines)
+{
+    size_t i;
+    json_t *line;
+    if (!verbs[verb].alone)
+        return true;
+    json_array_foreach (lines, i, line)
+        if (!verbs[verb].alone(line))
+            return true;
+    return false;
+}
 
 static int run(char **operands, struct buf *out, struct err *err)
 {
@@ -229,7 +269,7 @@ static int run(char **operands, struct buf *out, struct err *err)
         return err_set(err, CODE_USAGE, "no such verb \"%s\", see execdm-driver(7)", verb);
     if (call_read(&call, verb, err) < 0 || check_config(&call, err) < 0)
         return -1;
-    if (verbs[v].answer != purge && cluster_read(&c, err) < 0)
+    if (needs_cluster(v, call.lines) && cluster_read(&c, err) < 0)
         return -1;
     json_array_foreach (call.lines, i, line)
         reply_add(out, verbs[v].answer(line, &c));

@@ -59,6 +59,12 @@ bool seen_is_over(const struct seen *seen);
 /* The id that sbatch gave, or NULL. The caller frees. */
 char *slurm_noted_id(const json_t *line);
 
+/* --- slurm_status.c --- */
+
+/* Has the attempt left a record, to which Slurm has nothing to add? Its program has ended then, and
+ * all that is left of it is a supervisor about to end, as long as that has its lock. */
+bool slurm_is_told(const json_t *line);
+
 /* --- the verbs that have a file: each answers one line with a new reference --- */
 
 json_t *slurm_status(const json_t *line, struct cluster *c); /* slurm_status.c */

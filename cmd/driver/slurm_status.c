@@ -144,16 +144,21 @@ static void tell_seen(json_t *reply, const json_t *line, const struct seen *seen
         tell_row(reply, row);
 }
 
-/* The record says that somebody killed the program. Slurm knows why: its limits, a node that fails,
- * a job that goes first. False: not yet. */
+/* Somebody killed the program, its record says. */
+static bool is_killed(const json_t *record)
+{
+    const char *reason = json_text(record, "reason");
+    const int64_t signal = json_int(record, "signal", 0);
+    return str_same(reason, "killed") || str_same(reason, "internal") || signal == SIGKILL ||
+           signal == SIGTERM;
+}
+
+/* Slurm knows why: its limits, a node that fails, a job that goes first. False: not yet. */
 static bool tell_killer(json_t *reply, const json_t *line, struct cluster *c)
 {
     static const char *const words[] = {"TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED",
                                         "CANCELLED"};
-    const char *reason = json_text(reply, "reason");
-    const int64_t signal = json_int(reply, "signal", 0);
-    const bool killed = str_same(reason, "killed") || str_same(reason, "internal") ||
-                        signal == SIGKILL || signal == SIGTERM;
+    const bool killed = is_killed(reply);
     const struct seen *seen = killed ? cluster_find(c, line) : NULL;
     if (killed && !seen)
         seen = cluster_recall(c, line);
@@ -163,6 +168,12 @@ static bool tell_killer(json_t *reply, const json_t *line, struct cluster *c)
         if (str_same(words[i], seen->state))
             tell_row(reply, row_of(seen->state));
     return seen_is_over(seen);
+}
+
+bool slurm_is_told(const json_t *line)
+{
+    own(json_fini) json_t *record = json_object();
+    return attempt_ended(line, record) && !is_killed(record);
 }
 
 /* Has the start window closed? It is in a file of its own: call.json is gone when it is read. */

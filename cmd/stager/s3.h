@@ -35,11 +35,20 @@ char *s3_etag_md5(const struct web *w, const char *etag);
 /* The text of the first element of a name in an answer, or NULL. The caller frees. */
 char *s3_said(const struct web *w, const char *name);
 
-/* s3_move.c: is it a bucket, or a key that ends in a slash? What the keys of this directory begin
- * with; the caller frees. The first keys that begin so, `most` of them, a new list. */
+/* s3_find.c: the size of an object. An object, or else what keys begin with; an empty bucket is a
+ * directory, too. All below a directory. Is it a bucket, or a key that ends in a slash? What the
+ * keys of this directory begin with; the caller frees. The first keys that begin so, `most` of
+ * them, a new list. */
+int s3_head(struct s3 *p, int64_t *size, struct fault *f);
+int s3_look(struct s3 *p, enum kind *kind, int64_t *size, struct fault *f);
+int s3_list(struct transfer *t, const char *url, entry_fn *each, void *self, struct fault *f);
 bool s3_is_folder(const struct s3 *p);
 char *s3_prefix(const struct s3 *p);
 int s3_keys(struct s3 *p, const char *prefix, const char *most, struct strs *keys, struct fault *f);
+
+/* s3_put.c: a file is stored, whole or not at all; would that be allowed? */
+int s3_put(struct stream *s, const char *url, mode_t mode, struct fault *f);
+int s3_writable(const char *url, enum kind type, struct fault *f);
 
 /* s3_place.c: a bucket, or what keys begin with, as the place of a job */
 int s3_create(struct transfer *t, const char *url, struct fault *f);

@@ -227,8 +227,9 @@ int transfer_file(struct transfer *t, struct source *src, const char *name, cons
                   struct fault *f);
 /* Opens what a URL of whatever scheme names. */
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f);
-/* After a fault: waits, if another try is worth it; `count` bytes have come so far. */
+/* stream.c: after a fault waits, if another try is worth it; `count` bytes have come so far. */
 bool transfer_again(struct transfer *t, int64_t count, struct fault *f);
+/* transfer.c */
 int transfer_warn(struct transfer *t, const char *name, struct fault *f, const char *fmt, ...)
     PRINTF(4, 5);
 

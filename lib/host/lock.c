@@ -2,10 +2,10 @@
 #include "host/lock.h"
 #include "host/path.h"
 
-static int lock(int fd, short type)
+static int lock(int fd, short type, int64_t at, int64_t length)
 {
-    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
-    while (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
+    struct flock part = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = length};
+    while (fcntl(fd, F_OFD_SETLK, &part) < 0) {
         if (errno == EAGAIN || errno == EACCES)
             return 0;
         if (errno != EINTR)
@@ -16,12 +16,17 @@ static int lock(int fd, short type)
 
 int lock_try(int fd)
 {
-    return lock(fd, F_WRLCK);
+    return lock(fd, F_WRLCK, 0, 0);
 }
 
 int lock_share(int fd)
 {
-    return lock(fd, F_RDLCK);
+    return lock(fd, F_RDLCK, 0, 0);
+}
+
+int lock_byte(int fd, int64_t at)
+{
+    return lock(fd, F_WRLCK, at, 1);
 }
 
 enum lock_state lock_ask(const char *path)

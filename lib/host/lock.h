@@ -9,6 +9,8 @@
 int lock_try(int fd);
 /* The same, shared with others who only share it. */
 int lock_share(int fd);
+/* One byte of the file, exclusively, as lock_try: a file of places that only so many may have. */
+int lock_byte(int fd, int64_t at);
 /* Does somebody hold the lock of this file? A file that is not there is not locked; what cannot be
  * asked (its file system does not answer, there are too many open files) is neither, with errno. */
 enum lock_state { LOCK_FREE, LOCK_HELD, LOCK_UNKNOWN };

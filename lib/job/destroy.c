@@ -100,7 +100,13 @@ int destroy_directory(struct store *store, const char *id, struct err *err)
                : err_sys(err, "cannot remove %s", dir);
 }
 
-/* Both are tried, whatever becomes of the first. */
+static bool is_due(const struct job *j, int64_t now)
+{
+    return j->phase != PHASE_ARCHIVED && !job_remote(j) && j->destruction > 0 &&
+           j->destruction <= now;
+}
+
+/* Both are tried, whatever becomes of the first. A job that goes on is ended first (UWS 1.1). */
 static int do_due(struct step *s, const char *id, struct err *err)
 {
     own(job_fini) struct job j = {0};
@@ -109,10 +115,27 @@ static int do_due(struct step *s, const char *id, struct err *err)
     int rc = managed_clear(s, id, err);
     if (store_job_get(s->store, id, &j, &none) < 0)
         return none.code == CODE_NOINPUT ? rc : (*err = none, -1);
-    if (!phase_terminal(j.phase) || j.phase == PHASE_ARCHIVED || job_remote(&j) ||
-        j.destruction == 0 || j.destruction > now)
+    if (!is_due(&j, now))
         return rc;
-    return destroy_job(s->store, &j, BY_WORKER, s->by, "its destruction time", err) < 0 ? -1 : rc;
+    if (!phase_terminal(j.phase) && step_abort(s, &j, DESTROY_WHY, err) < 0)
+        return -1;
+    return destroy_job(s->store, &j, BY_WORKER, s->by, DESTROY_WHY, err) < 0 ? -1 : rc;
+}
+
+/* Who is at work for the job sees the wish and lets go of it. */
+static int wish_end(struct step *s, const char *id, struct err *err)
+{
+    own(job_fini) struct job j = {0};
+    if (store_job_get(s->store, id, &j, err) < 0)
+        return err->code == CODE_NOINPUT ? 0 : -1;
+    if (phase_terminal(j.phase) || j.wish || !is_due(&j, clock_ms()))
+        return 0;
+    if (store_begin(s->store, true, err) < 0)
+        return -1;
+    if (store_job_wish(s->store, id, "abort", err) == 0)
+        return store_commit(s->store, err);
+    store_rollback(s->store);
+    return -1;
 }
 
 int destroy_due(struct step *s, const char *id, struct err *err)
@@ -121,7 +144,7 @@ int destroy_due(struct step *s, const char *id, struct err *err)
     own(job_fini) struct job j = {0};
     own(fd_fini) int lease = lease_take(s->store, id, 0, err);
     if (lease < 0) /* or somebody else is at it */
-        return err->code == CODE_TEMP ? 0 : -1;
+        return err->code == CODE_TEMP ? wish_end(s, id, err) : -1;
     int rc = do_due(s, id, err);
     /* the lease has made the directory again */
     if (store_job_get(s->store, id, &j, &none) == 0 ? j.phase == PHASE_ARCHIVED

@@ -19,8 +19,9 @@ int destroy_allowed(const struct job *j, unsigned who, struct err *err);
 int destroy_job(struct store *store, struct job *j, unsigned who, const char *by, const char *why,
                 struct err *err);
 
-/* What is due of a job that has ended: places that were made for it (managed.h), its destruction.
- * Takes its lease; when another holds it, that one does it. */
+/* What is due of a job: places that were made for it (managed.h), its destruction, before which one
+ * that goes on is ended. Takes its lease; when another holds it, that one does it. */
+#define DESTROY_WHY "its destruction time"
 int destroy_due(struct step *s, const char *id, struct err *err);
 
 /* Removes the lock, and the directory when it is empty then: what has content is left, for it may

@@ -35,6 +35,8 @@ static const char *waiting_for(struct store *store, const struct job *j, int64_t
     int64_t from = json_int(json_object_get(j->doc, "private"), "from", 0) * 1000, start = 0;
     if (phase_terminal(j->phase) || j->phase == PHASE_HELD)
         return j->phase == PHASE_HELD ? "release" : NULL;
+    if (job_draft(j))
+        return "run";
     if (lease_held(store, j->id))
         return NULL;
     if (j->phase == PHASE_PENDING && now < from)
@@ -71,6 +73,18 @@ static int add_failures(struct store *store, struct job *j, struct err *err)
     return 0;
 }
 
+/* When it will have ended, as far as that is known: when its room is no longer its own. */
+static int add_quote(struct store *store, struct job *j, struct err *err)
+{
+    struct booking booked = {0};
+    char text[WHEN_TEXT];
+    const int rc = phase_terminal(j->phase) ? 0 : store_booking_get(store, j->id, &booked, err);
+    if (rc > 0)
+        json_object_set_new(j->doc, "quote", json_string(moment_print(booked.end * 1000, text)));
+    json_decref(booked.room.parts);
+    return rc;
+}
+
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
 {
     own(job_fini) struct job j = {0};
@@ -79,7 +93,7 @@ json_t *query_job(struct store *store, const char *id, int64_t now, struct err *
     own(json_fini) json_t *history = store_events(store, j.id, err);
     if (history && job_remote(&j))
         return follow_document(&j, history);
-    if (add_failures(store, &j, err) < 0)
+    if (add_failures(store, &j, err) < 0 || add_quote(store, &j, err) < 0)
         return NULL;
     return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
 }
@@ -96,8 +110,8 @@ static const struct verb verbs[VERBS];
 
 static bool may(const struct job *j, const struct verb *verb)
 {
-    if (verb->event == EVENT_HOLD && job_waits_there(j))
-        return false; /* it would start all the same */
+    if (verb->event == EVENT_HOLD && (job_waits_there(j) || job_draft(j)))
+        return false; /* it would start all the same; the other does not start by itself */
     if (verb->event >= 0)
         return phase_step(j->phase, (enum phase_event)verb->event, BY_OWNER) >= 0;
     return str_same(verb->name, "delete") || !phase_terminal(j->phase);
@@ -158,6 +172,11 @@ static int change_abort(struct store *store, struct job *j, const struct verb *v
 static int change_run(struct store *store, struct job *j, const struct verb *verb, struct err *err)
 {
     const struct verb release = {.name = verb->name, .event = EVENT_RELEASE};
+    if (job_draft(j)) /* that is the service's, which asks the planner first */
+        return err_set(err, CODE_CONFLICT,
+                       "job %s was made over UWS and not planned yet: the service runs it "
+                       "(PHASE=RUN)",
+                       j->id);
     return j->phase == PHASE_HELD ? owner_step(store, j, &release, err) : 0;
 }
 

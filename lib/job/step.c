@@ -1,5 +1,6 @@
 #include "job/step.h"
 #include "host/clock.h"
+#include "job/destroy.h"
 #include "job/follow.h"
 #include "job/managed.h"
 #include "job/layout.h"
@@ -140,7 +141,9 @@ int step_abort(struct step *s, struct job *j, const char *why, struct err *err)
 
 static int abort_wished(struct step *s, struct job *j, struct err *err)
 {
-    own(str_fini) char *why = trigger_reason(s->store, j);
+    own(str_fini) char *why = j->destruction && clock_ms() >= j->destruction
+                                  ? str_new(DESTROY_WHY)
+                                  : trigger_reason(s->store, j);
     return step_abort(s, j, why, err);
 }
 
@@ -207,6 +210,10 @@ int step_job(struct step *s, const char *id, struct job *j, int64_t *due, struct
         return 0;
     if (job_remote(j))
         return follow_step(s, j, due, err);
+    if (job_draft(j) && !j->wish) {
+        *due = INT64_MAX;
+        return 0;
+    }
     if (str_same(j->wish, "abort"))
         return s->brief && has_attempt(j) ? STEP_LONG : abort_wished(s, j, err) < 0 ? -1 : 1;
     if (s->brief && step_is_long(s, j) && !leaves_nothing(s, j))

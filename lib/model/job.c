@@ -16,6 +16,11 @@ bool job_remote(const struct job *j)
     return str_same(j->driver, JOB_REMOTE);
 }
 
+bool job_draft(const struct job *j)
+{
+    return str_same(j->driver, JOB_DRAFT);
+}
+
 static int64_t time_of(const json_t *doc, const char *key, int64_t otherwise)
 {
     struct when w;
@@ -67,9 +72,13 @@ static const char *status_of(const struct job *j, json_t *history)
 json_t *job_document(const struct job *j, json_t *history, const char *waiting_for)
 {
     static const char *const carried[] = {
-        "offer",    "executionduration", "url",      "executable", "resources", "datetime",
-        "advisory", "attempt",           "backend",  "exit",       "usage",     "error",
-        "messages", "results",           "triggers", "callouts",
+        "runid",      "offer",     "executionduration",
+        "quote",      "url",       "parameters",
+        "executable", "resources", "datetime",
+        "advisory",   "attempt",   "backend",
+        "exit",       "usage",     "error",
+        "messages",   "results",   "triggers",
+        "callouts",
     };
     json_t *doc = json_object();
     set_text(doc, "id", j->id);
@@ -78,7 +87,7 @@ json_t *job_document(const struct job *j, json_t *history, const char *waiting_f
     set_text(doc, "phase", phase_name(j->phase));
     set_text(doc, "status", status_of(j, history));
     set_text(doc, "waiting_for", waiting_for);
-    set_text(doc, "platform", j->platform);
+    set_text(doc, "platform", job_draft(j) ? NULL : j->platform);
     set_time(doc, "created", j->created);
     set_time(doc, "started", j->started);
     set_time(doc, "ended", j->ended);

@@ -23,6 +23,12 @@ void job_fini(struct job *j);
 /* The driver of a job that is at a worker elsewhere: no program of ours drives it. */
 #define JOB_REMOTE "remote"
 bool job_remote(const struct job *j);
+/* The driver of a job that was made over UWS, whose owner has not said yet that it is to run: it is
+ * PENDING, and nothing was planned or booked. Its platform is "". In doc are `parameters`; in its
+ * `private`, where it has one, `task`, with `sealed` for what was secret in it, and `limit`, the
+ * run time its owner wants (s). */
+#define JOB_DRAFT "draft"
+bool job_draft(const struct job *j);
 /* Does it wait in the queue of a backend that has one of its own? It is QUEUED as before, but what
  * becomes of it is the backend's to say. */
 bool job_waits_there(const struct job *j);

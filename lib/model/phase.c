@@ -3,19 +3,20 @@
 static const struct {
     const char *name, *status;
     bool terminal;
+    enum phase uws;
 } phases[PHASE_COUNT] = {
-    [PHASE_PENDING] = {"PENDING", "PENDING", false},
-    [PHASE_QUEUED] = {"QUEUED", "PENDING", false},
-    [PHASE_PREPARING] = {"PREPARING", "PENDING", false},
-    [PHASE_EXECUTING] = {"EXECUTING", "RUNNING", false},
-    [PHASE_FINALIZING] = {"FINALIZING", "RUNNING", false},
-    [PHASE_COMPLETED] = {"COMPLETED", "COMPLETED", true},
-    [PHASE_ERROR] = {"ERROR", "FAILED", true},
-    [PHASE_ABORTED] = {"ABORTED", "CANCELLED", true},
-    [PHASE_HELD] = {"HELD", "PENDING", false},
-    [PHASE_SUSPENDED] = {"SUSPENDED", "RUNNING", false},
-    [PHASE_UNKNOWN] = {"UNKNOWN", NULL, false},
-    [PHASE_ARCHIVED] = {"ARCHIVED", NULL, true},
+    [PHASE_PENDING] = {"PENDING", "PENDING", false, PHASE_PENDING},
+    [PHASE_QUEUED] = {"QUEUED", "PENDING", false, PHASE_QUEUED},
+    [PHASE_PREPARING] = {"PREPARING", "PENDING", false, PHASE_QUEUED},
+    [PHASE_EXECUTING] = {"EXECUTING", "RUNNING", false, PHASE_EXECUTING},
+    [PHASE_FINALIZING] = {"FINALIZING", "RUNNING", false, PHASE_EXECUTING},
+    [PHASE_COMPLETED] = {"COMPLETED", "COMPLETED", true, PHASE_COMPLETED},
+    [PHASE_ERROR] = {"ERROR", "FAILED", true, PHASE_ERROR},
+    [PHASE_ABORTED] = {"ABORTED", "CANCELLED", true, PHASE_ABORTED},
+    [PHASE_HELD] = {"HELD", "PENDING", false, PHASE_HELD},
+    [PHASE_SUSPENDED] = {"SUSPENDED", "RUNNING", false, PHASE_SUSPENDED},
+    [PHASE_UNKNOWN] = {"UNKNOWN", NULL, false, PHASE_UNKNOWN},
+    [PHASE_ARCHIVED] = {"ARCHIVED", NULL, true, PHASE_ARCHIVED},
 };
 
 static const char *const events[EVENT_COUNT] = {
@@ -141,4 +142,9 @@ int phase_event_parse(const char *name, enum phase_event *e)
 const char *phase_status(enum phase p)
 {
     return phases[p].status;
+}
+
+enum phase phase_uws(enum phase p)
+{
+    return phases[p].uws;
 }

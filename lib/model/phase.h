@@ -57,5 +57,7 @@ int phase_event_parse(const char *name, enum phase_event *e); /* -1: no such eve
 /* The Planner's own word: PENDING RUNNING COMPLETED FAILED CANCELLED; NULL where the phase has
  * none and the last word stays (UNKNOWN, ARCHIVED). */
 const char *phase_status(enum phase p);
+/* As UWS 1.1 sees it, which knows no staging: PREPARING is QUEUED, FINALIZING is EXECUTING. */
+enum phase phase_uws(enum phase p);
 
 #endif

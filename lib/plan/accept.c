@@ -1,7 +1,9 @@
 #include "plan/accept.h"
+#include "model/signal.h"
 #include "model/value.h"
 #include "plan/afar.h"
 #include "plan/calendar.h"
+#include "store/link.h"
 
 #define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
 
@@ -50,14 +52,15 @@ json_t *accept_choose(json_t *answer, const char *which, const char *prefer, str
 }
 
 /* The job as its offer describes it. `start` is the slot that was booked. */
-static void make_job(const struct offer_row *row, int64_t start, int64_t now, struct job *job)
+static void make_job(const struct offer_row *row, const char *id, int64_t start, int64_t now,
+                     struct job *job)
 {
     const json_t *offer = json_object_get(row->doc, "offer");
     const json_t *private = json_object_get(row->doc, "private");
     const json_t *datetime = json_array_get(json_object_get(offer, "datetime"), 0);
     int64_t length = json_int(private, "length", 0);
     *job = (struct job){.phase = PHASE_PENDING, .created = now};
-    snprintf(job->id, sizeof(job->id), "%s", row->id);
+    snprintf(job->id, sizeof(job->id), "%s", id);
     job->name = str_new(json_text(offer, "task"));
     job->owner = str_new(json_text(json_object_get(private, "policy"), "identity"));
     job->platform = str_new(row->platform);
@@ -73,8 +76,8 @@ static void make_job(const struct offer_row *row, int64_t start, int64_t now, st
 }
 
 /* Room may have gone since the offer was made: looked at again, inside the transaction. */
-static int book(struct store *store, const struct offer_row *row, int64_t now, int64_t *start,
-                struct err *err)
+static int book(struct store *store, const struct offer_row *row, const char *id, int64_t now,
+                int64_t *start, struct err *err)
 {
     const json_t *p = json_object_get(row->doc, "private");
     own(calendar_close) struct calendar calendar = {0};
@@ -101,7 +104,7 @@ static int book(struct store *store, const struct offer_row *row, int64_t now, i
                        row->id);
     struct booking b = {
         .start = *start, .end = *start + length, .latest = json_int(p, "to", 0), .room = need};
-    snprintf(b.job, sizeof(b.job), "%s", row->id);
+    snprintf(b.job, sizeof(b.job), "%s", id);
     return store_booking_set(store, row->platform, &b, err);
 }
 
@@ -121,20 +124,30 @@ static int check_time(const struct offer_row *row, int64_t now, struct err *err)
     return 0;
 }
 
+/* What the offer has to be still, and its room: in the transaction. */
+static int take(struct store *store, const struct offer_row *row, const char *id, int64_t now,
+                int64_t *start, struct err *err)
+{
+    const json_t *private = json_object_get(row->doc, "private");
+    return check_time(row, now, err) < 0 || policy_accept(store, private, now / 1000, err) < 0 ||
+                   book(store, row, id, now, start, err) < 0 ||
+                   store_offer_accept(store, row, err) < 0
+               ? -1
+               : 0;
+}
+
 /* An offer does not change once it is made; whether it was accepted does. */
 static int accept_now(struct store *store, const struct offer_row *row, int64_t now,
                       struct job *job, struct err *err)
 {
-    const json_t *private = json_object_get(row->doc, "private");
     char taken[UUID_TEXT];
     int64_t start;
     int rc = store_offer_accepted(store, row->answer, taken, err);
     if (rc != 0)
         return rc < 0 ? -1 : store_job_get(store, taken, job, err);
-    if (check_time(row, now, err) < 0 || policy_accept(store, private, now / 1000, err) < 0 ||
-        book(store, row, now, &start, err) < 0 || store_offer_accept(store, row, err) < 0)
+    if (take(store, row, row->id, now, &start, err) < 0)
         return -1;
-    make_job(row, start, now, job);
+    make_job(row, row->id, start, now, job);
     return store_job_add(store, job, "owner", "offer accepted", err);
 }
 
@@ -161,6 +174,94 @@ int accept_offer(struct store *store, const char *id, const struct identity *who
         return -1;
     }
     *job = made;
+    return 0;
+}
+
+/* --- drafts --- */
+
+/* It may run for less than the offer says. */
+static void take_limit(struct offer_row *row, const json_t *draft)
+{
+    json_t *private = json_object_get(row->doc, "private");
+    const int64_t limit = json_int(draft, "limit", 0), length = json_int(private, "length", 0);
+    if (limit > 0 && limit < length)
+        json_object_set_new(private, "length", json_integer(limit));
+}
+
+/* Endpoints have the id of their offer in them: here it is another's. */
+static void name_triggers(struct job *j, const char *offer)
+{
+    const json_t *secrets = json_object_get(json_object_get(j->doc, "private"), "secrets");
+    own(json_fini) json_t *list = json_deep_copy(json_object_get(j->doc, "triggers"));
+    size_t i;
+    json_t *trigger;
+    json_array_foreach (list, i, trigger) {
+        json_t *spec = json_object_get(trigger, "spec");
+        const char *secret = json_text(secrets, json_text(trigger, "name"));
+        const char *endpoint = json_text(spec, "endpoint");
+        char before[TOKEN_TEXT], after[TOKEN_TEXT];
+        if (!secret || !endpoint)
+            continue;
+        signal_token(offer, secret, before);
+        signal_token(j->id, secret, after);
+        const char *at = strstr(endpoint, before);
+        if (at)
+            json_object_set_new(spec, "endpoint",
+                                json_sprintf("%.*s%s", (int)(at - endpoint), endpoint, after));
+    }
+    if (list)
+        json_object_set(j->doc, "triggers", list);
+}
+
+/* What was the draft's own stays. */
+static void keep_draft(struct job *j, const struct job *draft, const char *offer)
+{
+    static const char *const keys[] = {"runid", "parameters"};
+    const json_t *private = json_object_get(draft->doc, "private");
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (json_object_get(draft->doc, keys[i]))
+            json_object_set(j->doc, keys[i], json_object_get(draft->doc, keys[i]));
+    j->created = draft->created;
+    if (json_is_true(json_object_get(private, "destruction")))
+        j->destruction = draft->destruction;
+    if (draft->name) {
+        free(j->name);
+        j->name = str_new(draft->name);
+    }
+    if (json_int(private, "limit", 0) > 0) {
+        char text[WHEN_TEXT];
+        const json_t *now = json_object_get(j->doc, "private");
+        duration_print(duration_of(json_int(now, "length", 0)), text);
+        json_object_set_new(j->doc, "executionduration", json_string(text));
+    }
+    name_triggers(j, offer);
+}
+
+int accept_draft(struct store *store, const char *id, const char *offer, const struct identity *who,
+                 int64_t now, struct job *job, struct err *err)
+{
+    own(offer_row_fini) struct offer_row row = {0};
+    own(job_fini) struct job draft = {0}, made = {0};
+    int64_t start;
+    if (store_offer_get(store, offer, &row, err) < 0 ||
+        policy_theirs(json_object_get(row.doc, "private"), who, err) < 0 ||
+        store_job_get(store, id, &draft, err) < 0)
+        return -1;
+    if (!job_draft(&draft) || draft.phase != PHASE_PENDING)
+        return err_set(err, CODE_CONFLICT, "job %s is %s, and was planned before", id,
+                       phase_name(draft.phase));
+    take_limit(&row, json_object_get(draft.doc, "private"));
+    if (take(store, &row, id, now, &start, err) < 0)
+        return -1;
+    make_job(&row, id, start, now, &made);
+    keep_draft(&made, &draft, row.id);
+    const int rc = store_job_amend(store, &made, now, "run", "owner", "offer accepted", err);
+    if (rc <= 0)
+        return rc < 0 ? -1 : err_set(err, CODE_TEMP, "job %s moved on meanwhile; try again", id);
+    if (link_queue(store, &made, PHASE_ARCHIVED, now, err) < 0)
+        return -1;
+    *job = made;
+    made = (struct job){0};
     return 0;
 }
 

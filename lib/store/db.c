@@ -22,6 +22,9 @@
 /* Jobs whose files are to be destroyed some day; the condition is that of an index. */
 #define DESTROYABLE "live=0 AND phase<>'ARCHIVED' AND destruction>0"
 
+/* Those that their destruction would end; the condition is that of an index, too. */
+#define ABORTABLE "live=1 AND destruction>0"
+
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
@@ -62,19 +65,27 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOB_SAVE] = "UPDATE jobs SET phase=?2,attempt=?3,started=?4,ended=?5,destruction=?6,"
                      "live=?7,doc=?8,wish=CASE WHEN ?7 THEN wish END "
                      "WHERE id=?1 AND phase=?9 AND attempt<=?3",
+    [SQL_JOB_AMEND] = "UPDATE jobs SET name=?2,platform=?3,driver=?4,destruction=?5,doc=?6 "
+                      "WHERE id=?1 AND phase=?7 AND attempt=?8",
     [SQL_JOB_WISH] = "UPDATE jobs SET wish=?2 WHERE id=?1",
     [SQL_JOB_WISHED] = "SELECT wish FROM jobs WHERE id=?1",
     [SQL_JOB_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [SQL_JOBS] = "SELECT id FROM jobs ORDER BY id DESC",
-    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' "
-                      "ORDER BY id DESC",
+    [SQL_JOBS_LIVE] = "SELECT id FROM jobs WHERE live=1 AND driver NOT IN('" JOB_REMOTE
+                      "','" JOB_DRAFT "') ORDER BY id DESC",
     [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL AND "
                         "driver<>'" JOB_REMOTE "'",
+    /* by jobs_created alone: no other index has them in their order */
+    [SQL_JOBS_LISTED] = "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
+                        "destruction,json_extract(doc,'$.runid') FROM jobs "
+                        "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
+                        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
-    [SQL_EVENTS_AFTER] = "SELECT seq,job,phase FROM events WHERE seq>?1 AND NOT EXISTS"
-                         "(SELECT 1 FROM jobs WHERE id=job AND driver='" JOB_REMOTE "') "
-                         "ORDER BY seq",
+    [SQL_EVENTS_AFTER] =
+        "SELECT seq,job,phase FROM events WHERE seq>?1 AND NOT EXISTS"
+        "(SELECT 1 FROM jobs WHERE id=job AND driver IN('" JOB_REMOTE "','" JOB_DRAFT "')) "
+        "ORDER BY seq",
     [SQL_EVENTS_LAST] = "SELECT coalesce(max(seq),0) FROM events",
     [SQL_EVENTS_DELETE] = "DELETE FROM events WHERE job=?1",
     /* what execdm-store check reads (upkeep.c) */
@@ -89,8 +100,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_BOOKINGS_ALL] = "SELECT " BOOKING ",platform FROM bookings",
     [SQL_BOOKINGS_ASTRAY] = "SELECT job FROM bookings WHERE job NOT IN "
                             "(SELECT id FROM jobs WHERE live=1)",
-    [SQL_JOBS_UNBOOKED] = "SELECT id FROM jobs WHERE live=1 AND driver<>'" JOB_REMOTE "' AND "
-                          "id NOT IN (SELECT job FROM bookings)",
+    [SQL_JOBS_UNBOOKED] = "SELECT id FROM jobs WHERE live=1 AND driver NOT IN('" JOB_REMOTE
+                          "','" JOB_DRAFT "') AND id NOT IN (SELECT job FROM bookings)",
     [SQL_CHANGES_ALL] = "SELECT platform,thing,span,first,second,list FROM changes "
                         "ORDER BY platform,thing,span",
     [SQL_JOBS_OWNER] = "CREATE INDEX IF NOT EXISTS jobs_owner ON jobs(owner,live,created)",
@@ -155,11 +166,19 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_STORAGE_DUE] = "UPDATE storage SET due=?3,tries=?4 WHERE job=?1 AND name=?2",
     [SQL_STORAGE_FORGET] = "DELETE FROM storage WHERE job=?1 AND name=?2",
     [SQL_STORAGE_NEXT] = "SELECT min(due) FROM storage WHERE due>?1",
-    [SQL_DESTRUCTION_NEXT] = "SELECT min(destruction) FROM jobs WHERE " DESTROYABLE
-                             " AND destruction>?1 AND driver<>'" JOB_REMOTE "'",
-    [SQL_CHORES] = "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
-                   "SELECT id FROM jobs WHERE " DESTROYABLE
-                   " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_DESTRUCTION_NEXT] =
+        "SELECT min(next) FROM (SELECT min(destruction) AS next FROM jobs WHERE " DESTROYABLE
+        " AND destruction>?1 AND driver<>'" JOB_REMOTE "' UNION ALL "
+        "SELECT min(destruction) FROM jobs WHERE " ABORTABLE
+        " AND destruction>?1 AND driver<>'" JOB_REMOTE "')",
+    [SQL_CHORES] =
+        "SELECT DISTINCT job FROM storage WHERE due>0 AND due<=?1 UNION "
+        "SELECT id FROM jobs WHERE " DESTROYABLE " AND destruction<=?1 AND driver<>'" JOB_REMOTE
+        "' UNION "
+        "SELECT id FROM jobs WHERE " ABORTABLE " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
+    [SQL_KEY_ADD] = "INSERT INTO keys(owner,key,sum,job,time) VALUES(?1,?2,?3,?4,?5)",
+    [SQL_KEY_GET] = "SELECT sum,job FROM keys WHERE owner=?1 AND key=?2 AND time>=?3",
+    [SQL_KEYS_FORGET] = "DELETE FROM keys WHERE time<?1",
 };
 
 /* The tables of version 1. */
@@ -211,9 +230,19 @@ static const char second_tables[] =
     "CREATE INDEX callouts_job ON callouts(job,name,seq);"
     "CREATE INDEX callouts_waiting ON callouts(seq) WHERE state='waiting';";
 
+/* What came with version 3: lists of jobs, newest first (list.c). */
+static const char third_tables[] = "CREATE INDEX jobs_created ON jobs(created,id,owner);";
+
+/* What came with version 4: keys of requests (key.c), and jobs to be ended by their destruction. */
+static const char fourth_tables[] =
+    "CREATE TABLE keys(owner TEXT NOT NULL, key TEXT NOT NULL, sum TEXT NOT NULL,"
+    " job TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY(owner,key)) WITHOUT ROWID;"
+    "CREATE INDEX keys_time ON keys(time);"
+    "CREATE INDEX jobs_abortion ON jobs(destruction) WHERE " ABORTABLE ";";
+
 /* What makes version N + 1 of version N, of which 0 is an empty file. A row is never changed once
  * it was published: there are stores that were made by it. */
-static const char *const steps[] = {first_tables, second_tables};
+static const char *const steps[] = {first_tables, second_tables, third_tables, fourth_tables};
 
 static int err_db(struct err *err, struct store *s, const char *doing)
 {

@@ -279,6 +279,22 @@ int store_job_told(struct store *s, const struct job *j, const char *event, int6
     return add_event(s, j, event, now, by, why, err);
 }
 
+int store_job_amend(struct store *s, const struct job *j, int64_t now, const char *event,
+                    const char *by, const char *why, struct err *err)
+{
+    own(str_fini) char *doc = write_string(j->doc);
+    const struct bind values[] = {TEXT(j->id),
+                                  TEXT(j->name),
+                                  TEXT(j->platform),
+                                  TEXT(j->driver),
+                                  NUMBER(j->destruction),
+                                  TEXT(doc),
+                                  TEXT(phase_name(j->phase)),
+                                  NUMBER(j->attempt)};
+    const int rc = db_run(s, SQL_JOB_AMEND, values, COUNT(values), err);
+    return rc > 0 && add_event(s, j, event, now, by, why, err) < 0 ? -1 : rc;
+}
+
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err)
 {
     const struct bind values[] = {TEXT(id), TEXT(wish)};

@@ -112,11 +112,17 @@ int store_job_note(struct store *s, const struct job *j, enum phase before, int6
 /* An event that leaves the job in its phase. Between store_begin and store_commit. */
 int store_job_told(struct store *s, const struct job *j, const char *event, int64_t now,
                    const char *by, const char *why, struct err *err);
+/* What stands in *j but its phase, attempt, owner and times of run, if the store still has it in
+ * this phase and attempt; and an event that leaves it there. 1, or 0 when it has moved on. Between
+ * store_begin and store_commit. */
+int store_job_amend(struct store *s, const struct job *j, int64_t now, const char *event,
+                    const char *by, const char *why, struct err *err);
 int store_job_wish(struct store *s, const char *id, const char *wish, struct err *err);
 /* The wish now standing, a new string or NULL. Cheap: asked while a transfer runs. */
 char *store_job_wished(struct store *s, const char *id);
 int store_job_delete(struct store *s, const char *id, struct err *err);
-/* The ids of jobs, newest first; live: only those not at an end, and not elsewhere. */
+/* The ids of jobs, newest first; live: only those a worker here has something
+ * to do with: not at an end, not elsewhere and no drafts. */
 int store_jobs(struct store *s, bool live, struct strs *ids, struct err *err);
 /* Live jobs here that their owner wants something of. */
 int store_jobs_wished(struct store *s, struct strs *ids, struct err *err);

@@ -67,7 +67,8 @@ void input_locate(const struct input *in, size_t index, const char *pointer, uns
 int doc_file(const char *path, json_t **doc, struct err *err);
 int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, struct err *err);
 
-/* yaml.c, the one file that knows libyaml. yaml_next tells also where the document stands. */
+/* yaml.c and yaml_write.c, the files that know libyaml. yaml_next tells also where the document
+ * stands. */
 struct yaml_reader *yaml_open(const char *bytes, size_t len);
 int yaml_next(struct yaml_reader *r, const char *name, json_t **doc, struct span *span,
               struct err *err);
