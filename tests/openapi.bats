@@ -134,11 +134,17 @@ same_yaml() { # YAML JSON
 print(json.dumps(yaml.safe_load(sys.stdin)))' <"$1" | jq -S .) <(jq -S . "$2")
 }
 
+location() { tr -d '\r' <headers | sed -n 's/^[Ll]ocation: //p'; }
+
+came_to() { # PHASE: $job
+    ask 200 "$job" -H 'Accept: application/json' && [ "$(jq -r .phase body)" = "$1" ]
+}
+
 json=(-H 'Content-Type: application/json')
 
 # bats test_tags=real
 @test "a whole conversation is as the description says" {
-    local offer job
+    local offer job part query
     require_npm
     require curl
     site_user ada lovelace
@@ -168,12 +174,42 @@ json=(-H 'Content-Type: application/json')
     offer=$(jq -r '.offers[0].id' body)
     ask 200 "/offers/$offer"
     ask 303 "/offers/$offer/accept" -X POST
-    job=$(tr -d '\r' <headers | sed -n 's/^[Ll]ocation: //p')
-    ask 200 "$job"
+    job=$(location)
+    ask 200 "$job" -H 'Accept: application/json'
     ask 200 "$job" -I
-    ended() { ask 200 "$job" && [ "$(jq -r .phase body)" = COMPLETED ]; }
-    wait_until 120 ended
-    ask 304 "$job" -H "If-None-Match: $(tr -d '\r' <headers | sed -n 's/^[Ee][Tt]ag: //p')"
+    wait_until 120 came_to COMPLETED
+    ask 304 "$job" -H 'Accept: application/json' -H "If-None-Match: $(tr -d '\r' <headers | sed -n 's/^[Ee][Tt]ag: //p')"
+
+    # the tree of UWS, as text, XML and JSON
+    for part in '' phase executionduration destruction quote owner parameters results; do
+        ask 200 "$job${part:+/$part}"
+        ask 200 "$job${part:+/$part}" -H 'Accept: application/json'
+    done
+    ask 404 "$job/error"
+    for query in '' '?LAST=3' '?PHASE=COMPLETED&PHASE=QUEUED' '?AFTER=2026-01-01T00:00:00Z'; do
+        ask 200 "/jobs$query"
+        ask 200 "/jobs$query" -H 'Accept: application/json'
+    done
+    jq -e '.jobs | length == 1' body
+    ask 400 '/jobs?AFTER=nonsense'
+    ask 200 "$job?WAIT=0"
+
+    # a job made by a POST, changed and deleted
+    task sh='sleep 600'
+    ask 303 /jobs "${json[@]}" --data-binary @task.json
+    job=$(location)
+    ask 200 "$job/phase" -H 'Accept: text/plain'
+    ask 303 "$job/destruction" -d DESTRUCTION=2036-01-01T00:00:00Z
+    ask 303 "$job/phase" -d PHASE=RUN
+    wait_until 120 came_to EXECUTING
+    ask 200 "$job" -X PATCH "${json[@]}" -d '{"name": "mine"}'
+    jq -e '.name == "mine"' body
+    ask 303 "$job" -d PHASE=ABORT
+    wait_until 120 came_to ABORTED
+    ask 403 "$job/phase" -d PHASE=RUN
+    ask 400 "$job/phase" -d PHASE=WALK
+    ask 303 "$job" -X DELETE
+    ask 404 "$job"
 
     # a NO, and what is refused
     task sh='true' memory=100000

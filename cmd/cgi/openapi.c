@@ -110,11 +110,13 @@ static const struct {
 
 /* --- schemas --- */
 
-/* A new reference, NULL with err: of a type of JSON Schema, or a schema of ours. */
+/* A new reference, NULL with err: of a field's type (route.h). */
 static json_t *schema_of(struct dialect *d, const char *type, struct err *err)
 {
     if (strstr(type, ".json"))
         return dialect_ref(d, type, err);
+    if (str_same(type, "date-time"))
+        return json_pack("{s:s,s:s}", "type", "string", "format", type);
     return json_pack("{s:s}", "type", type);
 }
 

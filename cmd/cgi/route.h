@@ -11,8 +11,7 @@ typedef int handler(struct service *s, struct request *r, struct reply *p, struc
 /* A field of a form, or of the URL's query. */
 struct field {
     const char *name;
-    const char
-        *type; /* of JSON Schema, "string", "integer"; or a schema, "job.json#/$defs/fault" */
+    const char *type; /* "string", "integer", "date-time"; or a schema, "jobs.json#/$defs/x" */
     const char *about;
     bool many;
 };
@@ -27,10 +26,9 @@ struct route {
     const char *id; /* of the operation, for openapi.json */
     const char *about;
     const char *answer; /* the schema of the JSON answer, "job.json"; NULL: it has none */
-    const char
-        *type;  /* of an answer whose handler sees to it, "text/plain"; NULL: in its formats */
-    int status; /* of an answer that is good, 303 where its URL is the answer; 0: 200 */
-    const char *takes;                /* the schema of the body, "task.json"; NULL: no document */
+    const char *type;   /* of an answer whose handler sees to it, "text/plain"; NULL: none */
+    int status;         /* of an answer that is good, 303: its URL is the answer; 0: 200 */
+    const char *takes;  /* the schema of the body, "task.json"; NULL: no document */
     const struct field *query, *form; /* each ends with {0}; NULL: none */
 };
 extern const struct route routes[]; /* ends with {0} */
