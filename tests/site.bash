@@ -29,7 +29,7 @@ executables:
   - {type: https://www.purl.org/ivoa.net/executable-types/oci-container, images: ["oci:$SITE_DIR/tiny"]}
 EOT
     chmod -R u+w,a+rX "$SITE_DIR"
-    if [ "$(id -u)" -eq 0 ]; then export SITE_USER=execdm-test; fi
+    if [ "$(id -u)" -eq 0 ]; then export SITE_USER=${SITE_USER:-execdm-test}; fi
 }
 
 site_script() {

@@ -50,6 +50,10 @@ static bool has_formats(const struct route *r)
 {
     return r->formats;
 }
+static bool has_ranges(const struct route *r)
+{
+    return r->type && !r->open;
+}
 static bool changes(const struct route *r)
 {
     return !(r->methods & METHOD_GET) && has_braces(r);
@@ -83,6 +87,7 @@ static const struct {
     {413, "TooLarge", "The body is too large", has_body, NULL, NULL, false},
     {415, "Unsupported", "The body is of a type that is not read here", has_body, NULL, NULL,
      false},
+    {416, "NoRange", "There is nothing in this range", has_ranges, NULL, NULL, false},
     {503, "Unavailable", "Not now; later it may be", always, "Retry-After",
      "In how many seconds to try again", false},
     {0, "Problem", "It could not be done", always, NULL, NULL, true},
@@ -94,18 +99,6 @@ static const struct {
 } methods[] = {
     {METHOD_GET, "get"},     {METHOD_POST, "post"},     {METHOD_PUT, "put"},
     {METHOD_PATCH, "patch"}, {METHOD_DELETE, "delete"},
-};
-
-/* What it means that an answer has this status. */
-static const struct {
-    int status;
-    const char *about;
-} answers[] = {
-    {200, "The answer"},
-    {201, "It was made"},
-    {202, "It will be done"},
-    {204, "It was done"},
-    {303, "The answer is at another URL"},
 };
 
 /* --- schemas --- */
@@ -226,37 +219,41 @@ static json_t *header_of(const char *about)
     return json_pack("{s:s,s:{s:s}}", "description", about, "schema", "type", "string");
 }
 
+/* The others answer with a URL. */
+static bool answers_itself(const struct route *r)
+{
+    return r->formats || r->type;
+}
+
 /* Adds the answer that is as it should be. */
 static int add_answer(struct dialect *d, json_t *to, const struct route *r, struct err *err)
 {
     static const enum format formats[] = {FORMAT_JSON, FORMAT_YAML, FORMAT_XML, FORMAT_HTML,
                                           FORMAT_TEXT};
-    const int status = r->status ? r->status : 200;
+    const int status = answers_itself(r) ? 200 : 303;
     own(json_fini) json_t *content = json_object();
     own(json_fini) json_t *headers = json_object();
-    own(str_fini) char *code = str_print("%d", status);
-    const char *about = answers[0].about;
     if (status == 303 && add_content(d, content, "text/plain", NULL, err) < 0)
         return -1;
     if (status == 303)
         json_object_set_new(headers, "Location", header_of("The URL"));
-    for (size_t i = 0; status < 204 && i < COUNT(formats); i++)
+    for (size_t i = 0; i < COUNT(formats); i++)
         if ((r->formats & formats[i]) &&
             add_content(d, content, format_type(formats[i]), r->answer, err) < 0)
             return -1;
-    if (r->type && status < 204 && add_content(d, content, r->type, r->answer, err) < 0)
+    if (r->type && add_content(d, content, r->type, r->answer, err) < 0)
         return -1;
     if (r->methods & METHOD_GET)
         json_object_set_new(headers, "ETag", header_of("What If-None-Match can name"));
-    for (size_t i = 0; i < COUNT(answers); i++)
-        if (answers[i].status == status)
-            about = answers[i].about;
-    json_t *answer = json_pack("{s:s}", "description", about);
+    json_t *answer = json_pack("{s:s}", "description",
+                               status == 303 ? "The answer is at another URL" : "The answer");
     if (json_object_size(headers))
         json_object_set(answer, "headers", headers);
     if (json_object_size(content))
         json_object_set(answer, "content", content);
-    json_object_set_new(to, code, answer);
+    if (has_ranges(r))
+        json_object_set_new(to, "206", json_deep_copy(answer));
+    json_object_set_new(to, status == 303 ? "303" : "200", answer);
     return 0;
 }
 
