@@ -186,6 +186,12 @@ json=(-H 'Content-Type: application/json')
         ask 200 "$job${part:+/$part}" -H 'Accept: application/json'
     done
     ask 404 "$job/error"
+    ask 200 "$job/stdout"
+    [ "$(<body)" = hello ]
+    ask 200 "$job/results/stdout" -I
+    ask 206 "$job/results/stdout" -H 'Range: bytes=1-3'
+    [ "$(<body)" = ell ]
+    ask 416 "$job/stdout" -H 'Range: bytes=99-'
     for query in '' '?LAST=3' '?PHASE=COMPLETED&PHASE=QUEUED' '?AFTER=2026-01-01T00:00:00Z'; do
         ask 200 "/jobs$query"
         ask 200 "/jobs$query" -H 'Accept: application/json'
