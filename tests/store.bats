@@ -262,7 +262,8 @@ by_schema() {
     three
     execdm-phase "$running" abort
     newest=$(sql 'PRAGMA user_version')
-    sql 'DROP TABLE storage; DROP TABLE firings; DROP TABLE callouts; DROP INDEX jobs_destruction; DROP INDEX jobs_created; PRAGMA user_version = 1'
+    sql 'DROP TABLE storage; DROP TABLE firings; DROP TABLE callouts; DROP INDEX jobs_destruction; DROP INDEX jobs_created;
+        DROP TABLE keys; DROP INDEX jobs_abortion; PRAGMA user_version = 1'
     execdm-status "$ended" "$accepted" >/dev/null
     same "$newest" "$(sql 'PRAGMA user_version')"
     sound
