@@ -1,5 +1,6 @@
 /* The list of jobs, newest first, and its filters (UWS 1.1, 2.2.2.1). */
 #include "handlers.h"
+#include "page.h"
 #include "store/list.h"
 #include "text/when.h"
 #include "uws.h"
@@ -79,6 +80,14 @@ static size_t take(struct buf *digits, const char *text, const char *const *patt
     return 0;
 }
 
+/* What is not said is that of the first moment there can be. */
+static void fill_up(struct buf *digits, const char *first)
+{
+    const size_t n = digits->len;
+    if (n < strlen(first))
+        buf_str(digits, first + n);
+}
+
 /* ISO 8601 in UTC, as much of it as is known: 2015, 2015-10-26, 20151026T101520.5 and so on; never
  * with an offset, which UWS does not have. In ms, finer times cut off, as they are printed. */
 static int parse_after(const char *text, int64_t *ms, const char **why)
@@ -92,8 +101,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     *why = "expected a time in UTC, as 2015-10-26T10:15:20";
     if (rest == text)
         return -1;
-    buf_str(&date, "00000101" + (date.len < 8 ? date.len : 8)); /* the first of January */
-    buf_str(&time, "");
+    fill_up(&date, "00000101");
     if (*rest == 'T' || *rest == ' ') {
         const size_t n = take(&time, rest + 1, times);
         if (n == 0)
@@ -108,7 +116,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     }
     if (*rest)
         return -1;
-    buf_str(&time, "000000" + (time.len < 6 ? time.len : 6));
+    fill_up(&time, "000000");
     own(str_fini) char *whole =
         str_print("%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.*sZ", date.bytes, date.bytes + 4, date.bytes + 6,
                   time.bytes, time.bytes + 2, time.bytes + 4, (int)digits, fraction);
@@ -171,9 +179,13 @@ int serve_jobs(struct service *s, struct request *r, struct reply *p, struct err
     if (!read_filter(r, p, &filter))
         return 0;
     struct store *store = service_store(s, err);
+    if (r->format == FORMAT_HTML && filter.most < 0)
+        filter.most = PAGE_JOBS;
     filter.owner = s->administers ? NULL : s->who.name;
     if (!store || list_jobs(store, &filter, add_job, (void *)&listing, err) < 0)
         return -1;
+    if (r->format == FORMAT_HTML)
+        return page_jobs(s, r, p, listing.jobs, err);
     if (r->format != FORMAT_XML) {
         reply_document(p, r, doc);
         return 0;
