@@ -2,6 +2,7 @@
 #ifndef CGI_REQUEST_H
 #define CGI_REQUEST_H
 
+#include "multipart.h"
 #include "text/buf.h"
 #include "text/err.h"
 
@@ -51,10 +52,13 @@ struct request {
     char *body;          /* NUL-ended; never NULL */
     size_t len;          /* */
     struct params query; /* of the URL */
-    struct params form;  /* of the body, where it is a form (application/x-www-form-urlencoded) */
+    struct params form;  /* of the body, where it is a form: its fields, not its files */
+    struct parts parts;  /* of the body, where it is a form with files (MULTIPART): all of it */
     enum format format;  /* the answer's, by Accept */
     const char *segments[4]; /* what the braces of the route's path stood for, in their order */
 };
+
+#define FORM_TYPE "application/x-www-form-urlencoded"
 
 #define BODY_MAX (4 * 1024 * 1024) /* of anything but an upload */
 #define BODY_DRAIN                                                                                 \
@@ -69,6 +73,8 @@ void request_fini(struct request *r);
 
 /* A header by its meta-variable, "HTTP_ACCEPT"; "" when it was not sent. Borrowed. */
 const char *request_header(const struct request *r, const char *variable);
+/* Is it a browser that shows pages to somebody? */
+bool request_browser(const struct request *r);
 /* The first parameter of this name, in the form, else in the URL; names are the same in any case
  * (UWS 1.1, 2.2.2.1). NULL when there is none. Borrowed. */
 const char *request_param(const struct request *r, const char *name);
