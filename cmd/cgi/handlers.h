@@ -5,9 +5,16 @@
 #include "model/task.h"
 #include "route.h"
 
+/* body.c: the document in the body, YAML or JSON, or the part of a form that is one: 1, and a new
+ * reference; 0 when it was refused */
+int body_document(const struct request *r, struct reply *p, json_t **doc);
+/* The same of names and values, which a form may have, too. */
+int body_values(const struct request *r, struct reply *p, json_t **values);
+
 /* plan.c: tasks, offers */
 handler serve_planner, serve_offer, serve_accept;
-/* The task in the body, checked: 1, 0 when it was refused, -1 with err. */
+/* The task in the body, checked, with the files that came with it, which plan_ask keeps (upload.h):
+ * 1, 0 when it was refused, -1 with err. */
 int plan_read(struct service *s, struct request *r, struct reply *p, struct task *task,
               struct err *err);
 /* The same of a document; the task keeps a reference, and it is canonical then. */
@@ -21,6 +28,8 @@ handler serve_create, serve_create_parameters;
 int create_run(struct service *s, struct reply *p, const struct job *j, struct err *err);
 /* change.c: what is asked of a job */
 handler serve_change, serve_change_delete, serve_change_patch;
+/* result.c: the files of a job */
+handler serve_result, serve_result_log;
 /* wait.c: with WAIT in the request, waits while the job is in its phase (UWS 1.1, 2.2.1.3). 1: go
  * on with *j, which is the job as it is then; 0: answered; -1 with err. */
 int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,
@@ -35,10 +44,20 @@ handler serve_platforms, serve_platform;
 handler serve_style;
 /* root.c: the service document; where who wants to be known shows a name */
 handler serve_root, serve_login;
+/* openapi.c: the description of all routes; a new reference, NULL with err */
+handler serve_openapi_json, serve_openapi_yaml;
+json_t *openapi_document(struct service *s, struct err *err);
+/* vosi.c: what the service can do, and whether it does */
+handler serve_capabilities, serve_availability;
+/* record.c: appends the record of the service for a registry; CODE_CONFIG when the configuration
+ * lacks something it needs */
+int record_print(struct service *s, struct buf *out, struct err *err);
 /* job.c: jobs as documents, and what UWS has below one */
 handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
 /* list.c: which jobs there are */
 handler serve_jobs;
+/* trigger.c */
+handler serve_trigger;
 
 /* main.c: an error into the server's log */
 void route_log(const struct err *err);

@@ -6,19 +6,13 @@
 #define UWS (DOCUMENT | FORMAT_XML)
 #define UWS_PAGE (UWS | FORMAT_HTML)
 #define TEXT (DOCUMENT | FORMAT_TEXT)
+#define VOSI (DOCUMENT | FORMAT_XML)
 
-#define WORD_PHASE                                                                                 \
-    {                                                                                              \
-        "PHASE", "string", "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE", false          \
-    }
-#define WORD_LIMIT                                                                                 \
-    {                                                                                              \
-        "EXECUTIONDURATION", "integer", "its limit of time in seconds", false                      \
-    }
-#define WORD_DESTRUCTION                                                                           \
-    {                                                                                              \
-        "DESTRUCTION", "date-time", "when its results are destroyed", false                        \
-    }
+#define PHASES "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE"
+#define LIMIT "its limit of time in seconds"
+#define DESTRUCTION "when its results are destroyed"
+#define JDL "the task, as YAML or JSON; TASK is another word for it"
+#define RUNID "a word of the client's own"
 static const struct field list_fields[] = {
     {"PHASE", "string", "only those in one of these phases", true},
     {"AFTER", "string", "only those created later than this time in UTC", false},
@@ -28,23 +22,21 @@ static const struct field wait_fields[] = {
     {"WAIT", "integer", "wait so many seconds for another phase; -1: as long as it takes", false},
     {"PHASE", "string", "the phase that is known: only while it is this one", false},
     {0}};
-static const struct field change_fields[] = {
-    WORD_PHASE, WORD_LIMIT, WORD_DESTRUCTION, {"ACTION", "string", "DELETE", false}, {0}};
-static const struct field phase_fields[] = {WORD_PHASE, {0}};
-static const struct field limit_fields[] = {WORD_LIMIT, {0}};
-static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
-
-#define WORD_JDL                                                                                   \
-    {                                                                                              \
-        "JDL", "string", "the task, as YAML or JSON; TASK is another word for it", false           \
-    }
-#define WORD_RUNID                                                                                 \
-    {                                                                                              \
-        "RUNID", "string", "a word of the client's own", false                                     \
-    }
-static const struct field create_fields[] = {
-    WORD_JDL, WORD_RUNID, {"PHASE", "string", "RUN", false}, {0}};
-static const struct field parameter_fields[] = {WORD_JDL, WORD_RUNID, {0}};
+static const struct field change_fields[] = {{"PHASE", "string", PHASES, false},
+                                             {"EXECUTIONDURATION", "integer", LIMIT, false},
+                                             {"DESTRUCTION", "date-time", DESTRUCTION, false},
+                                             {"ACTION", "string", "DELETE", false},
+                                             {0}};
+static const struct field phase_fields[] = {{"PHASE", "string", PHASES, false}, {0}};
+static const struct field limit_fields[] = {{"EXECUTIONDURATION", "integer", LIMIT, false}, {0}};
+static const struct field destruction_fields[] = {{"DESTRUCTION", "date-time", DESTRUCTION, false},
+                                                  {0}};
+static const struct field create_fields[] = {{"JDL", "string", JDL, false},
+                                             {"RUNID", "string", RUNID, false},
+                                             {"PHASE", "string", "RUN", false},
+                                             {0}};
+static const struct field parameter_fields[] = {
+    {"JDL", "string", JDL, false}, {"RUNID", "string", RUNID, false}, {0}};
 
 const struct route routes[] = {
     {.path = "/",
@@ -53,7 +45,26 @@ const struct route routes[] = {
      .standard = FORMAT_JSON,
      .serve = serve_root,
      .id = "getService",
-     .about = "What this service is and where its parts are"},
+     .about = "What this service is and where its parts are",
+     .answer = "service.json"},
+    {.path = "/availability",
+     .methods = METHOD_GET,
+     .formats = VOSI,
+     .standard = FORMAT_XML,
+     .open = true,
+     .serve = serve_availability,
+     .id = "getAvailability",
+     .about = "Whether the service works (VOSI 1.1)",
+     .answer = "availability.json"},
+    {.path = "/capabilities",
+     .methods = METHOD_GET,
+     .formats = VOSI,
+     .standard = FORMAT_XML,
+     .open = true,
+     .serve = serve_capabilities,
+     .id = "getCapabilities",
+     .about = "What the service can do, and where (VOSI 1.1)",
+     .answer = "capabilities.json"},
     {.path = "/jobs",
      .methods = METHOD_GET,
      .formats = UWS_PAGE,
@@ -63,6 +74,13 @@ const struct route routes[] = {
      .about = "The jobs who asks may see, newest first (UWS 1.1)",
      .answer = "jobs.json",
      .query = list_fields},
+    {.path = "/jobs",
+     .methods = METHOD_POST,
+     .serve = serve_create,
+     .id = "createJob",
+     .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
+     .takes = "task.json",
+     .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
      .formats = UWS_PAGE,
@@ -72,19 +90,13 @@ const struct route routes[] = {
      .about = "A job (UWS 1.1)",
      .answer = "job.json",
      .query = wait_fields},
-    {.path = "/jobs",
-     .methods = METHOD_POST,
-     .serve = serve_create,
-     .id = "createJob",
-     .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
-     .takes = "task.json",
-     .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_POST,
      .serve = serve_change,
      .id = "changeJob",
      .about = "Change a job: its phase, limit, destruction; or delete it (UWS 1.1, 2.2.2)",
-     .form = change_fields},
+     .form = change_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}",
      .methods = METHOD_PATCH,
      .formats = DOCUMENT,
@@ -93,7 +105,8 @@ const struct route routes[] = {
      .id = "patchJob",
      .about =
          "Change a job by a document with its phase, destruction, executionduration, name, runid",
-     .answer = "job.json"},
+     .answer = "job.json",
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}",
      .methods = METHOD_DELETE,
      .serve = serve_change_delete,
@@ -112,7 +125,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "setDestruction",
      .about = "Say when a job's results are destroyed",
-     .form = destruction_fields},
+     .form = destruction_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}/error",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -134,7 +148,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "setExecutionDuration",
      .about = "Lower a job's limit of time",
-     .form = limit_fields},
+     .form = limit_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}/owner",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -170,7 +185,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "setPhase",
      .about = "Ask for another phase",
-     .form = phase_fields},
+     .form = phase_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}/quote",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -187,6 +203,25 @@ const struct route routes[] = {
      .id = "getResults",
      .about = "What it made, and where that is (UWS 1.1)",
      .answer = "job.json"},
+    {.path = "/jobs/{id}/results/{name}",
+     .methods = METHOD_GET,
+     .rest = true,
+     .serve = serve_result,
+     .id = "getResult",
+     .about = "A file a job has made, or what there is below a directory of it",
+     .type = "*/*"},
+    {.path = "/jobs/{id}/stderr",
+     .methods = METHOD_GET,
+     .serve = serve_result_log,
+     .id = "getStderr",
+     .about = "What a job's program has written to its standard error, so far",
+     .type = "text/plain"},
+    {.path = "/jobs/{id}/stdout",
+     .methods = METHOD_GET,
+     .serve = serve_result_log,
+     .id = "getStdout",
+     .about = "What a job's program has written to its standard output, so far",
+     .type = "text/plain"},
     {.path = "/login",
      .methods = METHOD_GET,
      .formats = PAGE,
@@ -205,11 +240,23 @@ const struct route routes[] = {
      .answer = "offer.json"},
     {.path = "/offers/{id}/accept",
      .methods = METHOD_POST,
-     .formats = DOCUMENT,
-     .standard = FORMAT_JSON,
      .serve = serve_accept,
      .id = "accept",
      .about = "Accept an offer: its slot is booked, its job is made (Planner 4.2)"},
+    {.path = "/openapi.json",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_openapi_json,
+     .id = "getOpenapiJson",
+     .about = "This description, as JSON",
+     .type = "application/json"},
+    {.path = "/openapi.yaml",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_openapi_yaml,
+     .id = "getOpenapiYaml",
+     .about = "This description, as YAML",
+     .type = "application/yaml"},
     {.path = "/planner",
      .methods = METHOD_POST,
      .formats = PAGE,
@@ -248,13 +295,25 @@ const struct route routes[] = {
      .serve = serve_style,
      .id = "getStyle",
      .about = "The style sheet of the pages"},
+    {.path = "/triggers/{token}",
+     .methods = METHOD_POST,
+     .formats = DOCUMENT,
+     .standard = FORMAT_JSON,
+     .open = true,
+     .serve = serve_trigger,
+     .id = "callTrigger",
+     .about = "Call a trigger of a job with names and values; the token is the "
+              "right to (Planner "
+              "2.5.1)",
+     .answer = "trigger.json"},
     {0},
 };
 const size_t route_count = COUNT(routes) - 1;
 
 /* Does a path go by a route? Its segments are copied into r. */
-static bool is_of(const char *pattern, const char *path, char found[4][256])
+static bool is_of(const struct route *row, const char *path, char found[4][256])
 {
+    const char *pattern = row->path;
     size_t n = 0;
     for (; *pattern && *path; pattern++, path++) {
         if (*pattern != '{') {
@@ -263,6 +322,8 @@ static bool is_of(const char *pattern, const char *path, char found[4][256])
             continue;
         }
         const size_t length = strcspn(path, "/");
+        if (row->rest && pattern[strcspn(pattern, "}") + 1] == '\0')
+            return true; /* the handler takes it of the path */
         if (length == 0 || length > 255 || n == 4)
             return false;
         snprintf(found[n++], 256, "%.*s", (int)length, path);
@@ -297,7 +358,7 @@ static const struct route *find(const struct request *r, char found[4][256], uns
     char tried[4][256];
     *methods = 0;
     for (const struct route *row = routes; row->path; row++) {
-        if (!is_of(row->path, r->path, tried))
+        if (!is_of(row, r->path, tried))
             continue;
         *methods |= row->methods;
         if (row->methods & wanted) {
@@ -309,11 +370,10 @@ static const struct route *find(const struct request *r, char found[4][256], uns
 }
 
 /* Without a name one has to show one; with one, it is not allowed. */
-static void ask_name(struct reply *p, const struct service *s)
+static void ask_name(struct reply *p, const char *why)
 {
-    reply_refuse(p, 401, "this service wants to know who asks");
+    reply_refuse(p, 401, "%s", why);
     reply_header(p, "WWW-Authenticate", "Basic realm=\"execdm\", charset=\"UTF-8\"");
-    (void)s;
 }
 
 static void serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
@@ -331,7 +391,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     if (row->serve(s, r, p, &err) == 0)
         return;
     if (err.code == CODE_PERM && !s->known)
-        ask_name(p, s);
+        ask_name(p, err.text);
     else
         reply_error(p, &err);
     route_log(&err);
@@ -369,9 +429,12 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_refuse(p, 405, "this method is not for %.200s", r->path);
         allow(p, methods);
     } else if (service_meet(s, r, &err) < 0) {
-        reply_error(p, &err);
+        if (s->known)
+            reply_error(p, &err);
+        else
+            ask_name(p, err.text);
     } else if (!s->who.name && !row->open) {
-        ask_name(p, s);
+        ask_name(p, "this service wants to know who asks");
     } else if ((may = guard_check(s, r, p, &err)) < 0) {
         reply_error(p, &err);
         route_log(&err);

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/openat2.h>
+#include <pwd.h>
 #include <sys/syscall.h>
 #include "host/path.h"
 #include "host/walk.h"
@@ -57,6 +58,23 @@ int path_sync_parent(const char *path, struct err *err)
     return 0;
 }
 
+char *path_state(void)
+{
+    const char *site = getenv("EXECDM_STATE"), *xdg = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    if (site && *site) {
+        char *real = realpath(site, NULL);
+        return real ? real : str_new(site);
+    }
+    if (xdg && *xdg == '/')
+        return str_print("%s/execdm", xdg);
+    if (!home || *home != '/') {
+        const struct passwd *pw = getpwuid(geteuid()); /* HOME is unset under cron and CGI */
+        home = pw ? pw->pw_dir : NULL;
+    }
+    return home ? str_print("%s/.local/state/execdm", home) : NULL;
+}
+
 void fd_keep_none(int from)
 {
     if (close_range((unsigned)from, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
@@ -95,12 +113,10 @@ int path_write(const char *path, const void *bytes, size_t len, mode_t mode, str
     return path_sync_parent(path, err);
 }
 
-int path_open_beneath(int dirfd, const char *name, int flags)
+static int open_beneath(int dirfd, const char *name, int flags, uint64_t resolve)
 {
-    struct open_how how = {
-        .flags = (uint64_t)(flags | O_CLOEXEC),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | resolve};
     /* EAGAIN: something on the machine was renamed while `..` was followed (openat2(2)). */
     long fd = -1;
     for (int tries = 0; tries < 100; tries++) {
@@ -109,6 +125,16 @@ int path_open_beneath(int dirfd, const char *name, int flags)
             break;
     }
     return (int)fd;
+}
+
+int path_open_beneath(int dirfd, const char *name, int flags)
+{
+    return open_beneath(dirfd, name, flags, RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_plain(int dirfd, const char *name, int flags)
+{
+    return open_beneath(dirfd, name, flags, RESOLVE_NO_SYMLINKS);
 }
 
 /* Gives the owner back what was taken away: rwx on a directory, rw on a file; no setuid bits. Links

@@ -16,6 +16,9 @@ void fd_keep_none(int from);
 /* All of it, however many writes that takes; -1 with errno. */
 int fd_write(int fd, const void *bytes, size_t len);
 
+/* $EXECDM_STATE, else $XDG_STATE_HOME/execdm, else ~/.local/state/execdm, whether or not it is
+ * there; NULL where there is no home. The caller frees. */
+char *path_state(void);
 /* Makes a directory and its parents; one that is there already is success. */
 int path_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Makes the parents of a file. */
@@ -27,6 +30,8 @@ int path_sync_parent(const char *path, struct err *err);
 /* Opens `name` below the directory dirfd, never outside of it: links that lead out, `..` and magic
  * links fail with EXDEV or ELOOP. Returns the descriptor or -1 with errno. */
 int path_open_beneath(int dirfd, const char *name, int flags);
+/* The same, but any link on the way fails with ELOOP: for what others left behind. */
+int path_open_plain(int dirfd, const char *name, int flags);
 /* Removes a file or a whole tree, however deep, without following links; absent is success.
  * Directories without write permission inside the tree are opened up first. */
 int path_remove(const char *path, struct err *err);

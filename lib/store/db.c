@@ -81,10 +81,11 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL AND "
                         "driver<>'" JOB_REMOTE "'",
     /* by jobs_created alone: no other index has them in their order */
-    [SQL_JOBS_LISTED] = "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
-                        "destruction,json_extract(doc,'$.runid') FROM jobs "
-                        "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
-                        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
+    [SQL_JOBS_LISTED] =
+        "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
+        "destruction,CASE WHEN json_valid(doc) THEN json_extract(doc,'$.runid') END FROM jobs "
+        "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
+        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_AFTER] =
@@ -448,6 +449,9 @@ static int open_file(struct store *s, int flags, struct err *err)
 {
     own(str_fini) char *path = str_print("%s/execdm.db", s->dir);
     mode_t mask = umask(077);
+    /* no pools of memory made ready: a program that reads one row never uses them */
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     int rc =
         sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | flags, NULL);
     umask(mask);
