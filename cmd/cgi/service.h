@@ -22,7 +22,7 @@ struct service {
     bool known;                  /* shown to the web server, not taken for granted */
     bool administers;            /* may see and change the jobs of all */
     const struct parts *uploads; /* that came with its task, borrowed of the request; or NULL */
-    char kept[UUID_TEXT];        /* by which the files of its task are kept (plan/upload.h), or "" */
+    char kept[UUID_TEXT]; /* by which the files of its task are kept (plan/upload.h), or "" */
 };
 
 /* For every request; what is open stays so, until execdm.yaml changes. s begins as
@@ -49,5 +49,7 @@ int service_job(struct service *s, const char *id, struct job *j, struct err *er
 /* The service's document of a job: as query_job, with its URLs at this service. A new reference,
  * NULL with err. */
 json_t *service_document(struct service *s, const char *id, struct err *err);
+/* The same of a job that service_job has just read; what is only told goes into j->doc. */
+json_t *service_show(struct service *s, struct job *j, struct err *err);
 
 #endif
