@@ -80,10 +80,10 @@ const json_t *service_row(const struct service *s)
 /* --- who asks --- */
 
 /* By what the configuration says, never by what the client says it is called. */
-static void find_base(struct service *s, const struct request *r)
+static void find_base(struct service *s, const char *otherwise)
 {
     const char *url = json_text(s->site, "url");
-    s->base = str_new(url ? url : request_header(r, "SCRIPT_NAME"));
+    s->base = str_new(url ? url : otherwise);
     for (size_t n = strlen(s->base); n > 0 && s->base[n - 1] == '/'; n--)
         s->base[n - 1] = '\0';
 }
@@ -126,7 +126,7 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     const char *user = request_header(r, "REMOTE_USER");
     const char *how = request_header(r, "AUTH_TYPE");
     forget_caller(s);
-    find_base(s, r);
+    find_base(s, request_header(r, "SCRIPT_NAME"));
     s->who.remote = true;
     if (!*user && check_attempt(r, err) < 0)
         return -1;
@@ -145,6 +145,12 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     s->administers =
         s->known && lists(json_object_get(service_row(s), "administrators"), s->who.name);
     return 0;
+}
+
+void service_meet_nobody(struct service *s)
+{
+    forget_caller(s);
+    find_base(s, "");
 }
 
 bool service_sees(const struct service *s, const char *owner)
