@@ -76,6 +76,7 @@ gone() {
 import os, pty, signal, sys
 pid, terminal = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL) # a shell begins what is in the background with it ignored
     os.execvp(sys.argv[1], sys.argv[1:])
 signal.signal(signal.SIGTERM, lambda *_: os.write(terminal, b"\x03"))
 while True:
