@@ -29,6 +29,10 @@ replay() {
     replay json 100
 }
 
+@test "the kept corpus of requests to the service is read as promised" {
+    replay request 50
+}
+
 @test "the kept corpus of schemas and instances is checked as promised" {
     replay schema 100
 }

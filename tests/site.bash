@@ -3,12 +3,18 @@
 #
 # site_make            a directory of its own for a service, $SITE_DIR, which whoever runs it can read; config in it, with a
 #                      platform that runs the tiny image, $tiny there: tasks are written by task of jobs.bash
-# site_start [fcgi]    Apache with execdm-cgi (contrib/site), as execdm-test where the tests are root's; $SITE its URL, without
-#                      a slash at its end; unless there is $SITE_DIR/config/execdm.yaml, anonymous access is allowed
+# site_start [fcgi]    Apache with execdm-cgi (contrib/site), where the tests are root's as $SITE_USER (execdm-test); $SITE its
+#                      URL, without a slash at its end; unless there is $SITE_DIR/config/execdm.yaml, anonymous access is allowed
 # site_worker          a worker for it
+# site_configure [YAML]   its execdm.yaml: a free port for it, anonymous access, and more lines; before site_start
 # site_user NAME PASSWORD   who may log in by name; before site_start
 # site_as CMD...       runs CMD with the state and configuration of the service, as its account
-# site_stop            ends both, and removes the directory
+# site_stop            ends both, and removes the directory; of all sites there are
+# site_use NAME        another site beside it: all that follows is of this one, until site_use names the other again;
+#                      the first one there is, is called a
+
+declare -gA site_dirs=() site_urls=()
+site_name=a
 
 site_make() {
     [ -z "${SITE_DIR-}" ] || return 0
@@ -35,6 +41,13 @@ EOT
 site_script() {
     EXECDM_LIBEXEC=$SITE_DIR/cmd EXECDM_BIN=$SITE_DIR/cmd EXECDM_SCHEMA=$SITE_DIR/schema EXECDM_DRIVER_PATH=$SITE_DIR/cmd \
         HOME=$SITE_DIR PATH=$SITE_DIR/cmd:$PATH "$SITE_DIR/contrib/site" "$@"
+}
+
+site_configure() { # [YAML]
+    site_make
+    SITE_PORT=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    export SITE_PORT
+    printf 'execdm: 1\nurl: http://127.0.0.1:%s/\nservice:\n  anonymous: true\n%s\n' "$SITE_PORT" "${1-}" >"$SITE_DIR/config/execdm.yaml"
 }
 
 site_user() { # NAME PASSWORD
@@ -64,9 +77,27 @@ site_as() {
     fi
 }
 
-site_stop() {
+site_use() { # NAME
+    site_dirs[${site_name:-a}]=${SITE_DIR-}
+    site_urls[${site_name:-a}]=${SITE-}
+    site_name=$1
+    SITE_DIR=${site_dirs[$1]-} SITE=${site_urls[$1]-}
+    if [ -n "$SITE_DIR" ]; then export tiny=$SITE_DIR/tiny; fi
+}
+
+site_end() {
     [ -n "${SITE_DIR-}" ] || return 0
     site_script stop "$SITE_DIR"
-    wait_until 20 rm -rf "$SITE_DIR" 
+    wait_until 20 rm -rf "$SITE_DIR"
     unset SITE_DIR
+}
+
+site_stop() {
+    local name
+    site_use "${site_name:-a}" # so that this one is listed, too
+    for name in "${!site_dirs[@]}"; do
+        SITE_DIR=${site_dirs[$name]}
+        site_end
+    done
+    site_dirs=() site_urls=() site_name=a
 }

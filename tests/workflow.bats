@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 load helper
 load jobs
 load links
+load steps
 
 steps=${EXECDM_WORKFLOW_STEPS:-12}
 
@@ -38,85 +39,7 @@ services() {
     printf 'execdm: 1\npolicy: {private-addresses: true}\n' >config-a/execdm.yaml
     printf 'execdm: 1\nurl: http://127.0.0.1:%s\n' "$(cat calls)" >config-b/execdm.yaml
     today=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-    # the listings of 2.5.3; what they leave out is the executable, and where things are
-    cat >b.yaml <<END
-name: "step-b"
-executable:
-  type: "https://www.purl.org/ivoa.net/executable-types/oci-container"
-  spec: {image: "oci:$tiny", command: [/bin/sh, -c, "cat /inputs/total"]}
-triggers:
-- name: "trigger-001"
-  type: "https://www.purl.org/ivoa.net/webservice-types/value-update"
-  spec:
-    method: "POST"
-    content-type: "yaml"
-    conditions:
-    - name: "status"
-      value: "COMPLETED"
-      action: start
-    - name: "status"
-      value: "FAILED,CANCELLED"
-      action: cancel
-datetime:
-- start: "$today/P1D"
-resources:
-  compute:
-  - name: "compute-001"
-    volumes:
-    - name: "input-volume"
-      resource: "input-storage"
-      path: "/inputs"
-      mode: "r"
-  storage:
-  - name: "input-storage"
-    type: "https://www.purl.org/ivoa.net/storage-types/vospace-storage"
-    spec:
-      endpoint: "$vospace"
-      path: "/step-a/results"
-      lifecycle: "unmanaged"
-END
-}
-
-step_a() { # ENDPOINT COMMAND: a.yaml
-    cat >a.yaml <<END
-name: "step-a"
-executable:
-  type: "https://www.purl.org/ivoa.net/executable-types/oci-container"
-  spec: {image: "oci:$tiny", command: [/bin/sh, -c, "$2"]}
-resources:
-  compute:
-  - name: "compute-001"
-    volumes:
-    - name: "results-volume"
-      resource: "results-storage"
-      path: "/results"
-      mode: "rw"
-  storage:
-  - name: "results-storage"
-    type: "https://www.purl.org/ivoa.net/storage-types/vospace-storage"
-    spec:
-      endpoint: "$vospace"
-      path: "/step-a/results"
-      lifecycle: "managed"
-      minlifetime: "1D"
-      maxlifetime: "1D"
-datetime:
-- start: "$today/P1D"
-callouts:
-- name: "callout-001"
-  type: "https://www.purl.org/ivoa.net/webservice-types/value-update"
-  spec:
-    triggers:
-    - status: "RUNNING,COMPLETED,FAILED,CANCELLED"
-    method: "POST"
-    endpoint: "$1"
-    content-type: "yaml"
-    content: |
-      name: {{job.name}}
-      date: {{system.date}}
-      ident: {{job.ident}}
-      status: {{job.status}}
-END
+    step_b "cat /inputs/total"
 }
 
 # plan_both COMMAND: both steps are accepted, b before a; $a and $b

@@ -32,7 +32,7 @@ static bool next_range(const char **accept, struct range *range)
     if (!*p)
         return false;
     const size_t all = strcspn(p, ","), n = strcspn(p, ";, \t");
-    const char *q = memmem(p, all, "q=", 2);
+    const char *q = n < all ? memmem(p + n, all - n, "q=", 2) : NULL; /* never at p itself */
     snprintf(range->type, sizeof(range->type), "%.*s", (int)(n < 63 ? n : 63), p);
     range->q = q && (q[-1] == ';' || q[-1] == ' ') ? strtod(q + 2, NULL) : 1;
     if (!(range->q >= 0 && range->q <= 1))

@@ -172,7 +172,7 @@ static int read_change(const struct request *r, struct reply *p, const char *onl
                        json_t **doc)
 {
     *c = (struct wanted){.amend = {.limit = -1}};
-    if (r->len && !is_document(r) && !str_same(r->type, "application/x-www-form-urlencoded"))
+    if (r->len && !is_document(r) && !str_same(r->type, FORM_TYPE))
         return reply_refuse(p, 415, "expected a form or application/json, found %.80s", r->type);
     const int rc = is_document(r) ? read_document(r, p, only, c, doc) : read_form(r, p, only, c);
     if (rc == 0)

@@ -4,9 +4,11 @@
 #include "job/amend.h"
 #include "plan/accept.h"
 #include "plan/draft.h"
+#include "plan/upload.h"
 #include "store/key.h"
 #include "text/doc.h"
 #include "text/write.h"
+#include "upload.h"
 
 #define KEY_MAX 255
 
@@ -41,13 +43,13 @@ static json_t *parameter(const char *name, const char *value)
 }
 
 static int read_task(struct service *s, struct reply *p, const char *name, const char *text,
-                     struct making *m, struct err *err)
+                     size_t len, struct making *m, struct err *err)
 {
     own(json_fini) json_t *doc = NULL;
     struct err wrong = {0};
     if (m->tasked)
         return reply_refuse(p, 400, "there are two tasks: JDL and TASK are the same");
-    if (doc_bytes(name, text, strlen(text), &doc, &wrong) < 0)
+    if (doc_bytes(name, text, len, &doc, &wrong) < 0)
         return reply_refuse(p, 400, "%s%s%s", wrong.where, wrong.where[0] ? ": " : "", wrong.text);
     const int rc = plan_check(s, p, doc, &m->task, err);
     m->tasked = rc > 0;
@@ -66,11 +68,27 @@ static int read_form(struct service *s, const struct request *r, struct reply *p
         if (!kept)
             return reply_refuse(p, 400, "%.40s: expected UTF-8", row->name);
         json_array_append_new(m->parameters, kept);
-        const int rc = is_task(row->name) ? read_task(s, p, row->name, row->value, m, err) : 1;
+        const int rc = is_task(row->name)
+                           ? read_task(s, p, row->name, row->value, strlen(row->value), m, err)
+                           : 1;
         if (rc <= 0)
             return rc;
     }
     return 1;
+}
+
+/* The same of a form with files: the task may be one of them. */
+static int read_parts(struct service *s, const struct request *r, struct reply *p, struct making *m,
+                      struct err *err)
+{
+    const struct part *part = upload_document(r);
+    int rc = upload_take(s, r, p);
+    if (rc > 0)
+        rc = read_form(s, r, p, m, err);
+    if (rc <= 0 || !part || !part->filename)
+        return rc;
+    json_array_append_new(m->parameters, parameter(part->name, ""));
+    return read_task(s, p, part->name, part->bytes, part->len, m, err);
 }
 
 static int read_words(const struct request *r, struct reply *p, struct making *m)
@@ -103,8 +121,10 @@ static int read_making(struct service *s, struct request *r, struct reply *p, st
     m->parameters = json_array();
     if (rc <= 0)
         return rc;
-    if (str_same(r->type, "application/x-www-form-urlencoded")) {
+    if (str_same(r->type, FORM_TYPE)) {
         rc = read_form(s, r, p, m, err);
+    } else if (str_same(r->type, MULTIPART)) {
+        rc = read_parts(s, r, p, m, err);
     } else if (r->len) {
         rc = plan_read(s, r, p, &m->task, err);
         m->tasked = rc > 0;
@@ -124,6 +144,10 @@ static int keep_task(struct service *s, const char *id, struct making *m, json_t
         return 0;
     *kept = draft_keep(&s->store, id, m->task.doc, err);
     if (!*kept)
+        return -1;
+    if (s->kept[0])
+        json_object_set_new(*kept, "uploads", json_string(s->kept));
+    if (s->kept[0] && upload_mark(&s->store, s->kept, id, err) < 0)
         return -1;
     own(str_fini) char *text = write_string(json_object_get(*kept, "task"));
     json_array_foreach (m->parameters, i, row)
@@ -259,6 +283,8 @@ int create_run(struct service *s, struct reply *p, const struct job *j, struct e
         return err->code == CODE_NOINPUT ? reply_refuse(p, 422, "%s", err->text) : -1;
     if (task_init(&task, doc, err) < 0)
         return -1;
+    const char *uploads = upload_of(json_object_get(j->doc, "private"));
+    snprintf(s->kept, sizeof(s->kept), "%s", uploads ? uploads : "");
     const int rc = plan(s, p, &task, &answer, err);
     if (rc <= 0)
         return rc;
@@ -294,8 +320,9 @@ static json_t *merge(const json_t *old, const json_t *given)
 static json_t *old_task(const struct job *j)
 {
     const json_t *private = json_object_get(j->doc, "private");
-    return json_pack("{s:O*,s:O*}", "task", json_object_get(private, "task"), "sealed",
-                     json_object_get(private, "sealed"));
+    return json_pack("{s:O*,s:O*,s:O*}", "task", json_object_get(private, "task"), "sealed",
+                     json_object_get(private, "sealed"), "uploads",
+                     json_object_get(private, "uploads"));
 }
 
 int serve_create_parameters(struct service *s, struct request *r, struct reply *p, struct err *err)

@@ -5,9 +5,16 @@
 #include "model/task.h"
 #include "route.h"
 
+/* body.c: the document in the body, YAML or JSON, or the part of a form that is one: 1, and a new
+ * reference; 0 when it was refused */
+int body_document(const struct request *r, struct reply *p, json_t **doc);
+/* The same of names and values, which a form may have, too. */
+int body_values(const struct request *r, struct reply *p, json_t **values);
+
 /* plan.c: tasks, offers */
 handler serve_planner, serve_offer, serve_accept;
-/* The task in the body, checked: 1, 0 when it was refused, -1 with err. */
+/* The task in the body, checked, with the files that came with it, which plan_ask keeps (upload.h):
+ * 1, 0 when it was refused, -1 with err. */
 int plan_read(struct service *s, struct request *r, struct reply *p, struct task *task,
               struct err *err);
 /* The same of a document; the task keeps a reference, and it is canonical then. */
@@ -41,6 +48,8 @@ int record_print(struct service *s, struct buf *out, struct err *err);
 handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
 /* list.c: which jobs there are */
 handler serve_jobs;
+/* trigger.c */
+handler serve_trigger;
 
 /* main.c: an error into the server's log */
 void route_log(const struct err *err);

@@ -3,6 +3,7 @@
 #include "gate.h"
 #include "handlers.h"
 #include "text/write.h"
+#include "upload.h"
 
 /* What the client did wrong is told to the client; the log is for what is wrong here. */
 void route_log(const struct err *err)
@@ -23,7 +24,7 @@ static void serve(void *context, const struct gate *gate)
     reply_init(&p);
     const bool open = service_open(s, &err) == 0;
     struct err wrong = err;
-    if (request_read(&r, gate, BODY_MAX, &status, &err) < 0)
+    if (request_read(&r, gate, BODY_MAX + (size_t)upload_room(s, gate), &status, &err) < 0)
         reply_refuse(&p, status, "%s", err.text);
     else if (open)
         route_serve(s, &r, &p);

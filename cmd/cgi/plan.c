@@ -3,25 +3,7 @@
 #include "host/clock.h"
 #include "plan/accept.h"
 #include "plan/ask.h"
-#include "text/doc.h"
-
-/* Is the body one document, YAML or JSON, whatever it is called? Refuses what is none. */
-static int read_body(struct request *r, struct reply *p, json_t **doc)
-{
-    struct err err = {0};
-    static const char *const types[] = {
-        "application/json", "application/yaml", "text/yaml", "application/x-yaml",
-        "text/x-yaml",      "text/plain",       ""};
-    bool known = false;
-    for (size_t i = 0; i < COUNT(types); i++)
-        known |= str_same(r->type, types[i]);
-    if (!known)
-        return reply_refuse(p, 415, "expected application/json or application/yaml, found %.80s",
-                            r->type);
-    if (doc_bytes("the body", r->body, r->len, doc, &err) == 0)
-        return 1;
-    return reply_refuse(p, 400, "%s%s%s", err.where, err.where[0] ? ": " : "", err.text);
-}
+#include "upload.h"
 
 static json_t *findings_list(const struct findings *findings)
 {
@@ -50,7 +32,9 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
               struct err *err)
 {
     own(json_fini) json_t *doc = NULL;
-    return read_body(r, p, &doc) == 0 ? 0 : plan_check(s, p, doc, task, err);
+    if (body_document(r, p, &doc) == 0 || upload_take(s, r, p) == 0)
+        return 0;
+    return plan_check(s, p, doc, task, err);
 }
 
 int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
@@ -66,8 +50,10 @@ int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t 
         return -1;
     policy_of(&policy, s->site, &s->who);
     answer_init(&a, &policy);
-    if (ask_task(&ask, &a, task, err) < 0 || answer_count(&a, store, clock_ms(), err) < 0)
+    if (upload_keep_all(s, &policy, a.id, err) < 0 || ask_task(&ask, &a, task, err) < 0 ||
+        answer_count(&a, store, clock_ms(), err) < 0)
         return -1;
+    upload_expire(store, policy.uploads, a.offers);
     *answer = answer_document(&a);
     return 0;
 }

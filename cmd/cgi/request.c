@@ -165,12 +165,30 @@ static int read_path(struct request *r, int *status, struct err *err)
     return 0;
 }
 
+/* What is no file is a field like any other. */
+static int read_parts(struct request *r, struct err *err)
+{
+    if (multipart_read(&r->parts, request_header(r, "CONTENT_TYPE"), r->body, r->len, err) < 0)
+        return -1;
+    for (size_t i = 0; i < r->parts.n; i++) {
+        const struct part *part = &r->parts.list[i];
+        if (part->filename || memchr(part->bytes, '\0', part->len))
+            continue;
+        r->form.list = mem_grow(r->form.list, r->form.n + 1, sizeof(*r->form.list));
+        r->form.list[r->form.n++] =
+            (struct param){str_new(part->name), str_print("%.*s", (int)part->len, part->bytes)};
+    }
+    return 0;
+}
+
 static int read_params(struct request *r, int *status, struct err *err)
 {
     *status = 400;
     if (params_read(&r->query, request_header(r, "QUERY_STRING")) < 0)
         return err_set(err, CODE_DATA, "the query of the URL is not encoded as it should be");
-    if (str_same(r->type, "application/x-www-form-urlencoded") &&
+    if (str_same(r->type, MULTIPART))
+        return read_parts(r, err);
+    if (str_same(r->type, FORM_TYPE) &&
         (strlen(r->body) != r->len || params_read(&r->form, r->body) < 0))
         return err_set(err, CODE_DATA, "the form is not encoded as it should be");
     return 0;
@@ -204,5 +222,6 @@ void request_fini(struct request *r)
     free(r->body);
     params_fini(&r->query);
     params_fini(&r->form);
+    parts_fini(&r->parts);
     *r = (struct request){0};
 }

@@ -2,6 +2,7 @@
 #ifndef CGI_REQUEST_H
 #define CGI_REQUEST_H
 
+#include "multipart.h"
 #include "text/buf.h"
 #include "text/err.h"
 
@@ -51,10 +52,13 @@ struct request {
     char *body;          /* NUL-ended; never NULL */
     size_t len;          /* */
     struct params query; /* of the URL */
-    struct params form;  /* of the body, where it is a form (application/x-www-form-urlencoded) */
+    struct params form;  /* of the body, where it is a form: its fields, not its files */
+    struct parts parts;  /* of the body, where it is a form with files (MULTIPART): all of it */
     enum format format;  /* the answer's, by Accept */
     const char *segments[4]; /* what the braces of the route's path stood for, in their order */
 };
+
+#define FORM_TYPE "application/x-www-form-urlencoded"
 
 #define BODY_MAX (4 * 1024 * 1024) /* of anything but an upload */
 #define BODY_DRAIN                                                                                 \

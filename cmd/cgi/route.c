@@ -256,6 +256,16 @@ const struct route routes[] = {
      .about = "Ask whether, where and when a task can run (Planner 2)",
      .takes = "task.json",
      .answer = "answer.json"},
+    {.path = "/triggers/{token}",
+     .methods = METHOD_POST,
+     .formats = DOCUMENT,
+     .standard = FORMAT_JSON,
+     .open = true,
+     .serve = serve_trigger,
+     .id = "callTrigger",
+     .about = "Call a trigger of a job with names and values; the token is the right to (Planner "
+              "2.5.1)",
+     .answer = "trigger.json"},
     {0},
 };
 const size_t route_count = COUNT(routes) - 1;

@@ -14,6 +14,8 @@ static void forget_caller(struct service *s)
     free(s->base);
     s->base = NULL;
     s->known = s->administers = false;
+    s->uploads = NULL;
+    s->kept[0] = '\0';
 }
 
 void service_close(struct service *s)

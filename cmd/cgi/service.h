@@ -17,10 +17,12 @@ struct service {
     struct store store;
     bool modelled, stored;
     /* of the request at hand */
-    char *base;          /* the URL of the service, without a slash at its end; may be "" */
-    struct identity who; /* name NULL: nobody, and the service lets nobody in unknown */
-    bool known;          /* shown to the web server, not taken for granted */
-    bool administers;    /* may see and change the jobs of all */
+    char *base;                  /* the URL of the service, without a slash at its end; may be "" */
+    struct identity who;         /* name NULL: nobody, and the service lets nobody in unknown */
+    bool known;                  /* shown to the web server, not taken for granted */
+    bool administers;            /* may see and change the jobs of all */
+    const struct parts *uploads; /* that came with its task, borrowed of the request; or NULL */
+    char kept[UUID_TEXT]; /* by which the files of its task are kept (plan/upload.h), or "" */
 };
 
 /* For every request; what is open stays so, until execdm.yaml changes. s begins as

@@ -9,6 +9,7 @@ static const struct {
     [REASON_NOTFOUND] = {"notfound", CODE_NOINPUT},
     [REASON_EXISTS] = {"exists", CODE_NO},
     [REASON_DENIED] = {"denied", CODE_PERM},
+    [REASON_FORBIDDEN] = {"forbidden", CODE_PERM},
     [REASON_NOROOM] = {"noroom", CODE_IO},
     [REASON_CORRUPT] = {"corrupt", CODE_NO},
     [REASON_UNREACHABLE] = {"unreachable", CODE_UNAVAIL},

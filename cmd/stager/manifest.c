@@ -67,6 +67,7 @@ enum field {
     FIELD_UNPACK,
     FIELD_CREDENTIAL,
     FIELD_OWN,
+    FIELD_PUBLIC,
     FIELDS,
 };
 
@@ -84,6 +85,7 @@ static const struct {
     [FIELD_UNPACK] = {"unpack", "true or false"},
     [FIELD_CREDENTIAL] = {"credential", "an open descriptor with the JSON of credentials"},
     [FIELD_OWN] = {"own", "true or false"},
+    [FIELD_PUBLIC] = {"public", "true or false"},
 };
 
 /* The place of `text` in a list, or -1. */
@@ -137,6 +139,9 @@ static bool take_field(struct line *l, enum field field, const json_t *value)
         return credential_take(item->credential) == 0;
     case FIELD_OWN:
         item->foreign = json_is_false(value);
+        return json_is_boolean(value);
+    case FIELD_PUBLIC:
+        item->public = json_is_true(value);
         return json_is_boolean(value);
     default:
         return text != NULL;

@@ -28,6 +28,7 @@ enum reason {
     REASON_NOTFOUND,
     REASON_EXISTS, /* and we were to make it */
     REASON_DENIED,
+    REASON_FORBIDDEN, /* it leads to a private address, and the item is public */
     REASON_NOROOM,
     REASON_CORRUPT,
     REASON_UNREACHABLE,
@@ -80,6 +81,7 @@ struct item {
     int jobs;       /* so many files of a directory at a time */
     int credential; /* the descriptor that credentials came by; 0: none did */
     bool foreign;   /* for somebody else: what this account has of them itself is not used */
+    bool public;    /* no private address is reached for it */
 };
 
 /* One file that was moved. */
@@ -286,6 +288,8 @@ void web_fini(struct web *w);
 struct source *web_source(const char *url, const struct access *access);
 const struct web *web_answer(const struct source *src); /* of it: the answer it reads */
 void web_forget(void); /* in a new process: the connections are its parent's */
+/* From now on: no private address is reached, or any is. */
+void web_choose(const struct item *item);
 
 /* credential.c */
 struct credential {

@@ -12,6 +12,11 @@ const struct scheme scheme_vos = {.name = "vos", .lacks = "libcurl"};
 void web_forget(void)
 {
 }
+
+void web_choose(const struct item *item)
+{
+    (void)item;
+}
 #endif
 
 static const struct scheme *const schemes[] = {&scheme_file, &scheme_http, &scheme_https,
@@ -166,8 +171,8 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
 /* Sources that were asked for ahead, oldest first. */
 static struct {
     char *url;
-    int credential; /* with url and foreign: what it was asked for as */
-    bool foreign;
+    int credential; /* with url, foreign and public: what it was asked for as */
+    bool foreign, public;
     struct source *src;
 } early[AHEAD_MAX];
 
@@ -177,11 +182,11 @@ void transfer_forget(void)
     memset(early, 0, sizeof(early));
 }
 
-static struct source *take_early(const char *url, int credential, bool foreign)
+static struct source *take_early(const char *url, const struct item *item)
 {
     for (size_t i = 0; i < AHEAD_MAX && early[i].url; i++) {
-        if (!str_same(early[i].url, url) || early[i].credential != credential ||
-            early[i].foreign != foreign)
+        if (!str_same(early[i].url, url) || early[i].credential != item->credential ||
+            early[i].foreign != item->foreign || early[i].public != item->public)
             continue;
         struct source *src = early[i].src;
         free(early[i].url);
@@ -207,26 +212,29 @@ void transfer_ahead(const struct item *item)
     if (t.from->open(&t, item->source, &src, &ignored) < 0 || !src->ahead || src->kind != KIND_FILE)
         return;
     if (early[AHEAD_MAX - 1].url) { /* one whose turn never came */
-        struct source *oldest = take_early(early[0].url, early[0].credential, early[0].foreign);
+        const struct item first = {.credential = early[0].credential,
+                                   .foreign = early[0].foreign,
+                                   .public = early[0].public};
+        struct source *oldest = take_early(early[0].url, &first);
         source_close(&oldest);
     }
     size_t i = 0;
     while (early[i].url)
         i++;
     credential_choose(item);
+    web_choose(item);
     src->ahead(src);
     early[i].url = str_new(item->source);
     early[i].credential = item->credential;
     early[i].foreign = item->foreign;
+    early[i].public = item->public;
     early[i].src = move(src);
 }
 
 static int open_with(const struct scheme *scheme, struct transfer *t, const char *url,
                      struct source **src, struct fault *f)
 {
-    return (*src = take_early(url, t->item->credential, t->item->foreign))
-               ? 0
-               : scheme->open(t, url, src, f);
+    return (*src = take_early(url, t->item)) ? 0 : scheme->open(t, url, src, f);
 }
 
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
@@ -361,6 +369,7 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
     };
     struct transfer t = {.item = item, .watcher = watcher, .total = -1};
     credential_choose(item);
+    web_choose(item);
     const char *source = item->source ? item->source : item->dest;
     const char *dest = item->dest ? item->dest : item->source;
     t.from = scheme_of(source, f);

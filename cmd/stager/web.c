@@ -2,7 +2,9 @@
 #include "stager.h"
 #include <curl/curl.h>
 #include <limits.h>
+#include <sys/socket.h>
 #include "host/clock.h"
+#include "model/reach.h"
 #include "text/uri.h"
 
 #define REDIRECTS_MAX 10L
@@ -65,6 +67,8 @@ struct request {
     bool enough;     /* the body was cut off by us */
     bool failed;     /* f was set by our side */
     bool over;       /* and `result` says how it ended */
+    bool public;     /* no private address is reached, */
+    bool forbidden;  /* and it led to one */
     CURLcode result;
     char error[CURL_ERROR_SIZE];
 };
@@ -78,6 +82,32 @@ void web_forget(void)
 {
     pulling = running = NULL;
     spare = NULL;
+}
+
+/* Whatever a name, a redirect or an answer of DNS leads to, a public item's requests go nowhere
+ * private; nor by a connection that another item has made. */
+static bool only_public, went_anywhere;
+
+void web_choose(const struct item *item)
+{
+    only_public = item->public;
+}
+
+static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct request *r = self;
+    r->forbidden = purpose == CURLSOCKTYPE_IPCXN && r->public && reach_private(&to->addr);
+    return r->forbidden ? CURL_SOCKET_BAD
+                        : socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static void set_reach(struct request *r)
+{
+    r->public = only_public;
+    curl_easy_setopt(r->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(r->easy, CURLOPT_OPENSOCKETDATA, r);
+    curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, only_public && went_anywhere ? 1L : 0L);
+    went_anywhere |= !only_public;
 }
 
 static CURL *easy_new(void)
@@ -270,6 +300,7 @@ static int request_init(struct web *w, struct fault *f)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, w);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_stop);
+    set_reach(r);
     set_access(w);
     return 0;
 }
@@ -317,6 +348,11 @@ static int request_fault(struct web *w, struct fault *f)
         return w->status / 100 == 2 ? 0 : status_fault(w, f);
     if (stager_signal)
         return fault_set(f, REASON_STOPPED, true, "stopped by signal %d", (int)stager_signal);
+    if (r->forbidden)
+        return fault_set(f, REASON_FORBIDDEN, false,
+                         "cannot %s %s: it leads to a private address, which is not reached for "
+                         "tasks that come over the network (execdm.yaml(5), private-addresses)",
+                         w->verb, r->shown);
     if (code == CURLE_OPERATION_TIMEDOUT && connected > 0)
         return fault_set(f, REASON_SLOW, true, "cannot %s %s: hardly a byte came or went for %ld s",
                          w->verb, r->shown, SLOW_SECONDS);

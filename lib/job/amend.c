@@ -69,6 +69,7 @@ static int take_parameters(struct job *j, const struct amend *a, struct err *err
     json_object_set(j->doc, "parameters", a->parameters);
     json_object_del(private, "task");
     json_object_del(private, "sealed");
+    json_object_del(private, "uploads");
     json_object_update(private, a->task);
     return 0;
 }

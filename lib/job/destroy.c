@@ -6,6 +6,7 @@
 #include "job/layout.h"
 #include "job/lease.h"
 #include "job/managed.h"
+#include "plan/upload.h"
 
 #define PURGE_S 30
 
@@ -62,7 +63,7 @@ int destroy_files(struct store *store, const struct job *j, struct err *err)
     }
     if (names)
         closedir(names);
-    return rc;
+    return rc < 0 ? -1 : upload_remove(store, upload_of(act_private(j)), err);
 }
 
 int destroy_allowed(const struct job *j, unsigned who, struct err *err)

@@ -4,6 +4,7 @@
 #include "host/clock.h"
 #include "host/path.h"
 #include "job/layout.h"
+#include "plan/upload.h"
 #include "text/uri.h"
 
 #define OUTPUTS "/outputs"
@@ -122,11 +123,35 @@ static bool is_placeholder(const struct stat *info)
     return S_ISREG(info->st_mode) && info->st_size == 0 && info->st_mtim.tv_sec == 0;
 }
 
-static json_t *manifest_line(const char *id, const char *source, const char *dest,
-                             const char *direction)
+bool layout_public(const struct job *j, const char *name)
 {
-    return json_pack("{s:s,s:s,s:s,s:s}", "id", id, "source", source, "dest", dest, "direction",
-                     direction);
+    const json_t *private = json_object_get(j->doc, "private");
+    const json_t *policy = json_object_get(private, "policy");
+    size_t i;
+    json_t *placed;
+    json_array_foreach (json_object_get(private, "placed"), i, placed)
+        if (str_same(json_string_value(placed), name))
+            return false;
+    return json_is_true(json_object_get(policy, "public"));
+}
+
+/* `name` is that of a storage, or of something of the executable. */
+static json_t *manifest_line(const struct job *j, const char *name, const char *source,
+                             const char *dest, const char *direction)
+{
+    json_t *line = json_pack("{s:s,s:s,s:s,s:s}", "id", name, "source", source, "dest", dest,
+                             "direction", direction);
+    if (layout_public(j, name))
+        json_object_set_new(line, "public", json_true());
+    return line;
+}
+
+/* Where a file that came with the task is kept, else what the location says. The caller frees. */
+static char *source_of(const struct store *s, const struct job *j, const char *location)
+{
+    const char *id = upload_of(json_object_get(j->doc, "private"));
+    own(str_fini) char *path = upload_path(s, id, location);
+    return path ? uri_of_path(path) : str_new(location);
 }
 
 /* The id of a line of ours: no storage is named so. The caller frees. */
@@ -149,7 +174,8 @@ static void add_own(json_t *lines, const struct store *s, const struct job *j, c
     own(str_fini) char *place = store_job_path(s, j->id, name);
     own(str_fini) char *dest = uri_of_path(place);
     own(str_fini) char *id = own_id(t, name);
-    json_array_append_new(lines, manifest_line(id, location, dest, "pull"));
+    own(str_fini) char *source = source_of(s, j, location);
+    json_array_append_new(lines, manifest_line(j, id, source, dest, "pull"));
 }
 
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t)
@@ -161,7 +187,8 @@ json_t *layout_inputs(const struct store *s, const struct job *j, const struct t
             continue;
         own(str_fini) char *place = place_of(s, j, t, i);
         own(str_fini) char *dest = uri_of_path(place);
-        json_t *line = manifest_line(st->name, st->location, dest, "pull");
+        own(str_fini) char *source = source_of(s, j, st->location);
+        json_t *line = manifest_line(j, st->name, source, dest, "pull");
         json_t *checksum = json_object_get(st->spec, "checksum");
         if (checksum)
             json_object_set(line, "checksum", checksum);
@@ -213,7 +240,7 @@ json_t *layout_results(const struct store *s, const struct job *j, const struct 
             strs_add(unwritten, st->name);
             continue;
         }
-        json_t *line = manifest_line(st->name, source, st->location, "push");
+        json_t *line = manifest_line(j, st->name, source, st->location, "push");
         bool single = there && S_ISREG(info.st_mode);
         json_object_set_new(line, "type", json_string(single ? "file" : "directory"));
         json_array_append_new(lines, line);
@@ -225,7 +252,7 @@ json_t *layout_results(const struct store *s, const struct job *j, const struct 
         own(str_fini) char *kept = store_job_path(s, j->id, "results");
         own(str_fini) char *dest = uri_of_path(kept);
         own(str_fini) char *id = own_id(t, "outputs");
-        json_t *line = manifest_line(id, source, dest, "push");
+        json_t *line = manifest_line(j, id, source, dest, "push");
         json_object_set_new(line, "type", json_string("directory"));
         json_array_append_new(lines, line);
     }

@@ -21,6 +21,9 @@ bool layout_single(const struct storage *st);
 
 /* Is there anything in the attempt's /outputs? */
 bool layout_left_outputs(const struct store *s, const struct job *j);
+/* Is the storage of this name to be reached only where everybody can: of a task that came over the
+ * network, and not of the platform's choice? */
+bool layout_public(const struct job *j, const char *name);
 /* Manifests for execdm-stage, new references: inputs before the run, results after it. A single
  * file the program never wrote to is left out, and its storage named in unwritten. */
 json_t *layout_inputs(const struct store *s, const struct job *j, const struct task *t);

@@ -4,6 +4,7 @@
  * has ended others may have come, and what was not said to be made is only looked at. */
 #include "job/managed.h"
 #include "host/clock.h"
+#include "host/credential.h"
 #include "job/layout.h"
 #include "store/storage.h"
 #include "text/uri.h"
@@ -12,17 +13,21 @@
 #define PAUSE_MAX_MS 21600000 /* between any two */
 #define TRIES_MAX 36          /* about a week of them */
 
-/* Adds what is to be done there; `type` is false for a look at whatever it is. */
-static int add_line(struct store *store, json_t *lines, const struct storage_row *row,
-                    const char *direction, bool type, struct err *err)
+/* Adds what is to be done there; `type` is false for a look at whatever it is. The job itself may
+ * be gone: then it is taken for one that came over the network unless it was the account's. */
+static int add_line(struct store *store, json_t *lines, const struct job *j,
+                    const struct storage_row *row, const char *direction, bool type,
+                    struct err *err)
 {
     own(str_fini) char *url = storage_url(store, row, err);
     const char *kind = row->single ? "file" : "directory";
     if (!url)
         return -1;
-    return json_array_append_new(lines,
-                                 json_pack("{s:s,s:s,s:s,s:s*}", "id", row->name, "dest", url,
-                                           "direction", direction, "type", type ? kind : NULL));
+    json_t *line = json_pack("{s:s,s:s,s:s,s:s*}", "id", row->name, "dest", url, "direction",
+                             direction, "type", type ? kind : NULL);
+    if (j ? layout_public(j, row->name) : !account_is(row->owner))
+        json_object_set_new(line, "public", json_true());
+    return json_array_append_new(lines, line);
 }
 
 static const json_t *error_of(const struct stager *stager, const struct storage_row *row)
@@ -85,7 +90,7 @@ static int look(struct step *s, struct job *j, const struct storage_rows *rows, 
     own(stager_fini) struct stager stager = {0};
     own(json_fini) json_t *lines = json_array();
     for (size_t i = 0; i < rows->n; i++)
-        if (add_line(s->store, lines, &rows->list[i], "check", false, err) < 0)
+        if (add_line(s->store, lines, j, &rows->list[i], "check", false, err) < 0)
             return -1;
     if (act_move(s, j, "storage", lines, &stager, "stagein", err) < 0)
         return -1;
@@ -145,7 +150,8 @@ static int make(struct step *s, struct job *j, const struct storage_rows *rows, 
     own(json_fini) json_t *lines = json_array();
     int rc = 0;
     for (size_t i = 0; i < rows->n; i++)
-        if (!rows->list[i].made && add_line(s->store, lines, &rows->list[i], "make", true, err) < 0)
+        if (!rows->list[i].made &&
+            add_line(s->store, lines, j, &rows->list[i], "make", true, err) < 0)
             return -1;
     if (json_array_size(lines) == 0)
         return 0;
@@ -310,17 +316,21 @@ int managed_clear(struct step *s, const char *id, struct err *err)
     own(json_fini) json_t *lines = json_array();
     own(stager_fini) struct stager stager = {.stop = stopping, .context = s};
     own(json_fini) json_t *closed = json_object();
+    own(job_fini) struct job j = {0};
+    struct err gone = {0};
     const int64_t now = clock_ms();
     size_t due = 0;
     if (storage_of(s->store, id, &rows, err) < 0)
         return -1;
+    const bool there = rows.n > 0 && store_job_get(s->store, id, &j, &gone) == 0;
     for (size_t i = 0; i < rows.n; i++) {
         const struct storage_row *row = &rows.list[i];
         struct err why = {0};
         if (!is_due(row, now))
             continue;
         due++;
-        if (add_line(s->store, lines, row, row->made ? "remove" : "check", true, &why) < 0)
+        if (add_line(s->store, lines, there ? &j : NULL, row, row->made ? "remove" : "check", true,
+                     &why) < 0)
             cannot_open(closed, row, &why);
     }
     if (due == 0)

@@ -7,6 +7,7 @@
 #include "job/act.h"
 #include "job/destroy.h"
 #include "job/lease.h"
+#include "plan/upload.h"
 #include "store/storage.h"
 
 #define PERIOD_MS 86400000
@@ -94,7 +95,9 @@ int sweep_when(struct store *store, int64_t now, int64_t *when, struct err *err)
     if (storage_due(store, now, &ids, &next, err) < 0)
         return -1;
     const int64_t day = daily_when(store, now);
+    const int64_t uploads = upload_when(store);
     *when = ids.n > 0 ? now : day < next ? day : next;
+    *when = uploads < *when ? uploads : *when;
     return 0;
 }
 
@@ -109,5 +112,6 @@ int sweep_work(struct step *s, struct err *err)
     for (size_t i = 0; i < ids.n && !(s->stop && s->stop(s->context)); i++)
         if (destroy_due(s, ids.list[i], err) < 0)
             rc = err_wrap(err, "job %s", ids.list[i]);
+    rc = upload_sweep(s->store, now, err) < 0 ? -1 : rc;
     return daily_when(s->store, now) <= now && daily(s, now, err) < 0 ? -1 : rc;
 }

@@ -86,6 +86,8 @@ const struct rule rule_rows[] = {
     {"file-at-outputs", ERROR, "", "a file is mounted where the working directory is"},
     {"staging", ERROR, "Planner 2.2.3", "what moves data cannot be started"},
     {"unreachable", ERROR, "Planner 2.2.3", "a place outside cannot be reached, so it is NO"},
+    {"location-policy", ERROR, "",
+     "a task that came over the network names a place of this machine, or a private address"},
     {"not-allowed", ERROR, "Planner 2.3", "the platform is for others"},
     {"quota", ERROR, "Planner 2.3", "more than whoever asks may use in all"},
     {"not-enforced", ERROR, "", "a limit is only watched, and the platform wants it enforced"},

@@ -3,6 +3,7 @@
 #include "model/value.h"
 #include "plan/afar.h"
 #include "plan/calendar.h"
+#include "plan/upload.h"
 #include "store/link.h"
 
 #define KEPT_S (30 * 86400) /* how long results are kept when nobody says otherwise */
@@ -131,6 +132,7 @@ static int take(struct store *store, const struct offer_row *row, const char *id
     const json_t *private = json_object_get(row->doc, "private");
     return check_time(row, now, err) < 0 || policy_accept(store, private, now / 1000, err) < 0 ||
                    book(store, row, id, now, start, err) < 0 ||
+                   upload_mark(store, upload_of(private), id, err) < 0 ||
                    store_offer_accept(store, row, err) < 0
                ? -1
                : 0;

@@ -3,6 +3,7 @@
 #include "plan/answer.h"
 #include "plan/nearest.h"
 #include "plan/offer.h"
+#include "plan/remote.h"
 #include "plan/signals.h"
 #include "store/seal.h"
 #include "store/usage.h"
@@ -285,8 +286,8 @@ static int answer_image(struct answering *w)
 {
     const struct policy *policy = w->answer->policy;
     const bool may = policy_allows(policy, w->platform, &w->findings);
-    if (match_image(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
-                    &w->grant, &w->findings) &&
+    if (match_image(w->task, w->platform, w->store, policy, w->answer->documents, &w->grant,
+                    &w->findings) &&
         may)
         memcpy(w->answer->digest, w->grant.image.digest, IMAGE_DIGEST_TEXT);
     return 0;
@@ -299,10 +300,12 @@ static int answer_task(struct answering *w)
         return answer_image(w);
     bool may = policy_allows(policy, w->platform, &w->findings);
     may &= signals_allow(w->task, policy, &w->findings);
-    if (!match_platform(w->task, w->platform, w->store, policy->who.name, w->answer->documents,
-                        &w->grant, &w->findings) ||
-        !may ||
-        !locations_reach(&w->answer->locations, w->task, w->store, policy->who.name, &w->findings))
+    /* what may not be looked at is not */
+    if (!remote_allows(w->task, policy, w->store, &w->findings))
+        return 0;
+    if (!match_platform(w->task, w->platform, w->store, policy, w->answer->documents, &w->grant,
+                        &w->findings) ||
+        !may || !locations_reach(&w->answer->locations, w->task, w->store, policy, &w->findings))
         return 0;
     return begin(w) < 0 ? -1 : answer_booked(w);
 }

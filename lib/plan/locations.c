@@ -5,6 +5,7 @@
 #include "host/stager.h"
 #include "plan/locations.h"
 #include "plan/signals.h"
+#include "plan/upload.h"
 #include "text/pointer.h"
 #include "text/uri.h"
 #include "text/write.h"
@@ -22,23 +23,33 @@ void locations_fini(struct locations *l)
     *l = (struct locations){0};
 }
 
-static void add_lines(struct locations *l, const struct task *t)
+/* A file that came with the task is looked at where it is kept. */
+static void add_line(struct locations *l, const struct store *store, const struct policy *policy,
+                     const char *id, const char *location, const char *mode, const char *type)
+{
+    own(str_fini) char *path = upload_path(store, policy->uploads, location);
+    own(str_fini) char *url = path ? uri_of_path(path) : str_new(location);
+    json_t *line = json_pack("{s:s,s:s,s:s,s:s,s:s*}", "id", id, "source", url, "direction",
+                             "check", "mode", mode, "type", type);
+    if (policy_public(policy))
+        json_object_set_new(line, "public", json_true());
+    json_array_append_new(l->lines, line);
+}
+
+static void add_lines(struct locations *l, const struct task *t, const struct store *store,
+                      const struct policy *policy)
 {
     l->lines = json_array();
     for (size_t i = 0; i < t->nstorage; i++) {
         const struct storage *s = &t->storage[i];
         own(str_fini) char *pointer = str_print("/resources/storage/%zu", i);
         if (s->location)
-            json_array_append_new(l->lines, json_pack("{s:s,s:s,s:s,s:s,s:s*}", "id", pointer,
-                                                      "source", s->location, "direction", "check",
-                                                      "mode", s->used_for_write ? "rw" : "r",
-                                                      "type", storage_kind(s)));
+            add_line(l, store, policy, pointer, s->location, s->used_for_write ? "rw" : "r",
+                     storage_kind(s));
     }
     const char *program = json_text(t->spec, "program");
     if (str_same(t->type, EXEC_TYPES "python-program") && program)
-        json_array_append_new(l->lines,
-                              json_pack("{s:s,s:s,s:s,s:s}", "id", "/executable/spec/program",
-                                        "source", program, "direction", "check", "mode", "r"));
+        add_line(l, store, policy, "/executable/spec/program", program, "r", NULL);
 }
 
 /* --- what other processes found just now: {key: {"until": ms, "result": {...}}} --- */
@@ -52,7 +63,8 @@ static char *key_of(const json_t *line, const char *identity)
     own(str_fini) char *shown = uri_shown(source);
     if (str_same(scheme, "file") || !str_same(shown, source))
         return NULL;
-    return str_print("%s\n%s\n%s\n%s", identity, json_text(line, "mode"), type ? type : "", source);
+    return str_print("%s\n%s\n%s\n%s%s", identity, json_text(line, "mode"), type ? type : "",
+                     json_object_get(line, "public") ? "public " : "", source);
 }
 
 /* A new reference. What is damaged is as if it were not there. */
@@ -166,6 +178,14 @@ static char *name_of(const struct task *t, const char *pointer)
     return name ? str_print("%s: ", name) : str_new("");
 }
 
+/* What the task says, and not where a file that came with it is kept. */
+static const char *name_shown(const struct task *t, const char *pointer, const json_t *line)
+{
+    const json_t *spec = json_object_get(pointer_find(t->doc, pointer), "spec");
+    const char *location = json_text(spec, "location");
+    return location ? location : json_text(line, "source");
+}
+
 /* A bucket that is made for the job need not be there; what is elsewhere made shows itself by what
  * it lies in. What a job reads that waits for a trigger may be what an earlier step has yet to
  * write (Planner 2.5.3); it is staged after the call. */
@@ -185,6 +205,12 @@ static bool comes_to_be(const struct task *t, const char *pointer, const json_t 
     return false;
 }
 
+static bool is_forbidden(const json_t *result)
+{
+    const json_t *error = json_object_get(result, "error");
+    return str_same(json_text(error, "reason"), "forbidden");
+}
+
 static void judge(const struct locations *l, const struct task *task, const json_t *line,
                   struct findings *findings)
 {
@@ -195,23 +221,24 @@ static void judge(const struct locations *l, const struct task *task, const json
     if (is_outputs(task, id) && is_file(line))
         finding_add(findings, FINDING_ERROR, "file-at-outputs", id,
                     "/outputs is the working directory, and %s is a file; mount it below /outputs",
-                    json_text(line, "source"));
+                    name_shown(task, id, line));
     if (!is_done(result) && !comes_to_be(task, id, result))
-        finding_amounts(finding_add(findings, FINDING_ERROR, "unreachable", id,
+        finding_amounts(finding_add(findings, FINDING_ERROR,
+                                    is_forbidden(result) ? "location-policy" : "unreachable", id,
                                     "%s%s (Planner 2.2.3)", name,
                                     json_text(json_object_get(result, "error"), "text")),
                         json_string(shown), NULL);
 }
 
 bool locations_reach(struct locations *l, const struct task *task, const struct store *store,
-                     const char *identity, struct findings *findings)
+                     const struct policy *policy, struct findings *findings)
 {
     size_t before = findings->errors, i;
     json_t *line;
     if (!l->lines) {
-        add_lines(l, task);
+        add_lines(l, task, store, policy);
         if (json_array_size(l->lines) > 0)
-            try_lines(l, store, identity);
+            try_lines(l, store, policy->who.name);
     }
     if (json_array_size(l->lines) > 0 && !l->results)
         finding_add(findings, FINDING_ERROR, "staging", "/resources/storage", "%s", l->err.text);

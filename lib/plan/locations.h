@@ -5,6 +5,7 @@
 
 #include "model/finding.h"
 #include "model/task.h"
+#include "plan/policy.h"
 #include "store/store.h"
 
 struct locations {
@@ -16,9 +17,9 @@ void locations_fini(struct locations *l);
 
 /* True when every place can be read, or written where a volume is rw; otherwise findings gains a
  * NO for each that cannot. Tries only when first called: later
- * tasks must name the same places. `identity` is who
+ * tasks must name the same places. `policy` is of who
  * asks. */
 bool locations_reach(struct locations *l, const struct task *task, const struct store *store,
-                     const char *identity, struct findings *findings);
+                     const struct policy *policy, struct findings *findings);
 
 #endif

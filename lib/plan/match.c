@@ -44,7 +44,7 @@ static bool match_parts(struct matching *m, part *const parts[], size_t n)
 }
 
 bool match_platform(const struct task *task, const struct platform *platform,
-                    const struct store *store, const char *identity, json_t *documents,
+                    const struct store *store, const struct policy *policy, json_t *documents,
                     struct grant *grant, struct findings *findings)
 {
     static part *const parts[] = {
@@ -54,7 +54,8 @@ bool match_platform(const struct task *task, const struct platform *platform,
                          .platform = platform,
                          .row = platform_row(platform->executables, task->type),
                          .store = store,
-                         .identity = identity,
+                         .identity = policy->who.name,
+                         .policy = policy,
                          .documents = documents,
                          .grant = grant,
                          .findings = findings};
@@ -66,7 +67,7 @@ bool match_platform(const struct task *task, const struct platform *platform,
 }
 
 bool match_image(const struct task *task, const struct platform *platform,
-                 const struct store *store, const char *identity, json_t *documents,
+                 const struct store *store, const struct policy *policy, json_t *documents,
                  struct grant *grant, struct findings *findings)
 {
     static part *const parts[] = {match_executable};
@@ -74,7 +75,8 @@ bool match_image(const struct task *task, const struct platform *platform,
                          .platform = platform,
                          .row = platform_row(platform->executables, task->type),
                          .store = store,
-                         .identity = identity,
+                         .identity = policy->who.name,
+                         .policy = policy,
                          .documents = documents,
                          .grant = grant,
                          .findings = findings};

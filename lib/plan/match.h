@@ -6,6 +6,7 @@
 #include "model/finding.h"
 #include "model/platform.h"
 #include "model/task.h"
+#include "plan/policy.h"
 #include "store/store.h"
 
 /* What an offer may give: from what is booked up to what may be used. */
@@ -26,15 +27,15 @@ struct grant {
 };
 
 /* True when the platform can run it; *grant is then filled, for grant_fini. Otherwise findings
- * gains every reason, each with the clause, what was asked and what there is. `identity` is who
+ * gains every reason, each with the clause, what was asked and what there is. `policy` is of who
  * asks. `documents` is an object, the same for all platforms of one task: what the task names is
  * fetched once. */
 bool match_platform(const struct task *task, const struct platform *platform,
-                    const struct store *store, const char *identity, json_t *documents,
+                    const struct store *store, const struct policy *policy, json_t *documents,
                     struct grant *grant, struct findings *findings);
 /* The same of its image alone: would it be run there at all? The task is of an oci-container. */
 bool match_image(const struct task *task, const struct platform *platform,
-                 const struct store *store, const char *identity, json_t *documents,
+                 const struct store *store, const struct policy *policy, json_t *documents,
                  struct grant *grant, struct findings *findings);
 void grant_fini(struct grant *g);
 

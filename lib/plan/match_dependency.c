@@ -6,6 +6,7 @@
 #include "host/stager.h"
 #include "model/requirement.h"
 #include "plan/matching.h"
+#include "plan/upload.h"
 #include "text/doc.h"
 #include "text/uri.h"
 
@@ -22,14 +23,15 @@ static char *local_copy(const struct matching *m, const char *url, const char *s
                         struct err *err)
 {
     own(stager_fini) struct stager s = {.identity = m->identity};
-    own(str_fini) char *path = uri_file_path(url);
+    own(str_fini) char *upload = upload_path(m->store, m->policy->uploads, url);
+    own(str_fini) char *path = upload ? move(upload) : uri_file_path(url);
     own(str_fini) char *dest = uri_of_path(scratch);
     const char *id;
     if (path)
         return move(path);
     own(json_fini) json_t *lines =
-        json_pack("[{s:s,s:s,s:s,s:s,s:s}]", "id", "document", "source", url, "dest", dest,
-                  "direction", "pull", "type", "file");
+        json_pack("[{s:s,s:s,s:s,s:s,s:s,s:b}]", "id", "document", "source", url, "dest", dest,
+                  "direction", "pull", "type", "file", "public", policy_public(m->policy));
     if (stager_run(&s, lines, err) < 0)
         return NULL;
     const json_t *failed = stager_failure(&s, lines, &id);

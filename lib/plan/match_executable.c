@@ -3,6 +3,7 @@
 #include "host/credential.h"
 #include "model/load.h"
 #include "plan/matching.h"
+#include "plan/remote.h"
 #include "text/size.h"
 
 /* Of what somebody would sit before there is no headless form (PRD-02). */
@@ -107,10 +108,16 @@ static bool match_policy(struct matching *m, const struct image *image)
                                      "images of %s are not run here (Planner 2.1.2)",
                                      image->host ? image->host : "no registry"),
                         image->host ? json_string(image->host) : NULL, joined(registries));
-    if (image->path && !images && !account_is(m->identity))
+    if (image->path && !images && (m->policy->who.remote || !account_is(m->identity)))
         match_refuse(m, "image-policy", "/executable/spec/image",
                      "images on this machine are for its own users; those of others run what is "
                      "listed at images (execdm-platform(5))");
+    if (image->host && !images && !registries && policy_public(m->policy) &&
+        remote_private(image->host))
+        match_refuse(m, "location-policy", "/executable/spec/image",
+                     "the registry %s has a private address, which tasks that come over the "
+                     "network may not name (execdm.yaml(5), private-addresses)",
+                     image->host);
     return m->findings->errors == before;
 }
 

@@ -9,8 +9,9 @@ struct matching {
     const struct platform *platform;
     const json_t *row; /* what the platform says of this type of executable, or NULL */
     const struct store *store;
-    const char *identity; /* who asks */
-    json_t *documents;    /* URL -> {text} or {error}: what was fetched for the task */
+    const char *identity;        /* who asks */
+    const struct policy *policy; /* of them */
+    json_t *documents;           /* URL -> {text} or {error}: what was fetched for the task */
     struct grant *grant;
     struct findings *findings;
 };

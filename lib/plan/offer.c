@@ -98,19 +98,32 @@ struct room offer_need(const struct level *l)
     return (struct room){l->mincores, l->minmemory, l->parts};
 }
 
+/* The names of storage that is where the platform has it. A new reference, NULL for none. */
+static json_t *placed(const struct task *t)
+{
+    json_t *names = NULL;
+    for (size_t i = 0; i < t->nstorage; i++) {
+        if (!storage_placed(&t->storage[i]))
+            continue;
+        names = names ? names : json_array();
+        json_array_append_new(names, json_string(t->storage[i].name));
+    }
+    return names;
+}
+
 /* What accept needs and no client sends back. */
 static json_t *offer_private(const struct offering *o, json_t *secrets)
 {
     const struct slot *s = o->slot;
     return json_pack(
-        "{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*,s:o*,s:O*}", "from",
+        "{s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:o,s:o,s:s,s:O*,s:o*,s:o*,s:o*,s:o*,s:O*,s:o*}", "from",
         (json_int_t)s->from, "latest", (json_int_t)s->latest, "to", (json_int_t)s->to, "length",
         (json_int_t)s->length, "need", room_json(offer_need(o->level)), "maxmemory",
         (json_int_t)o->level->maxmemory, "maxcores", (json_int_t)o->level->maxcores, "capacity",
         room_json(o->platform->capacity), "policy", policy_private(o->policy, o->quota), "driver",
         o->platform->driver, "driver_options", o->platform->driver_options, "secrets", secrets,
         "held", s->held ? json_true() : NULL, "image", image_private(o->grant), "queue",
-        has_queue(o), "extras", o->level->extras);
+        has_queue(o), "extras", o->level->extras, "placed", placed(o->task));
 }
 
 json_t *offer_document(const struct offering *o, const struct offer_row *row, size_t number)

@@ -55,6 +55,12 @@ static bool lists(const json_t *list, const char *text)
 
 /* --- rights --- */
 
+bool policy_public(const struct policy *p)
+{
+    const json_t *policy = json_object_get(p->site, "policy");
+    return p->who.remote && !json_is_true(json_object_get(policy, "private-addresses"));
+}
+
 static bool may_use(const struct policy *p, const json_t *access, struct findings *findings)
 {
     const json_t *identities = json_object_get(access, "identities");
@@ -249,6 +255,7 @@ void policy_close(struct policy *p)
     identity_fini(&p->who);
     json_decref(p->quotas);
     json_decref(p->site);
+    free(p->uploads);
     *p = (struct policy){0};
 }
 
@@ -357,8 +364,9 @@ void quota_cap(const struct quota *q, struct room need, int64_t *cores, int64_t 
 
 json_t *policy_private(const struct policy *p, const struct quota *q)
 {
-    return json_pack("{s:s,s:s,s:O}", "identity", p->who.name, "method",
-                     json_text(p->who.method, "type"), "quotas", q->rows);
+    return json_pack("{s:s,s:s,s:O,s:o*,s:s*}", "identity", p->who.name, "method",
+                     json_text(p->who.method, "type"), "quotas", q->rows, "public",
+                     policy_public(p) ? json_true() : NULL, "uploads", p->uploads);
 }
 
 int policy_theirs(const json_t *private, const struct identity *who, struct err *err)

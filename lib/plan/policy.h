@@ -22,12 +22,17 @@ struct policy {
     json_t *quotas; /* its rows, as an offer keeps them */
     json_t *site;   /* execdm.yaml as it stands; an empty object where there is none */
     int64_t grace;  /* s a bare instant may be late (decisions.md, "Slot") */
+    char *uploads;  /* the answer whose files came with the task (upload.h), or NULL */
 };
 /* For the local user of this process. Without a configuration there are no limits. */
 int policy_open(struct policy *p, struct model *model, struct err *err);
 /* For somebody else; `site` is execdm.yaml. Keeps references and copies. */
 void policy_of(struct policy *p, json_t *site, const struct identity *who);
 void policy_close(struct policy *p);
+
+/* Is what the task names to be reached only where everybody can (execdm.yaml(5),
+ * private-addresses)? */
+bool policy_public(const struct policy *p);
 
 /* May it use this platform at all, and are the limits enforced that its policy wants enforced?
  * Otherwise findings gains a NO for each. */

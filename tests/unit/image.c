@@ -100,8 +100,9 @@ static char *refusal(const char *images, const char *identity)
     own(platform_fini) struct platform platform = {0};
     own(findings_fini) struct findings findings = {0};
     own(grant_fini) struct grant grant = {0};
+    const struct policy policy = {.who = {.name = (char *)identity}};
     if (task_init(&task, doc, &err) < 0 || platform_init(&platform, site, probe, &err) < 0 ||
-        match_image(&task, &platform, NULL, identity, documents, &grant, &findings))
+        match_image(&task, &platform, NULL, &policy, documents, &grant, &findings))
         return str_new(err.text);
     return str_new(findings.list[0].rule);
 }
