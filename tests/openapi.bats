@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
+load links
 load site
 
 setup() { jobs_state; }
@@ -51,6 +52,8 @@ printed() { EXECDM_CONFIG=/nonexistent execdm-cgi --openapi; }
     jq -e '[.components.schemas | .. | objects | select(.type? == "array" and (has("items") | not))] == []' printed.json
     jq -e '.components.schemas.Offer.properties.accept.allOf[0]["$ref"] == "#/components/schemas/ServiceUrl"
         and .components.schemas.ServiceUrl.nullable' printed.json
+    # a file and a definition may be called the same
+    jq -e '.components.schemas | .Trigger.required == ["type"] and .TriggerDocument.properties.recorded.type == "boolean"' printed.json
 }
 
 @test "the URL and who may ask are those of the configuration" {
@@ -144,7 +147,7 @@ json=(-H 'Content-Type: application/json')
 
 # bats test_tags=real
 @test "a whole conversation is as the description says" {
-    local offer job part query
+    local offer job part query endpoint
     require_npm
     require curl
     site_user ada lovelace
@@ -216,6 +219,23 @@ json=(-H 'Content-Type: application/json')
     ask 400 "$job/phase" -d PHASE=WALK
     ask 303 "$job" -X DELETE
     ask 404 "$job"
+
+    # a trigger, and files that come with a task
+    task sh='true'
+    trigger go RUNNING ''
+    ask 200 /planner "${json[@]}" --data-binary @task.json
+    offer=$(jq -r '.offers[0].id' body)
+    endpoint=$(jq -r '.offers[0].triggers[0].spec.endpoint' body)
+    ask 303 "/offers/$offer/accept" -X POST
+    ask 200 "$endpoint" "${json[@]}" -d '{"status": "FAILED"}'
+    ask 200 "$endpoint" -d status=RUNNING
+    jq -e '.action == "start" and .recorded' body
+    job=$SITE/jobs/$offer
+    wait_until 120 came_to COMPLETED
+    ask 404 /triggers/nonsense "${json[@]}" -d '{"status": "RUNNING"}'
+    task sh='cat /in' r:/in=file:in.txt
+    echo words >in.txt
+    ask 403 /planner -F task=@task.json -F in.txt=@in.txt # not allowed here, in whichever way
 
     # a NO, and what is refused
     task sh='true' memory=100000
