@@ -166,6 +166,12 @@ json=(-H 'Content-Type: application/json')
     ask 200 /availability
     ask 200 /capabilities -H 'Accept: application/json'
     ask 200 /openapi.json
+    ask 200 /platforms
+    ask 200 /platforms/localhost
+    ask 404 /platforms/nowhere
+    ask 200 / -H 'Accept: text/html'
+    ask 404 /platforms/nowhere -H 'Accept: text/html'
+    ask 200 /style.css
     # Prism reads no YAML: it is the same as JSON
     curl -sS --fail-with-body -H 'Accept: application/yaml' "$SITE/capabilities" >capabilities.yaml
     ask 200 /capabilities -H 'Accept: application/json'

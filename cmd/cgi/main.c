@@ -2,8 +2,9 @@
 #include "cli/prog.h"
 #include "gate.h"
 #include "handlers.h"
-#include "text/write.h"
 #include "upload.h"
+#include "page.h"
+#include "text/write.h"
 
 /* What the client did wrong is told to the client; the log is for what is wrong here. */
 void route_log(const struct err *err)
@@ -32,6 +33,7 @@ static void serve(void *context, const struct gate *gate)
         route_log(&wrong);
         reply_error(&p, &wrong);
     }
+    page_problem(s, &r, &p);
     reply_send(&p, &r);
 }
 

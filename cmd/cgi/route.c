@@ -1,8 +1,10 @@
+#include "guard.h"
 #include "handlers.h"
 
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
 #define PAGE (DOCUMENT | FORMAT_HTML)
 #define UWS (DOCUMENT | FORMAT_XML)
+#define UWS_PAGE (UWS | FORMAT_HTML)
 #define TEXT (DOCUMENT | FORMAT_TEXT)
 #define VOSI (DOCUMENT | FORMAT_XML)
 
@@ -42,7 +44,7 @@ static const struct field any_fields[] = {{0}};
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_root,
      .id = "getService",
@@ -68,7 +70,7 @@ const struct route routes[] = {
      .answer = "capabilities.json"},
     {.path = "/jobs",
      .methods = METHOD_GET,
-     .formats = UWS,
+     .formats = UWS_PAGE,
      .standard = FORMAT_XML,
      .serve = serve_jobs,
      .id = "getJobs",
@@ -84,7 +86,7 @@ const struct route routes[] = {
      .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
-     .formats = UWS,
+     .formats = UWS_PAGE,
      .standard = FORMAT_XML,
      .serve = serve_job,
      .id = "getJob",
@@ -223,6 +225,12 @@ const struct route routes[] = {
      .id = "getStdout",
      .about = "What a job's program has written to its standard output, so far",
      .type = "text/plain"},
+    {.path = "/login",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_login,
+     .id = "login",
+     .about = "Asks for a name and a password, where both are optional"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
      .formats = DOCUMENT,
@@ -252,13 +260,43 @@ const struct route routes[] = {
      .type = "application/yaml"},
     {.path = "/planner",
      .methods = METHOD_POST,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_planner,
      .id = "plan",
      .about = "Ask whether, where and when a task can run (Planner 2)",
      .takes = "task.json",
      .answer = "answer.json"},
+    {.path = "/planner",
+     .methods = METHOD_GET,
+     .formats = FORMAT_HTML,
+     .standard = FORMAT_HTML,
+     .serve = serve_planner_page,
+     .id = "getPlanner",
+     .about = "A page to type a task into"},
+    {.path = "/platforms",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platforms,
+     .id = "getPlatforms",
+     .about = "The platforms who asks may use, as they are now",
+     .answer = "platforms.json"},
+    {.path = "/platforms/{name}",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platform,
+     .id = "getPlatform",
+     .about = "A platform, as it is now",
+     .answer = "platform-state.json"},
+    {.path = "/style.css",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_style,
+     .id = "getStyle",
+     .about = "The style sheet of the pages",
+     .type = "text/css"},
     {.path = "/triggers/{token}",
      .methods = METHOD_POST,
      .formats = DOCUMENT,
@@ -266,7 +304,8 @@ const struct route routes[] = {
      .open = true,
      .serve = serve_trigger,
      .id = "callTrigger",
-     .about = "Call a trigger of a job with names and values; the token is the right to (Planner "
+     .about = "Call a trigger of a job with names and values; the token is the "
+              "right to (Planner "
               "2.5.1)",
      .answer = "trigger.json",
      .takes = "definitions.json#/$defs/options",
@@ -335,11 +374,10 @@ static const struct route *find(const struct request *r, char found[4][256], uns
 }
 
 /* Without a name one has to show one; with one, it is not allowed. */
-static void ask_name(struct reply *p, const struct service *s)
+static void ask_name(struct reply *p, const char *why)
 {
-    reply_refuse(p, 401, "this service wants to know who asks");
+    reply_refuse(p, 401, "%s", why);
     reply_header(p, "WWW-Authenticate", "Basic realm=\"execdm\", charset=\"UTF-8\"");
-    (void)s;
 }
 
 static void serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
@@ -357,7 +395,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     if (row->serve(s, r, p, &err) == 0)
         return;
     if (err.code == CODE_PERM && !s->known)
-        ask_name(p, s);
+        ask_name(p, err.text);
     else
         reply_error(p, &err);
     route_log(&err);
@@ -381,6 +419,7 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
     struct err err = {0};
     char found[4][256] = {0};
     unsigned methods;
+    int may;
     take_alias(r);
     const struct route *row = find(r, found, &methods);
     for (size_t i = 0; i < 4; i++)
@@ -394,10 +433,16 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_refuse(p, 405, "this method is not for %.200s", r->path);
         allow(p, methods);
     } else if (service_meet(s, r, &err) < 0) {
-        reply_error(p, &err);
+        if (s->known)
+            reply_error(p, &err);
+        else
+            ask_name(p, err.text);
     } else if (!s->who.name && !row->open) {
-        ask_name(p, s);
-    } else {
+        ask_name(p, "this service wants to know who asks");
+    } else if ((may = guard_check(s, r, p, &err)) < 0) {
+        reply_error(p, &err);
+        route_log(&err);
+    } else if (may) {
         serve(s, row, r, p);
     }
 }

@@ -64,8 +64,9 @@ int service_open(struct service *s, struct err *err)
     if (s->site && str_same(stamp, s->stamp))
         return 0;
     service_close(s);
-    struct model *model = service_model(s, err);
-    if (!model || site_configuration(model, &s->site, err) < 0)
+    s->site = site_kept();
+    struct model *model = s->site ? NULL : service_model(s, err);
+    if (!s->site && (!model || site_configuration(model, &s->site, err) < 0))
         return -1;
     snprintf(s->stamp, sizeof(s->stamp), "%s", stamp);
     return 0;
@@ -97,6 +98,18 @@ static bool lists(const json_t *list, const char *text)
     return false;
 }
 
+/* What was shown as a proof of a name, and was not found to be one by the web server: nobody is
+ * then taken for anonymous (EP-52). All else a client says of itself is not looked at. */
+static int check_attempt(const struct request *r, struct err *err)
+{
+    const char *shown = request_header(r, "HTTP_AUTHORIZATION");
+    if (!*(shown + strspn(shown, " \t")))
+        return 0;
+    return err_set(err, CODE_PERM,
+                   "nobody is known here by what the header Authorization shows; ask again with a "
+                   "name and password of this service, or without the header");
+}
+
 /* The account's own name is nobody's over the network: its credentials are for its own tasks. */
 static int check_name(const char *name, struct err *err)
 {
@@ -115,11 +128,13 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     forget_caller(s);
     find_base(s, request_header(r, "SCRIPT_NAME"));
     s->who.remote = true;
+    if (!*user && check_attempt(r, err) < 0)
+        return -1;
     if (!*user && !json_is_true(json_object_get(service_row(s), "anonymous")))
         return 0;
+    s->known = *user;
     if (*user && check_name(user, err) < 0)
         return -1;
-    s->known = *user;
     s->who.name = str_new(*user ? user : SERVICE_ANONYMOUS);
     s->who.method = json_pack("{s:s,s:s,s:s,s:{s:s}}", "name",
                               *user ? "http-request" : SERVICE_ANONYMOUS, "type",

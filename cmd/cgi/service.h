@@ -30,7 +30,7 @@ struct service {
 int service_open(struct service *s, struct err *err);
 void service_close(struct service *s);
 /* For a request: who asks, and by which URL the service is known. -1 with CODE_PERM for a name that
- * cannot be let in. */
+ * cannot be let in, or, when nobody is known, for a proof of a name that is none: 401. */
 int service_meet(struct service *s, const struct request *r, struct err *err);
 /* The same on the command line, where nobody asks: the URL is the configured one, or "". */
 void service_meet_nobody(struct service *s);
