@@ -71,8 +71,7 @@ static const struct {
     bool (*of)(const struct route *r);
     const char *header, *header_about;
 } problems[] = {
-    {400, "Invalid", "What was sent is not as it must be; findings tell why", always, NULL, NULL,
-     false},
+    {400, "Invalid", "What was sent is not as it must be; findings tell why", always, NULL, NULL},
     {401, "Unknown", "The service wants to know who asks", is_closed, "WWW-Authenticate",
      "How that can be shown"},
     {403, "Forbidden", "It may not be asked for, by who asks or now", is_closed, NULL, NULL},
@@ -83,8 +82,7 @@ static const struct {
      NULL},
     {410, "Gone", "It was there, and has expired", has_braces, NULL, NULL},
     {413, "TooLarge", "The body is too large", has_body, NULL, NULL},
-    {415, "Unsupported", "The body is of a type that is not read here", has_body, NULL, NULL,
-     false},
+    {415, "Unsupported", "The body is of a type that is not read here", has_body, NULL, NULL},
     {416, "NoRange", "There is nothing in this range", has_ranges, NULL, NULL},
     {503, "Unavailable", "Not now; later it may be", always, "Retry-After",
      "In how many seconds to try again"},
