@@ -262,7 +262,12 @@ by_schema() {
     three
     execdm-phase "$running" abort
     newest=$(sql 'PRAGMA user_version')
-    sql 'DROP TABLE storage; DROP TABLE firings; DROP TABLE callouts; DROP INDEX jobs_destruction; DROP INDEX jobs_created; PRAGMA user_version = 1'
+    # indexes first; those of version 1 are all of these tables but jobs_* with other names
+    sql "$(sql "SELECT 'DROP ' || type || ' ' || name || ';' FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND
+        (tbl_name NOT IN ('offers', 'jobs', 'events', 'bookings', 'changes', 'tallies') OR
+        name LIKE 'jobs_%' AND name NOT IN ('jobs_live', 'jobs_wished', 'jobs_owner')) ORDER BY type")"
+    sql 'PRAGMA user_version = 1'
+    [ "$(sql 'SELECT count(*) FROM sqlite_master WHERE type = "table" AND name NOT LIKE "sqlite_%"')" -eq 6 ]
     execdm-status "$ended" "$accepted" >/dev/null
     same "$newest" "$(sql 'PRAGMA user_version')"
     sound

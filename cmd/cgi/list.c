@@ -79,6 +79,14 @@ static size_t take(struct buf *digits, const char *text, const char *const *patt
     return 0;
 }
 
+/* What is not said is that of the first moment there can be. */
+static void fill_up(struct buf *digits, const char *first)
+{
+    const size_t n = digits->len;
+    if (n < strlen(first))
+        buf_str(digits, first + n);
+}
+
 /* ISO 8601 in UTC, as much of it as is known: 2015, 2015-10-26, 20151026T101520.5 and so on; never
  * with an offset, which UWS does not have. In ms, finer times cut off, as they are printed. */
 static int parse_after(const char *text, int64_t *ms, const char **why)
@@ -92,8 +100,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     *why = "expected a time in UTC, as 2015-10-26T10:15:20";
     if (rest == text)
         return -1;
-    buf_str(&date, "00000101" + (date.len < 8 ? date.len : 8)); /* the first of January */
-    buf_str(&time, "");
+    fill_up(&date, "00000101");
     if (*rest == 'T' || *rest == ' ') {
         const size_t n = take(&time, rest + 1, times);
         if (n == 0)
@@ -108,7 +115,7 @@ static int parse_after(const char *text, int64_t *ms, const char **why)
     }
     if (*rest)
         return -1;
-    buf_str(&time, "000000" + (time.len < 6 ? time.len : 6));
+    fill_up(&time, "000000");
     own(str_fini) char *whole =
         str_print("%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.*sZ", date.bytes, date.bytes + 4, date.bytes + 6,
                   time.bytes, time.bytes + 2, time.bytes + 4, (int)digits, fraction);

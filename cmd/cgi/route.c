@@ -5,18 +5,11 @@
 #define UWS (DOCUMENT | FORMAT_XML)
 #define TEXT (DOCUMENT | FORMAT_TEXT)
 
-#define WORD_PHASE                                                                                 \
-    {                                                                                              \
-        "PHASE", "string", "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE", false          \
-    }
-#define WORD_LIMIT                                                                                 \
-    {                                                                                              \
-        "EXECUTIONDURATION", "integer", "its limit of time in seconds", false                      \
-    }
-#define WORD_DESTRUCTION                                                                           \
-    {                                                                                              \
-        "DESTRUCTION", "date-time", "when its results are destroyed", false                        \
-    }
+#define PHASES "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE"
+#define LIMIT "its limit of time in seconds"
+#define DESTRUCTION "when its results are destroyed"
+#define JDL "the task, as YAML or JSON; TASK is another word for it"
+#define RUNID "a word of the client's own"
 static const struct field list_fields[] = {
     {"PHASE", "string", "only those in one of these phases", true},
     {"AFTER", "string", "only those created later than this time in UTC", false},
@@ -26,23 +19,21 @@ static const struct field wait_fields[] = {
     {"WAIT", "integer", "wait so many seconds for another phase; -1: as long as it takes", false},
     {"PHASE", "string", "the phase that is known: only while it is this one", false},
     {0}};
-static const struct field change_fields[] = {
-    WORD_PHASE, WORD_LIMIT, WORD_DESTRUCTION, {"ACTION", "string", "DELETE", false}, {0}};
-static const struct field phase_fields[] = {WORD_PHASE, {0}};
-static const struct field limit_fields[] = {WORD_LIMIT, {0}};
-static const struct field destruction_fields[] = {WORD_DESTRUCTION, {0}};
-
-#define WORD_JDL                                                                                   \
-    {                                                                                              \
-        "JDL", "string", "the task, as YAML or JSON; TASK is another word for it", false           \
-    }
-#define WORD_RUNID                                                                                 \
-    {                                                                                              \
-        "RUNID", "string", "a word of the client's own", false                                     \
-    }
-static const struct field create_fields[] = {
-    WORD_JDL, WORD_RUNID, {"PHASE", "string", "RUN", false}, {0}};
-static const struct field parameter_fields[] = {WORD_JDL, WORD_RUNID, {0}};
+static const struct field change_fields[] = {{"PHASE", "string", PHASES, false},
+                                             {"EXECUTIONDURATION", "integer", LIMIT, false},
+                                             {"DESTRUCTION", "date-time", DESTRUCTION, false},
+                                             {"ACTION", "string", "DELETE", false},
+                                             {0}};
+static const struct field phase_fields[] = {{"PHASE", "string", PHASES, false}, {0}};
+static const struct field limit_fields[] = {{"EXECUTIONDURATION", "integer", LIMIT, false}, {0}};
+static const struct field destruction_fields[] = {{"DESTRUCTION", "date-time", DESTRUCTION, false},
+                                                  {0}};
+static const struct field create_fields[] = {{"JDL", "string", JDL, false},
+                                             {"RUNID", "string", RUNID, false},
+                                             {"PHASE", "string", "RUN", false},
+                                             {0}};
+static const struct field parameter_fields[] = {
+    {"JDL", "string", JDL, false}, {"RUNID", "string", RUNID, false}, {0}};
 
 const struct route routes[] = {
     {.path = "/",
@@ -61,6 +52,13 @@ const struct route routes[] = {
      .about = "The jobs who asks may see, newest first (UWS 1.1)",
      .answer = "jobs.json",
      .query = list_fields},
+    {.path = "/jobs",
+     .methods = METHOD_POST,
+     .serve = serve_create,
+     .id = "createJob",
+     .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
+     .takes = "task.json",
+     .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
      .formats = UWS,
@@ -70,13 +68,6 @@ const struct route routes[] = {
      .about = "A job (UWS 1.1)",
      .answer = "job.json",
      .query = wait_fields},
-    {.path = "/jobs",
-     .methods = METHOD_POST,
-     .serve = serve_create,
-     .id = "createJob",
-     .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
-     .takes = "task.json",
-     .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_POST,
      .serve = serve_change,
@@ -185,6 +176,22 @@ const struct route routes[] = {
      .id = "getResults",
      .about = "What it made, and where that is (UWS 1.1)",
      .answer = "job.json"},
+    {.path = "/jobs/{id}/results/{name}",
+     .methods = METHOD_GET,
+     .rest = true,
+     .serve = serve_result,
+     .id = "getResult",
+     .about = "A file a job has made, or what there is below a directory of it"},
+    {.path = "/jobs/{id}/stderr",
+     .methods = METHOD_GET,
+     .serve = serve_result_log,
+     .id = "getStderr",
+     .about = "What a job's program has written to its standard error, so far"},
+    {.path = "/jobs/{id}/stdout",
+     .methods = METHOD_GET,
+     .serve = serve_result_log,
+     .id = "getStdout",
+     .about = "What a job's program has written to its standard output, so far"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
      .formats = DOCUMENT,
@@ -224,8 +231,9 @@ const struct route routes[] = {
 const size_t route_count = COUNT(routes) - 1;
 
 /* Does a path go by a route? Its segments are copied into r. */
-static bool is_of(const char *pattern, const char *path, char found[4][256])
+static bool is_of(const struct route *row, const char *path, char found[4][256])
 {
+    const char *pattern = row->path;
     size_t n = 0;
     for (; *pattern && *path; pattern++, path++) {
         if (*pattern != '{') {
@@ -234,6 +242,8 @@ static bool is_of(const char *pattern, const char *path, char found[4][256])
             continue;
         }
         const size_t length = strcspn(path, "/");
+        if (row->rest && pattern[strcspn(pattern, "}") + 1] == '\0')
+            return true; /* the handler takes it of the path */
         if (length == 0 || length > 255 || n == 4)
             return false;
         snprintf(found[n++], 256, "%.*s", (int)length, path);
@@ -268,7 +278,7 @@ static const struct route *find(const struct request *r, char found[4][256], uns
     char tried[4][256];
     *methods = 0;
     for (const struct route *row = routes; row->path; row++) {
-        if (!is_of(row->path, r->path, tried))
+        if (!is_of(row, r->path, tried))
             continue;
         *methods |= row->methods;
         if (row->methods & wanted) {

@@ -20,6 +20,7 @@ struct route {
     unsigned formats;     /* it can be answered in; 0: the handler sees to it */
     enum format standard; /* to who likes all the same */
     bool open;            /* to who is not known, too (VOSI) */
+    bool rest;            /* the last brace stands for all that is left, slashes and all */
     handler *serve;
     const char *id; /* of the operation, for openapi.json */
     const char *about;

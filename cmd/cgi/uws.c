@@ -169,6 +169,15 @@ void uws_results(struct buf *b, const json_t *job)
 
 /* --- what went wrong --- */
 
+/* Of a job that is tried again, what went wrong before is no failure of it. */
+static const json_t *error_of(const json_t *job)
+{
+    enum phase p;
+    return phase_parse(json_text(job, "phase"), &p) == 0 && phase_terminal(p)
+               ? json_object_get(job, "error")
+               : NULL;
+}
+
 static const char *error_message(const json_t *error)
 {
     const char *message = json_text(error, "message");
@@ -177,7 +186,7 @@ static const char *error_message(const json_t *error)
 
 static void write_error(struct buf *b, const json_t *job)
 {
-    const json_t *error = json_object_get(job, "error");
+    const json_t *error = error_of(job);
     if (!error)
         return;
     const bool transient = json_is_true(json_object_get(error, "transient"));
@@ -189,7 +198,7 @@ static void write_error(struct buf *b, const json_t *job)
 
 char *uws_error(const json_t *job)
 {
-    const json_t *error = json_object_get(job, "error");
+    const json_t *error = error_of(job);
     struct buf all = {0};
     size_t i;
     json_t *row;
@@ -204,16 +213,25 @@ char *uws_error(const json_t *job)
 
 /* --- what is not of UWS --- */
 
-/* Its scalars, by their keys. */
+/* Its scalars. Clients there are that take an element by its local name for one of UWS, wherever it
+ * stands and whatever its namespace, so none of ours is called like one. */
+static const struct {
+    const char *name, *key;
+} scalars[] = {
+    {"name", "name"},         {"executionPhase", "phase"},
+    {"status", "status"},     {"waitingFor", "waiting_for"},
+    {"platform", "platform"}, {"attempt", "attempt"},
+    {"planner", "planner"},   {"seen", "seen"},
+};
+
 static void write_scalars(struct buf *b, const json_t *job)
 {
-    static const char *const keys[] = {"name",     "phase",   "status",  "waiting_for",
-                                       "platform", "attempt", "planner", "seen"};
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        const json_t *value = json_object_get(job, keys[i]);
-        own(str_fini) char *name = str_print("execdm:%s", keys[i]);
+    for (size_t i = 0; i < COUNT(scalars); i++) {
+        const char *key = scalars[i].key;
+        const json_t *value = json_object_get(job, key);
+        own(str_fini) char *name = str_print("execdm:%s", scalars[i].name);
         own(str_fini) char *number =
-            json_is_integer(value) ? str_print("%" PRId64, json_int(job, keys[i], 0)) : NULL;
+            json_is_integer(value) ? str_print("%" PRId64, json_int(job, key, 0)) : NULL;
         const char *text = number ? number : json_string_value(value);
         if (text)
             xml_leaf(b, 2, name, NULL, text);
@@ -234,7 +252,7 @@ static void write_info(struct buf *b, const json_t *job)
     }
     json_array_foreach (json_object_get(job, "messages"), i, row)
         xml_leaf(
-            b, 2, "execdm:message",
+            b, 2, "execdm:finding",
             ATTRIBUTES({"severity", json_text(row, "severity")}, {"rule", json_text(row, "rule")}),
             json_text(row, "text"));
     xml_close(b, 1, "uws:jobInfo");

@@ -95,12 +95,10 @@ int path_write(const char *path, const void *bytes, size_t len, mode_t mode, str
     return path_sync_parent(path, err);
 }
 
-int path_open_beneath(int dirfd, const char *name, int flags)
+static int open_beneath(int dirfd, const char *name, int flags, uint64_t resolve)
 {
-    struct open_how how = {
-        .flags = (uint64_t)(flags | O_CLOEXEC),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | resolve};
     /* EAGAIN: something on the machine was renamed while `..` was followed (openat2(2)). */
     long fd = -1;
     for (int tries = 0; tries < 100; tries++) {
@@ -109,6 +107,16 @@ int path_open_beneath(int dirfd, const char *name, int flags)
             break;
     }
     return (int)fd;
+}
+
+int path_open_beneath(int dirfd, const char *name, int flags)
+{
+    return open_beneath(dirfd, name, flags, RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_plain(int dirfd, const char *name, int flags)
+{
+    return open_beneath(dirfd, name, flags, RESOLVE_NO_SYMLINKS);
 }
 
 /* Gives the owner back what was taken away: rwx on a directory, rw on a file; no setuid bits. Links

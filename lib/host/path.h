@@ -27,6 +27,8 @@ int path_sync_parent(const char *path, struct err *err);
 /* Opens `name` below the directory dirfd, never outside of it: links that lead out, `..` and magic
  * links fail with EXDEV or ELOOP. Returns the descriptor or -1 with errno. */
 int path_open_beneath(int dirfd, const char *name, int flags);
+/* The same, but any link on the way fails with ELOOP: for what others left behind. */
+int path_open_plain(int dirfd, const char *name, int flags);
 /* Removes a file or a whole tree, however deep, without following links; absent is success.
  * Directories without write permission inside the tree are opened up first. */
 int path_remove(const char *path, struct err *err);

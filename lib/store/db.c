@@ -76,10 +76,11 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_JOBS_WISHED] = "SELECT id FROM jobs WHERE live=1 AND wish NOT NULL AND "
                         "driver<>'" JOB_REMOTE "'",
     /* by jobs_created alone: no other index has them in their order */
-    [SQL_JOBS_LISTED] = "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
-                        "destruction,json_extract(doc,'$.runid') FROM jobs "
-                        "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
-                        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
+    [SQL_JOBS_LISTED] =
+        "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
+        "destruction,CASE WHEN json_valid(doc) THEN json_extract(doc,'$.runid') END FROM jobs "
+        "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
+        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_AFTER] =
