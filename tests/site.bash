@@ -51,8 +51,9 @@ site_configure() { # [YAML]
 }
 
 site_user() { # NAME PASSWORD
+    require htpasswd
     site_make
-    printf '%s:%s\n' "$1" "$(openssl passwd -apr1 "$2")" >>"$SITE_DIR/users"
+    htpasswd -nbB "$1" "$2" | grep . >>"$SITE_DIR/users"
 }
 
 site_start() { # [fcgi]

@@ -109,3 +109,8 @@ enum format accept_choose_format(const char *accept, unsigned allowed, enum form
     }
     return best;
 }
+
+bool request_browser(const struct request *r)
+{
+    return is_browser(request_header(r, "HTTP_ACCEPT"));
+}

@@ -34,8 +34,24 @@ handler serve_result, serve_result_log;
  * on with *j, which is the job as it is then; 0: answered; -1 with err. */
 int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,
              struct err *err);
-/* root.c: the service document */
-handler serve_root;
+/* The same as the service shows it. */
+int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err);
+/* page_planner.c: the page with the form for a task; and a task that was typed there */
+handler serve_planner_page, plan_form;
+/* platform.c: what there is to run on */
+handler serve_platforms, serve_platform;
+/* style.c: the style sheet of pages */
+handler serve_style;
+/* root.c: the service document; where who wants to be known shows a name */
+handler serve_root, serve_login;
+/* openapi.c: the description of all routes; a new reference, NULL with err */
+handler serve_openapi_json, serve_openapi_yaml;
+json_t *openapi_document(struct service *s, struct err *err);
+/* vosi.c: what the service can do, and whether it does */
+handler serve_capabilities, serve_availability;
+/* record.c: appends the record of the service for a registry; CODE_CONFIG when the configuration
+ * lacks something it needs */
+int record_print(struct service *s, struct buf *out, struct err *err);
 /* job.c: jobs as documents, and what UWS has below one */
 handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
 /* list.c: which jobs there are */

@@ -1,5 +1,6 @@
 /* Jobs as documents (Planner 4), and what UWS 1.1 has below a job (2.2.2). */
 #include "handlers.h"
+#include "page.h"
 #include "uws.h"
 
 int serve_job(struct service *s, struct request *r, struct reply *p, struct err *err)
@@ -13,6 +14,8 @@ int serve_job(struct service *s, struct request *r, struct reply *p, struct err 
     own(json_fini) json_t *doc = service_document(s, job.id, err);
     if (!doc)
         return -1;
+    if (r->format == FORMAT_HTML)
+        return page_job(s, r, p, doc, err);
     if (r->format != FORMAT_XML) {
         reply_document(p, r, doc);
         return 0;

@@ -1,5 +1,6 @@
 /* The list of jobs, newest first, and its filters (UWS 1.1, 2.2.2.1). */
 #include "handlers.h"
+#include "page.h"
 #include "store/list.h"
 #include "text/when.h"
 #include "uws.h"
@@ -178,9 +179,13 @@ int serve_jobs(struct service *s, struct request *r, struct reply *p, struct err
     if (!read_filter(r, p, &filter))
         return 0;
     struct store *store = service_store(s, err);
+    if (r->format == FORMAT_HTML && filter.most < 0)
+        filter.most = PAGE_JOBS;
     filter.owner = s->administers ? NULL : s->who.name;
     if (!store || list_jobs(store, &filter, add_job, (void *)&listing, err) < 0)
         return -1;
+    if (r->format == FORMAT_HTML)
+        return page_jobs(s, r, p, listing.jobs, err);
     if (r->format != FORMAT_XML) {
         reply_document(p, r, doc);
         return 0;

@@ -81,16 +81,26 @@ static json_t *shown_answer(const struct service *s, const json_t *answer)
     return doc;
 }
 
+int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err)
+{
+    own(json_fini) json_t *found = NULL;
+    if (plan_ask(s, task, true, &found, err) < 0)
+        return -1;
+    *answer = shown_answer(s, found);
+    return 0;
+}
+
 int serve_planner(struct service *s, struct request *r, struct reply *p, struct err *err)
 {
     own(task_fini) struct task task = {0};
-    own(json_fini) json_t *answer = NULL;
+    own(json_fini) json_t *doc = NULL;
+    if (r->format == FORMAT_HTML)
+        return plan_form(s, r, p, err);
     int rc = plan_read(s, r, p, &task, err);
     if (rc <= 0)
         return rc;
-    if (plan_ask(s, &task, true, &answer, err) < 0)
+    if (plan_answer(s, &task, &doc, err) < 0)
         return -1;
-    own(json_fini) json_t *doc = shown_answer(s, answer);
     p->fresh = true;
     reply_document(p, r, doc);
     return 0;

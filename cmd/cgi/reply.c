@@ -5,6 +5,11 @@
 #include "text/doc.h"
 
 #define CHUNK 65536
+/* What a browser may do with anything that is no page of ours, as a result that a program wrote:
+ * show it, as a document of nobody's, without scripts and forms. */
+#define CONTAINED                                                                                  \
+    "Content-Security-Policy: sandbox; default-src 'none'; img-src 'self'; media-src 'self'; "     \
+    "style-src 'unsafe-inline'; frame-ancestors 'none'\r\n"
 
 void reply_init(struct reply *p)
 {
@@ -15,6 +20,7 @@ void reply_fini(struct reply *p)
 {
     buf_fini(&p->body);
     buf_fini(&p->headers);
+    json_decref(p->problem);
     if (p->fd >= 0)
         close(p->fd);
     reply_init(p);
@@ -107,6 +113,10 @@ static void set_problem(struct reply *p, int status, json_t *problem)
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
+    p->page = false;
+    json_incref(problem);
+    json_decref(p->problem);
+    p->problem = problem;
     p->status = status;
     p->fresh = true;
     p->type = "application/problem+json";
@@ -213,8 +223,11 @@ int reply_send(struct reply *p, const struct request *r)
         buf_print(&head, "Content-Length: %" PRId64 "\r\n",
                   p->fd >= 0 ? p->size : (int64_t)p->body.len);
     buf_add(&head, p->headers.bytes ? p->headers.bytes : "", p->headers.len);
-    buf_print(&head, "X-Content-Type-Options: nosniff\r\nCache-Control: %s\r\n\r\n",
+    buf_print(&head, "X-Content-Type-Options: nosniff\r\nCache-Control: %s\r\n",
               p->fresh ? "no-store" : "private, no-cache");
+    if (!p->page)
+        buf_str(&head, CONTAINED);
+    buf_str(&head, "\r\n");
     if (r->method != METHOD_HEAD && p->fd < 0 && p->body.len)
         buf_add(&head, p->body.bytes, p->body.len);
     if (gate->write(gate->context, head.bytes, head.len) < 0)

@@ -13,6 +13,8 @@ struct reply {
     int fd;             /* the body is a part of this file instead; -1: it is not. Closed by
                            reply_fini */
     int64_t from, size; /* which part */
+    json_t *problem;    /* what the body says when it is one */
+    bool page;          /* it is a page of ours, with a policy of its own */
     bool fresh;         /* nobody may keep it: no entity tag */
 };
 void reply_init(struct reply *p);

@@ -73,6 +73,8 @@ void request_fini(struct request *r);
 
 /* A header by its meta-variable, "HTTP_ACCEPT"; "" when it was not sent. Borrowed. */
 const char *request_header(const struct request *r, const char *variable);
+/* Is it a browser that shows pages to somebody? */
+bool request_browser(const struct request *r);
 /* The first parameter of this name, in the form, else in the URL; names are the same in any case
  * (UWS 1.1, 2.2.2.1). NULL when there is none. Borrowed. */
 const char *request_param(const struct request *r, const char *name);

@@ -1,9 +1,12 @@
+#include "guard.h"
 #include "handlers.h"
 
 #define DOCUMENT (FORMAT_JSON | FORMAT_YAML)
 #define PAGE (DOCUMENT | FORMAT_HTML)
 #define UWS (DOCUMENT | FORMAT_XML)
+#define UWS_PAGE (UWS | FORMAT_HTML)
 #define TEXT (DOCUMENT | FORMAT_TEXT)
+#define VOSI (DOCUMENT | FORMAT_XML)
 
 #define PHASES "RUN, ABORT, HOLD, RELEASE, SUSPEND, RESUME or ARCHIVE"
 #define LIMIT "its limit of time in seconds"
@@ -38,14 +41,33 @@ static const struct field parameter_fields[] = {
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_root,
      .id = "getService",
-     .about = "What this service is and where its parts are"},
+     .about = "What this service is and where its parts are",
+     .answer = "service.json"},
+    {.path = "/availability",
+     .methods = METHOD_GET,
+     .formats = VOSI,
+     .standard = FORMAT_XML,
+     .open = true,
+     .serve = serve_availability,
+     .id = "getAvailability",
+     .about = "Whether the service works (VOSI 1.1)",
+     .answer = "availability.json"},
+    {.path = "/capabilities",
+     .methods = METHOD_GET,
+     .formats = VOSI,
+     .standard = FORMAT_XML,
+     .open = true,
+     .serve = serve_capabilities,
+     .id = "getCapabilities",
+     .about = "What the service can do, and where (VOSI 1.1)",
+     .answer = "capabilities.json"},
     {.path = "/jobs",
      .methods = METHOD_GET,
-     .formats = UWS,
+     .formats = UWS_PAGE,
      .standard = FORMAT_XML,
      .serve = serve_jobs,
      .id = "getJobs",
@@ -61,7 +83,7 @@ const struct route routes[] = {
      .form = create_fields},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
-     .formats = UWS,
+     .formats = UWS_PAGE,
      .standard = FORMAT_XML,
      .serve = serve_job,
      .id = "getJob",
@@ -73,7 +95,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "changeJob",
      .about = "Change a job: its phase, limit, destruction; or delete it (UWS 1.1, 2.2.2)",
-     .form = change_fields},
+     .form = change_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}",
      .methods = METHOD_PATCH,
      .formats = DOCUMENT,
@@ -82,7 +105,8 @@ const struct route routes[] = {
      .id = "patchJob",
      .about =
          "Change a job by a document with its phase, destruction, executionduration, name, runid",
-     .answer = "job.json"},
+     .answer = "job.json",
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}",
      .methods = METHOD_DELETE,
      .serve = serve_change_delete,
@@ -101,7 +125,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "setDestruction",
      .about = "Say when a job's results are destroyed",
-     .form = destruction_fields},
+     .form = destruction_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}/error",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -123,7 +148,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "setExecutionDuration",
      .about = "Lower a job's limit of time",
-     .form = limit_fields},
+     .form = limit_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}/owner",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -159,7 +185,8 @@ const struct route routes[] = {
      .serve = serve_change,
      .id = "setPhase",
      .about = "Ask for another phase",
-     .form = phase_fields},
+     .form = phase_fields,
+     .takes = "job-change.json"},
     {.path = "/jobs/{id}/quote",
      .methods = METHOD_GET,
      .formats = TEXT,
@@ -181,17 +208,28 @@ const struct route routes[] = {
      .rest = true,
      .serve = serve_result,
      .id = "getResult",
-     .about = "A file a job has made, or what there is below a directory of it"},
+     .about = "A file a job has made, or what there is below a directory of it",
+     .type = "*/*"},
     {.path = "/jobs/{id}/stderr",
      .methods = METHOD_GET,
      .serve = serve_result_log,
      .id = "getStderr",
-     .about = "What a job's program has written to its standard error, so far"},
+     .about = "What a job's program has written to its standard error, so far",
+     .type = "text/plain"},
     {.path = "/jobs/{id}/stdout",
      .methods = METHOD_GET,
      .serve = serve_result_log,
      .id = "getStdout",
-     .about = "What a job's program has written to its standard output, so far"},
+     .about = "What a job's program has written to its standard output, so far",
+     .type = "text/plain"},
+    {.path = "/login",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .open = true,
+     .serve = serve_login,
+     .id = "login",
+     .about = "Asks for a name and a password, where both are optional"},
     {.path = "/offers/{id}",
      .methods = METHOD_GET,
      .formats = DOCUMENT,
@@ -202,20 +240,61 @@ const struct route routes[] = {
      .answer = "offer.json"},
     {.path = "/offers/{id}/accept",
      .methods = METHOD_POST,
-     .formats = DOCUMENT,
-     .standard = FORMAT_JSON,
      .serve = serve_accept,
      .id = "accept",
      .about = "Accept an offer: its slot is booked, its job is made (Planner 4.2)"},
+    {.path = "/openapi.json",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_openapi_json,
+     .id = "getOpenapiJson",
+     .about = "This description, as JSON",
+     .type = "application/json"},
+    {.path = "/openapi.yaml",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_openapi_yaml,
+     .id = "getOpenapiYaml",
+     .about = "This description, as YAML",
+     .type = "application/yaml"},
     {.path = "/planner",
      .methods = METHOD_POST,
-     .formats = DOCUMENT,
+     .formats = PAGE,
      .standard = FORMAT_JSON,
      .serve = serve_planner,
      .id = "plan",
      .about = "Ask whether, where and when a task can run (Planner 2)",
      .takes = "task.json",
      .answer = "answer.json"},
+    {.path = "/planner",
+     .methods = METHOD_GET,
+     .formats = FORMAT_HTML,
+     .standard = FORMAT_HTML,
+     .serve = serve_planner_page,
+     .id = "getPlanner",
+     .about = "A page to type a task into"},
+    {.path = "/platforms",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platforms,
+     .id = "getPlatforms",
+     .about = "The platforms who asks may use, as they are now",
+     .answer = "platforms.json"},
+    {.path = "/platforms/{name}",
+     .methods = METHOD_GET,
+     .formats = PAGE,
+     .standard = FORMAT_JSON,
+     .serve = serve_platform,
+     .id = "getPlatform",
+     .about = "A platform, as it is now",
+     .answer = "platform-state.json"},
+    {.path = "/style.css",
+     .methods = METHOD_GET,
+     .open = true,
+     .serve = serve_style,
+     .id = "getStyle",
+     .about = "The style sheet of the pages"},
     {.path = "/triggers/{token}",
      .methods = METHOD_POST,
      .formats = DOCUMENT,
@@ -223,7 +302,8 @@ const struct route routes[] = {
      .open = true,
      .serve = serve_trigger,
      .id = "callTrigger",
-     .about = "Call a trigger of a job with names and values; the token is the right to (Planner "
+     .about = "Call a trigger of a job with names and values; the token is the "
+              "right to (Planner "
               "2.5.1)",
      .answer = "trigger.json"},
     {0},
@@ -290,11 +370,10 @@ static const struct route *find(const struct request *r, char found[4][256], uns
 }
 
 /* Without a name one has to show one; with one, it is not allowed. */
-static void ask_name(struct reply *p, const struct service *s)
+static void ask_name(struct reply *p, const char *why)
 {
-    reply_refuse(p, 401, "this service wants to know who asks");
+    reply_refuse(p, 401, "%s", why);
     reply_header(p, "WWW-Authenticate", "Basic realm=\"execdm\", charset=\"UTF-8\"");
-    (void)s;
 }
 
 static void serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
@@ -312,7 +391,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     if (row->serve(s, r, p, &err) == 0)
         return;
     if (err.code == CODE_PERM && !s->known)
-        ask_name(p, s);
+        ask_name(p, err.text);
     else
         reply_error(p, &err);
     route_log(&err);
@@ -336,6 +415,7 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
     struct err err = {0};
     char found[4][256] = {0};
     unsigned methods;
+    int may;
     take_alias(r);
     const struct route *row = find(r, found, &methods);
     for (size_t i = 0; i < 4; i++)
@@ -349,10 +429,16 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_refuse(p, 405, "this method is not for %.200s", r->path);
         allow(p, methods);
     } else if (service_meet(s, r, &err) < 0) {
-        reply_error(p, &err);
+        if (s->known)
+            reply_error(p, &err);
+        else
+            ask_name(p, err.text);
     } else if (!s->who.name && !row->open) {
-        ask_name(p, s);
-    } else {
+        ask_name(p, "this service wants to know who asks");
+    } else if ((may = guard_check(s, r, p, &err)) < 0) {
+        reply_error(p, &err);
+        route_log(&err);
+    } else if (may) {
         serve(s, row, r, p);
     }
 }

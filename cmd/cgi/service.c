@@ -64,8 +64,9 @@ int service_open(struct service *s, struct err *err)
     if (s->site && str_same(stamp, s->stamp))
         return 0;
     service_close(s);
-    struct model *model = service_model(s, err);
-    if (!model || site_configuration(model, &s->site, err) < 0)
+    s->site = site_kept();
+    struct model *model = s->site ? NULL : service_model(s, err);
+    if (!s->site && (!model || site_configuration(model, &s->site, err) < 0))
         return -1;
     snprintf(s->stamp, sizeof(s->stamp), "%s", stamp);
     return 0;
@@ -79,10 +80,10 @@ const json_t *service_row(const struct service *s)
 /* --- who asks --- */
 
 /* By what the configuration says, never by what the client says it is called. */
-static void find_base(struct service *s, const struct request *r)
+static void find_base(struct service *s, const char *otherwise)
 {
     const char *url = json_text(s->site, "url");
-    s->base = str_new(url ? url : request_header(r, "SCRIPT_NAME"));
+    s->base = str_new(url ? url : otherwise);
     for (size_t n = strlen(s->base); n > 0 && s->base[n - 1] == '/'; n--)
         s->base[n - 1] = '\0';
 }
@@ -95,6 +96,18 @@ static bool lists(const json_t *list, const char *text)
         if (str_same(json_string_value(item), text))
             return true;
     return false;
+}
+
+/* What was shown as a proof of a name, and was not found to be one by the web server: nobody is
+ * then taken for anonymous (EP-52). All else a client says of itself is not looked at. */
+static int check_attempt(const struct request *r, struct err *err)
+{
+    const char *shown = request_header(r, "HTTP_AUTHORIZATION");
+    if (!*(shown + strspn(shown, " \t")))
+        return 0;
+    return err_set(err, CODE_PERM,
+                   "nobody is known here by what the header Authorization shows; ask again with a "
+                   "name and password of this service, or without the header");
 }
 
 /* The account's own name is nobody's over the network: its credentials are for its own tasks. */
@@ -113,13 +126,15 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     const char *user = request_header(r, "REMOTE_USER");
     const char *how = request_header(r, "AUTH_TYPE");
     forget_caller(s);
-    find_base(s, r);
+    find_base(s, request_header(r, "SCRIPT_NAME"));
     s->who.remote = true;
+    if (!*user && check_attempt(r, err) < 0)
+        return -1;
     if (!*user && !json_is_true(json_object_get(service_row(s), "anonymous")))
         return 0;
+    s->known = *user;
     if (*user && check_name(user, err) < 0)
         return -1;
-    s->known = *user;
     s->who.name = str_new(*user ? user : SERVICE_ANONYMOUS);
     s->who.method = json_pack("{s:s,s:s,s:s,s:{s:s}}", "name",
                               *user ? "http-request" : SERVICE_ANONYMOUS, "type",
@@ -130,6 +145,12 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     s->administers =
         s->known && lists(json_object_get(service_row(s), "administrators"), s->who.name);
     return 0;
+}
+
+void service_meet_nobody(struct service *s)
+{
+    forget_caller(s);
+    find_base(s, "");
 }
 
 bool service_sees(const struct service *s, const char *owner)

@@ -22,7 +22,7 @@ struct service {
     bool known;                  /* shown to the web server, not taken for granted */
     bool administers;            /* may see and change the jobs of all */
     const struct parts *uploads; /* that came with its task, borrowed of the request; or NULL */
-    char kept[UUID_TEXT];        /* by which the files of its task are kept (plan/upload.h), or "" */
+    char kept[UUID_TEXT]; /* by which the files of its task are kept (plan/upload.h), or "" */
 };
 
 /* For every request; what is open stays so, until execdm.yaml changes. s begins as
@@ -30,8 +30,10 @@ struct service {
 int service_open(struct service *s, struct err *err);
 void service_close(struct service *s);
 /* For a request: who asks, and by which URL the service is known. -1 with CODE_PERM for a name that
- * cannot be let in. */
+ * cannot be let in, or, when nobody is known, for a proof of a name that is none: 401. */
 int service_meet(struct service *s, const struct request *r, struct err *err);
+/* The same on the command line, where nobody asks: the URL is the configured one, or "". */
+void service_meet_nobody(struct service *s);
 
 struct model *service_model(struct service *s, struct err *err); /* NULL with err */
 struct store *service_store(struct service *s, struct err *err); /* NULL with err */

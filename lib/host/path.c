@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/openat2.h>
+#include <pwd.h>
 #include <sys/syscall.h>
 #include "host/path.h"
 #include "host/walk.h"
@@ -55,6 +56,23 @@ int path_sync_parent(const char *path, struct err *err)
     if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
         return err_sys(err, "cannot sync directory %s", parent);
     return 0;
+}
+
+char *path_state(void)
+{
+    const char *site = getenv("EXECDM_STATE"), *xdg = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    if (site && *site) {
+        char *real = realpath(site, NULL);
+        return real ? real : str_new(site);
+    }
+    if (xdg && *xdg == '/')
+        return str_print("%s/execdm", xdg);
+    if (!home || *home != '/') {
+        const struct passwd *pw = getpwuid(geteuid()); /* HOME is unset under cron and CGI */
+        home = pw ? pw->pw_dir : NULL;
+    }
+    return home ? str_print("%s/.local/state/execdm", home) : NULL;
 }
 
 void fd_keep_none(int from)

@@ -16,6 +16,9 @@ void fd_keep_none(int from);
 /* All of it, however many writes that takes; -1 with errno. */
 int fd_write(int fd, const void *bytes, size_t len);
 
+/* $EXECDM_STATE, else $XDG_STATE_HOME/execdm, else ~/.local/state/execdm, whether or not it is
+ * there; NULL where there is no home. The caller frees. */
+char *path_state(void);
 /* Makes a directory and its parents; one that is there already is success. */
 int path_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Makes the parents of a file. */

@@ -1,3 +1,4 @@
+#include "host/kept.h"
 #include "host/path.h"
 #include "host/site.h"
 #include "model/load.h"
@@ -38,12 +39,52 @@ char *site_file(const char *dir, const char *name)
     return NULL;
 }
 
+/* The files an execdm.yaml is read from and checked by; path NULL where there is none. */
+struct source {
+    char *path, *schema;
+};
+static void source_init(struct source *s)
+{
+    own(str_fini) char *config = config_dir();
+    own(str_fini) char *schemas = schema_dir();
+    s->path = config ? site_file(config, "execdm") : NULL;
+    s->schema = str_print("%s/configuration.json", schemas);
+}
+
+static void source_fini(struct source *s)
+{
+    free(s->path);
+    free(s->schema);
+}
+
+json_t *site_kept(void)
+{
+    own(source_fini) struct source s;
+    own(kept_key_fini) struct kept_key key = {0};
+    source_init(&s);
+    if (!s.path)
+        return json_object();
+    kept_key_init(&key, s.path, s.schema);
+    return kept_find(&key);
+}
+
 int site_configuration(struct model *model, json_t **doc, struct err *err)
 {
-    own(str_fini) char *dir = config_dir();
-    own(str_fini) char *path = dir ? site_file(dir, "execdm") : NULL;
-    if (path)
-        return site_document(model, KIND_CONFIGURATION, path, doc, err);
-    *doc = json_object();
+    own(source_fini) struct source s;
+    own(kept_key_fini) struct kept_key key = {0};
+    source_init(&s);
+    if (!s.path) {
+        *doc = json_object();
+        return 0;
+    }
+    kept_key_init(&key, s.path, s.schema);
+    json_t *kept = kept_find(&key);
+    if (kept) {
+        *doc = kept;
+        return 0;
+    }
+    if (site_document(model, KIND_CONFIGURATION, s.path, doc, err) < 0)
+        return -1;
+    kept_store(&key, s.path, s.schema, *doc);
     return 0;
 }

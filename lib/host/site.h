@@ -13,6 +13,10 @@ int site_document(struct model *model, enum kind kind, const char *path, json_t 
  * where there is none. */
 int site_configuration(struct model *model, json_t **doc, struct err *err);
 
+/* The same, when it is known without a model: as it was checked before (host/kept.h), or there is
+ * none. Else NULL. */
+json_t *site_kept(void);
+
 /* The file called NAME.yaml, NAME.yml or NAME.json in a directory, or NULL; the caller frees. */
 char *site_file(const char *dir, const char *name);
 

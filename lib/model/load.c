@@ -194,11 +194,16 @@ static int load_site_types(struct model *m, struct err *err)
     return 0;
 }
 
-int model_open(struct model *m, const char *dir, struct err *err)
+char *schema_dir(void)
 {
     const char *site = getenv("EXECDM_SCHEMA");
+    return str_new(site && *site ? site : PKGDATADIR "/schema");
+}
+
+int model_open(struct model *m, const char *dir, struct err *err)
+{
     *m = (struct model){.types = json_object()};
-    m->dir = str_new(dir ? dir : site && *site ? site : PKGDATADIR "/schema");
+    m->dir = dir ? str_new(dir) : schema_dir();
     m->maps = mem_new(sizeof(*m->maps)); /* stays where it is when the model is moved */
     maps_add(m->maps, MODEL_URI, m->dir);
     m->set = schema_set_new(

@@ -26,7 +26,7 @@ struct model {
     json_t *types; /* spelling -> {uri, area, schema} */
 };
 
-/* dir NULL: $EXECDM_SCHEMA, else where `make install` put the schemas. CODE_CONFIG when it is not
+/* dir NULL: schema_dir. CODE_CONFIG when it is not
  * there or wrong, or a schema of types.d is. Closed by model_close. */
 int model_open(struct model *m, const char *dir, struct err *err);
 void model_close(struct model *m);
@@ -45,6 +45,8 @@ int foreign_open(struct foreign *f, const struct model *m, const char *file, cha
                  bool assert_format, struct findings *findings, struct err *err);
 void foreign_close(struct foreign *f);
 
+/* Where the schemas are: $EXECDM_SCHEMA, else where `make install` put them. The caller frees. */
+char *schema_dir(void);
 /* $EXECDM_CONFIG, else ~/.config/execdm, else /etc/execdm: the first that exists, NULL when none
  * does. The caller frees. */
 char *config_dir(void);

@@ -290,13 +290,32 @@ static void make_ready(struct source *s)
     s->trouble = str_new(s->probe->reply ? why.text : s->probe->why.text);
 }
 
+/* No driver is waited for twice. */
+static void make_all_ready(struct ask *k)
+{
+    end_probes(k);
+    for (size_t i = 0; i < k->n; i++)
+        make_ready(&k->list[i]);
+}
+
+bool ask_look(struct ask *k, size_t *at, struct platform_seen *seen)
+{
+    make_all_ready(k);
+    while (*at < k->n && k->list[*at].planner.url)
+        ++*at;
+    if (*at == k->n)
+        return false;
+    const struct source *s = &k->list[(*at)++];
+    *seen = (struct platform_seen){s->doc ? json_text(s->doc, "name") : s->name, s->doc,
+                                   s->rule ? NULL : &s->platform, s->trouble};
+    return true;
+}
+
 /* No driver is waited for while offers are being kept. */
 static int ask_here(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
     int rc = 0;
-    end_probes(k);
-    for (size_t i = 0; i < k->n; i++)
-        make_ready(&k->list[i]);
+    make_all_ready(k);
     for (size_t i = 0; i < k->n && rc == 0; i++) {
         const struct source *s = &k->list[i];
         if (s->rule)

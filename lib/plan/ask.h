@@ -39,4 +39,14 @@ void ask_close(struct ask *k);
  * down, wrong or lying is a message, not a failure; -1 when the store failed. */
 int ask_task(struct ask *k, struct answer *a, const struct task *task, struct err *err);
 
+/* The platforms among them, each as its driver says it is now, in their order; *at begins as 0.
+ * False when there are no more. Planners elsewhere are none. All borrowed. */
+struct platform_seen {
+    const char *name;                /* of one whose file cannot be read: the file's */
+    const json_t *doc;               /* as the provider wrote it, or NULL */
+    const struct platform *platform; /* made ready, NULL when it cannot be used */
+    const char *trouble;             /* then: why */
+};
+bool ask_look(struct ask *k, size_t *at, struct platform_seen *seen);
+
 #endif

@@ -115,6 +115,12 @@ bool policy_allows(const struct policy *p, const struct platform *platform,
     return is_enforced(platform, access, findings) && may;
 }
 
+bool policy_admits(const struct policy *p, const json_t *platform)
+{
+    own(findings_fini) struct findings ignored = {0};
+    return may_use(p, json_object_get(platform, "policy"), &ignored);
+}
+
 /* --- quotas --- */
 
 static void print_cores(int64_t milli, char text[SIZE_TEXT])

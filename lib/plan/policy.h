@@ -39,6 +39,9 @@ bool policy_public(const struct policy *p);
 bool policy_allows(const struct policy *p, const struct platform *platform,
                    struct findings *findings);
 
+/* May it use the platform of this document, as far as that says who may? */
+bool policy_admits(const struct policy *p, const json_t *platform);
+
 /* The quotas of an identity on one platform, with what its jobs hold of each now. */
 struct quota {
     json_t *rows; /* borrowed where they are read, [{"for", "platforms", "cores", ...}] */

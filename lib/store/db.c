@@ -25,6 +25,11 @@
 /* Those that their destruction would end; the condition is that of an index, too. */
 #define ABORTABLE "live=1 AND destruction>0"
 
+/* The jobs here, as far as a picture needs them. */
+#define RAN                                                                                        \
+    "* FROM (SELECT id,name,owner,phase,started,ended,live,platform FROM jobs "                    \
+    "WHERE driver<>'" JOB_REMOTE "') "
+
 #define BOOKING "job,start,end,latest,cores,memory,parts"
 
 static const char *const sql[SQL_COUNT] = {
@@ -180,6 +185,12 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_KEY_ADD] = "INSERT INTO keys(owner,key,sum,job,time) VALUES(?1,?2,?3,?4,?5)",
     [SQL_KEY_GET] = "SELECT sum,job FROM keys WHERE owner=?1 AND key=?2 AND time>=?3",
     [SQL_KEYS_FORGET] = "DELETE FROM keys WHERE time<?1",
+    [SQL_LOAD] = "SELECT count(*),sum(latest=0),sum((latest=0)*cores),sum((latest=0)*memory) "
+                 "FROM bookings WHERE platform=?1",
+    [SQL_STRETCHES] = "SELECT id,name,owner,phase,started,ended,start,end FROM (SELECT " RAN
+                      "WHERE live=1 AND platform=?1 UNION ALL SELECT " RAN
+                      "WHERE id>=?3 AND live=0 AND started>0 AND ended>=?2 AND platform=?1) "
+                      "LEFT JOIN bookings ON job=id ORDER BY id DESC LIMIT ?4",
 };
 
 /* The tables of version 1. */
@@ -438,6 +449,9 @@ static int open_file(struct store *s, int flags, struct err *err)
 {
     own(str_fini) char *path = str_print("%s/execdm.db", s->dir);
     mode_t mask = umask(077);
+    /* no pools of memory made ready: a program that reads one row never uses them */
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     int rc =
         sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | flags, NULL);
     umask(mask);

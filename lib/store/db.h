@@ -84,6 +84,8 @@ enum sql {
     SQL_KEY_ADD,
     SQL_KEY_GET,
     SQL_KEYS_FORGET,
+    SQL_LOAD,
+    SQL_STRETCHES,
     SQL_COUNT,
 };
 

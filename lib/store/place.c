@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/time.h>
@@ -9,23 +8,6 @@
 #include "store/place.h"
 
 #define PATIENCE 10 /* seconds a writer waits for its turn (decisions.md, "Store") */
-
-static char *state_dir(void)
-{
-    const char *site = getenv("EXECDM_STATE"), *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    if (site && *site) {
-        char *real = realpath(site, NULL);
-        return real ? real : str_new(site);
-    }
-    if (xdg && *xdg == '/')
-        return str_print("%s/execdm", xdg);
-    if (!home || *home != '/') {
-        const struct passwd *pw = getpwuid(geteuid()); /* HOME is unset under cron and CGI */
-        home = pw ? pw->pw_dir : NULL;
-    }
-    return home ? str_print("%s/.local/state/execdm", home) : NULL;
-}
 
 static int make_dir(char **dir, struct err *err)
 {
@@ -38,9 +20,10 @@ static int make_dir(char **dir, struct err *err)
         free(*dir);
         *dir = absolute;
     }
-    if (path_mkdirs(*dir, 0700, err) < 0)
+    const bool there = stat(*dir, &st) == 0 && S_ISDIR(st.st_mode);
+    if (!there && path_mkdirs(*dir, 0700, err) < 0)
         return err_wrap(err, "state directory (set EXECDM_STATE to another)");
-    if (stat(*dir, &st) < 0)
+    if (!there && stat(*dir, &st) < 0)
         return err_sys(err, "state directory %s", *dir);
     if (st.st_uid != geteuid())
         return err_set(err, CODE_PERM,
@@ -104,7 +87,7 @@ static int check_locks(const char *dir, struct err *err)
 
 int place_open(char **dir, bool *network, struct err *err)
 {
-    own(str_fini) char *found = state_dir();
+    own(str_fini) char *found = path_state();
     if (make_dir(&found, err) < 0)
         return -1;
     *network = on_network(found);

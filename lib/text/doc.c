@@ -7,8 +7,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The length of the UTF-8 sequence at s, 0 when it is not one (overlong, surrogate, too large). */
-static size_t utf8_length(const unsigned char *s, size_t room)
+size_t utf8_length(const unsigned char *s, size_t room)
 {
     static const struct {
         unsigned char from, to, low, high;

@@ -118,3 +118,33 @@ void sum_sha256(const void *bytes, size_t n, char hex[SUM_SHA256_TEXT])
     for (size_t i = 0; i < COUNT(H); i++)
         snprintf(hex + 8 * i, 9, "%08" PRIx32, H[i]);
 }
+
+static void unhex(const char hex[SUM_SHA256_TEXT], unsigned char bytes[BLOCK / 2])
+{
+    for (int i = 0; i < BLOCK / 2; i++) {
+        const char two[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        bytes[i] = (unsigned char)strtoul(two, NULL, 16);
+    }
+}
+
+void sum_hmac(const void *key, size_t nkey, const char *text, char hex[SUM_SHA256_TEXT])
+{
+    unsigned char padded[BLOCK] = {0}, outer[BLOCK + BLOCK / 2];
+    const size_t n = strlen(text);
+    if (nkey > BLOCK) {
+        sum_sha256(key, nkey, hex);
+        unhex(hex, padded);
+    } else {
+        memcpy(padded, key, nkey);
+    }
+    unsigned char *inner = mem_raw(BLOCK + n);
+    for (int i = 0; i < BLOCK; i++) {
+        inner[i] = padded[i] ^ 0x36;
+        outer[i] = padded[i] ^ 0x5c;
+    }
+    memcpy(inner + BLOCK, text, n);
+    sum_sha256(inner, BLOCK + n, hex);
+    free(inner);
+    unhex(hex, outer + BLOCK);
+    sum_sha256(outer, sizeof(outer), hex);
+}

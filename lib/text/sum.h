@@ -13,5 +13,7 @@ uint32_t sum_crc32c(uint32_t sum, const void *bytes, size_t n);  /* RFC 3720, B.
 
 #define SUM_SHA256_TEXT 65                                               /* 64 digits, and a NUL */
 void sum_sha256(const void *bytes, size_t n, char hex[SUM_SHA256_TEXT]); /* FIPS 180-4 */
+/* Of a text, with a key (RFC 2104). */
+void sum_hmac(const void *key, size_t nkey, const char *text, char hex[SUM_SHA256_TEXT]);
 
 #endif

@@ -53,6 +53,21 @@ static void test_sha256(void)
     }
 }
 
+/* RFC 4231, 4.3 and 4.7 (test cases 1, 2 and 6) */
+static void test_hmac(void)
+{
+    char hex[SUM_SHA256_TEXT];
+    unsigned char key[131];
+    memset(key, 0x0b, 20);
+    sum_hmac(key, 20, "Hi There", hex);
+    is_str(hex, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7", "hmac 1");
+    sum_hmac("Jefe", 4, "what do ya want for nothing?", hex);
+    is_str(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", "hmac 2");
+    memset(key, 0xaa, sizeof(key));
+    sum_hmac(key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First", hex);
+    is_str(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54", "hmac 6");
+}
+
 int main(void)
 {
     unsigned char run[32];
@@ -74,5 +89,6 @@ int main(void)
         bytes[i] = (unsigned char)(i * i >> 3);
     ok(pieces(sum_crc32c, 0), "crc32c in pieces");
     test_sha256();
+    test_hmac();
     return tap_end();
 }

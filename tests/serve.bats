@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# contrib/quickstart serve: from a clean tree to a site with jobs to look at, and nothing of it left behind.
+
+bats_require_minimum_version 1.5.0
+load helper
+load jobs
+
+setup() {
+    jobs_state
+    PATH=$PATH:/usr/sbin require apache2 curl jq /usr/bin/python3
+}
+teardown() {
+    if [ -n "${quickstart-}" ]; then kill "$quickstart" 2>/dev/null && wait "$quickstart" || true; fi
+}
+
+clean_tree() { # DIR
+    mkdir "$1"
+    tar -C "$TOP_SRCDIR" --exclude=./.git --exclude='./build' --exclude='./build-[!a]*' --exclude=./autom4te.cache -cf - . |
+        tar -C "$1" -xf -
+}
+
+# begin CMD...: quickstart serve, started by CMD; its pid is in $quickstart, the URL in $url, its directory in $dir.
+begin() {
+    "$@" env TMPDIR="$BATS_TEST_TMPDIR/t" tree/contrib/quickstart serve >out 2>err 3>&- &
+    quickstart=$!
+    says() { kill -0 "$quickstart" && grep -q '^serving http://127\.0\.0\.1:[0-9]*/.\?$' out; }
+    wait_until 1500 says || { tail out err && false; }
+    url=$(sed -n 's/^serving \(http[^\r]*\).*/\1/p' out)
+    dir=$(echo "$BATS_TEST_TMPDIR"/t/execdm-serve.*)
+    [ -d "$dir" ]
+}
+
+# Nothing answers, nothing runs that was begun there, no file is left.
+gone() {
+    ! curl -sS "$url" 2>/dev/null || return 1
+    ! grep -lqsF "$dir" /proc/[0-9]*/cmdline || return 1
+    [ -z "$(ls "$BATS_TEST_TMPDIR/t")" ]
+}
+
+jobs() { curl -sS -H 'Accept: application/json' "${url}jobs"; }
+
+# bats test_tags=real
+@test "one command serves, with jobs to see and an image to run; signals end all of it" {
+    chmod 711 "$BATS_TEST_TMPDIR"
+    mkdir t
+    chmod 755 t
+    clean_tree tree
+    begin
+    same 200 "$(curl -sS -o page -w '%{http_code}' -H 'Accept: text/html' "$url")"
+    for name in hello primes mistaken count-down tonight; do grep -qF "$name" out; done
+    hello=$(sed -n 's/^ *\(http[^ ]*\) hello$/\1/p' out)
+    phase() { curl -sS -H 'Accept: application/json' "$1" | jq -r .phase; }
+    ended() { [ "$(phase "$1")" = COMPLETED ]; }
+    wait_until 120 ended "$hello"
+    same "hello, world" "$(curl -sS "$hello/stdout")"
+    # a visitor's own
+    image=$(sed -n 's/^visitors can run the image \([^;]*\);.*/\1/p' out)
+    task image=x sh='echo mine'
+    jq --arg image "$image" '.executable.spec.image = $image' task.json >mine.json
+    curl -sS --fail-with-body -H 'Content-Type: application/json' -H 'Accept: application/json' --data-binary @mine.json "${url}planner" >answer.json
+    same YES "$(jq -r .result answer.json)"
+    curl -sS -o /dev/null -X POST "$(jq -r '.offers[0].accept' answer.json)"
+    wait_until 120 ended "$(jq -r '.offers[0].job' answer.json)"
+    executes() { [ "$(phase "$(sed -n 's/^ *\(http[^ ]*\) count-down$/\1/p' out)")" = EXECUTING ]; }
+    wait_until 120 executes # when we end it, a job runs
+    kill -TERM "$quickstart"
+    wait "$quickstart"
+    wait_until 60 gone
+
+    begin env --default-signal=HUP
+    kill -HUP "$quickstart"
+    wait "$quickstart"
+    wait_until 60 gone
+
+    # Ctrl-C, typed
+    begin /usr/bin/python3 -c '
+import os, pty, signal, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGTERM, lambda *_: os.write(terminal, b"\x03"))
+while True:
+    try:
+        said = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not said:
+        break
+    os.write(1, said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))'
+    kill -TERM "$quickstart"
+    wait "$quickstart"
+    wait_until 60 gone
+}
