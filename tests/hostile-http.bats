@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Requests that nobody should make. EXECDM_CGI_FUZZ=10000 is the long form of the last test.
+# bats file_tags=real
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -174,7 +175,6 @@ repeated() {
 
 @test "repeated parameters" { ways repeated; }
 
-# bats test_tags=real
 @test "slow bodies are given up, and keep nobody waiting" {
     local i pids=()
     site_configure
@@ -221,7 +221,6 @@ fuzzed() {
     site_as execdm-store check >check.json
 }
 
-# bats test_tags=real
 @test "requests by chance: no crash, no hang, no 500, and the store is whole" {
     ways fuzzed
 }

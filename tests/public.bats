@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What tasks may name that come over the network: nothing of the machine, no private address, wherever names and redirects lead.
+# bats file_tags=real
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -36,7 +37,6 @@ EOT
     unshare -Urnm bash outside.sh
 }
 
-# bats test_tags=real
 @test "staging: what is public connects to no private address, however it gets there" {
     require curl
     cat >inside.sh <<'EOT'
@@ -186,7 +186,6 @@ EOT
     no '.executable.spec.image = "127.0.0.1:1/tool:1"' image /executable/spec/image
 }
 
-# bats test_tags=real
 @test "with private-addresses a site lets its own network be named; files of the machine never" {
     local job
     mkdir web
@@ -208,7 +207,6 @@ EOT
     no . location-policy /resources/storage/0 "private address"
 }
 
-# bats test_tags=real
 @test "what the account has of credentials is for nobody who comes over the network" {
     local job
     mkdir web

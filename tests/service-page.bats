@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # man/execdm-cgi.8: what it says of the options and the routes, and its conversation by curl with a real service.
+# bats file_tags=real
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -29,7 +30,6 @@ teardown() { site_stop; }
     diff below told
 }
 
-# bats test_tags=real
 @test "the conversation of the page, with a real service" {
     local way
     for way in cgi fcgi; do
