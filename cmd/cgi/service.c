@@ -132,6 +132,10 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
         return -1;
     if (!*user && !json_is_true(json_object_get(service_row(s), "anonymous")))
         return 0;
+    if (!*user && account_is(SERVICE_ANONYMOUS))
+        return err_set(
+            err, CODE_CONFIG,
+            "the account of a service for everybody cannot be called " SERVICE_ANONYMOUS);
     s->known = *user;
     if (*user && check_name(user, err) < 0)
         return -1;
