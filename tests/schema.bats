@@ -136,7 +136,7 @@ says() {
 
 @test "--schema: our own schemas are schemas by the meta-schema, as files of others" {
     local files
-    mapfile -t files < <(find "$TOP_SRCDIR/schema" -name '*.json' ! -name types.json ! -path '*/vendor/*')
+    mapfile -t files < <(find "$TOP_SRCDIR/schema" -name '*.json' ! -name types.json ! -name openapi.json ! -path '*/vendor/*')
     [ "${#files[@]}" -gt 20 ]
     echo '{"$ref": "https://json-schema.org/draft/2020-12/schema"}' >any.json
     exits 0 --schema=any.json "${files[@]}"

@@ -44,6 +44,14 @@ handler serve_platforms, serve_platform;
 handler serve_style;
 /* root.c: the service document; where who wants to be known shows a name */
 handler serve_root, serve_login;
+/* openapi.c: the description of all routes; a new reference, NULL with err */
+handler serve_openapi_json, serve_openapi_yaml;
+json_t *openapi_document(struct service *s, struct err *err);
+/* vosi.c: what the service can do, and whether it does */
+handler serve_capabilities, serve_availability;
+/* record.c: appends the record of the service for a registry; CODE_CONFIG when the configuration
+ * lacks something it needs */
+int record_print(struct service *s, struct buf *out, struct err *err);
 /* job.c: jobs as documents, and what UWS has below one */
 handler serve_error, serve_job, serve_parameters, serve_results, serve_value;
 /* list.c: which jobs there are */

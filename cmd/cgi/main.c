@@ -4,6 +4,7 @@
 #include "handlers.h"
 #include "upload.h"
 #include "page.h"
+#include "text/write.h"
 
 /* What the client did wrong is told to the client; the log is for what is wrong here. */
 void route_log(const struct err *err)
@@ -36,12 +37,39 @@ static void serve(void *context, const struct gate *gate)
     reply_send(&p, &r);
 }
 
+static bool openapi, record;
+
+static const struct opt options[] = {
+    {.name = "openapi", .flag = &openapi, .help = "print the service's description by OpenAPI"},
+    {.name = "record", .flag = &record, .help = "print its record for a registry, a VOResource"},
+    {0},
+};
+
+/* What an administrator asks on the command line. */
+static int print(struct service *s, struct buf *out, struct err *err)
+{
+    if (service_open(s, err) < 0)
+        return -1;
+    service_meet_nobody(s);
+    if (record)
+        return record_print(s, out, err) < 0 ? -1 : CODE_OK;
+    own(json_fini) json_t *doc = openapi_document(s, err);
+    if (!doc)
+        return -1;
+    write_json(out, doc, 2);
+    buf_char(out, '\n');
+    return CODE_OK;
+}
+
 static int run(char **operands, struct buf *out, struct err *err)
 {
     own(service_close) struct service s = {.store.lock = -1};
-    (void)out;
     if (*operands)
         return err_set(err, CODE_USAGE, "expected no operand, found \"%s\"", *operands);
+    if (openapi && record)
+        return err_set(err, CODE_USAGE, "--openapi and --record cannot both be printed");
+    if (openapi || record)
+        return print(&s, out, err);
     if (!gate_started())
         return err_set(err, CODE_USAGE,
                        "no web server has started this: it is a CGI or FastCGI program; see "
@@ -53,10 +81,14 @@ static const struct prog prog = {
     .name = "execdm-cgi",
     .synopsis = "",
     .about = "Serve planner and worker over HTTP, behind a web server.",
+    .options = options,
     .run = run,
 };
 
+/* A web server makes arguments of a query like ?--help (RFC 3875, 4.4): no client gives us options.
+ */
 int main(int argc, char **argv)
 {
-    return prog_main(argc, argv, &prog);
+    return prog_main(gate_started() ? 1 : argc, gate_started() ? (char *[]){argv[0], NULL} : argv,
+                     &prog);
 }

@@ -10,14 +10,16 @@ typedef int handler(struct service *s, struct request *r, struct reply *p, struc
 
 /* A field of a form, or of the URL's query. */
 struct field {
-    const char *name, *type, *about; /* type: of JSON Schema, "string", "integer", "date-time" */
+    const char *name;
+    const char *type; /* "string", "integer", "date-time"; or a schema, "jobs.json#/$defs/x" */
+    const char *about;
     bool many;
 };
 
 struct route {
     const char *path;     /* "/jobs/{id}/phase"; what is in braces is one segment */
     unsigned methods;     /* GET stands for HEAD, too */
-    unsigned formats;     /* it can be answered in; 0: the handler sees to it */
+    unsigned formats;     /* it can be answered in; 0: as `type` says, or 303 with a URL */
     enum format standard; /* to who likes all the same */
     bool open;            /* to who is not known, too (VOSI) */
     bool rest;            /* the last brace stands for all that is left, slashes and all */
@@ -25,6 +27,7 @@ struct route {
     const char *id; /* of the operation, for openapi.json */
     const char *about;
     const char *answer; /* the schema of the JSON answer, "job.json"; NULL: it has none */
+    const char *type;   /* of an answer whose handler sees to it, "text/plain"; NULL: none */
     const char *takes;  /* the schema of the body, "task.json"; NULL: no document */
     const struct field *query, *form; /* each ends with {0}; NULL: none */
 };

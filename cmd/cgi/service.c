@@ -80,10 +80,10 @@ const json_t *service_row(const struct service *s)
 /* --- who asks --- */
 
 /* By what the configuration says, never by what the client says it is called. */
-static void find_base(struct service *s, const struct request *r)
+static void find_base(struct service *s, const char *otherwise)
 {
     const char *url = json_text(s->site, "url");
-    s->base = str_new(url ? url : request_header(r, "SCRIPT_NAME"));
+    s->base = str_new(url ? url : otherwise);
     for (size_t n = strlen(s->base); n > 0 && s->base[n - 1] == '/'; n--)
         s->base[n - 1] = '\0';
 }
@@ -126,7 +126,7 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     const char *user = request_header(r, "REMOTE_USER");
     const char *how = request_header(r, "AUTH_TYPE");
     forget_caller(s);
-    find_base(s, r);
+    find_base(s, request_header(r, "SCRIPT_NAME"));
     s->who.remote = true;
     if (!*user && check_attempt(r, err) < 0)
         return -1;
@@ -145,6 +145,12 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
     s->administers =
         s->known && lists(json_object_get(service_row(s), "administrators"), s->who.name);
     return 0;
+}
+
+void service_meet_nobody(struct service *s)
+{
+    forget_caller(s);
+    find_base(s, "");
 }
 
 bool service_sees(const struct service *s, const char *owner)
@@ -201,13 +207,19 @@ static void show_results(const struct service *s, const char *id, json_t *doc)
 
 json_t *service_document(struct service *s, const char *id, struct err *err)
 {
+    own(job_fini) struct job j = {0};
     struct store *store = service_store(s, err);
-    own(json_fini) json_t *seen = store ? query_job(store, id, clock_ms(), err) : NULL;
+    return !store || store_job_get(store, id, &j, err) < 0 ? NULL : service_show(s, &j, err);
+}
+
+json_t *service_show(struct service *s, struct job *j, struct err *err)
+{
+    own(json_fini) json_t *seen = query_read(&s->store, j, clock_ms(), err);
     if (!seen)
         return NULL;
-    json_t *doc = json_deep_copy(seen); /* parts of it are the store's */
-    own(str_fini) char *url = service_url(s, "jobs/%s", id);
-    show_results(s, id, doc);
+    json_t *doc = json_deep_copy(seen); /* parts of it are the job's */
+    own(str_fini) char *url = service_url(s, "jobs/%s", j->id);
+    show_results(s, j->id, doc);
     if (!json_text(doc, "planner"))
         json_object_set_new(doc, "url", json_string(url));
     return doc;

@@ -32,6 +32,8 @@ void service_close(struct service *s);
 /* For a request: who asks, and by which URL the service is known. -1 with CODE_PERM for a name that
  * cannot be let in, or, when nobody is known, for a proof of a name that is none: 401. */
 int service_meet(struct service *s, const struct request *r, struct err *err);
+/* The same on the command line, where nobody asks: the URL is the configured one, or "". */
+void service_meet_nobody(struct service *s);
 
 struct model *service_model(struct service *s, struct err *err); /* NULL with err */
 struct store *service_store(struct service *s, struct err *err); /* NULL with err */
@@ -49,5 +51,7 @@ int service_job(struct service *s, const char *id, struct job *j, struct err *er
 /* The service's document of a job: as query_job, with its URLs at this service. A new reference,
  * NULL with err. */
 json_t *service_document(struct service *s, const char *id, struct err *err);
+/* The same of a job that service_job has just read; what is only told goes into j->doc. */
+json_t *service_show(struct service *s, struct job *j, struct err *err);
 
 #endif

@@ -6,6 +6,8 @@
 
 /* The document, with its history and what it waits for: a new reference, NULL with err. */
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err);
+/* The same of a job that was read just now; what is only told goes into j->doc. */
+json_t *query_read(struct store *store, struct job *j, int64_t now, struct err *err);
 
 /* Is it a word for what an owner may ask of a job (execdm-phase)? CODE_USAGE, which names them all.
  */
