@@ -64,8 +64,8 @@ static void add_row(struct table *t, const json_t *doc)
     table_cell(t, "%s", json_text(doc, "id"));
     table_cell(t, "%s", name ? name : "-");
     table_cell(t, "%s", json_text(doc, "phase"));
-    const char *planner = json_text(doc, "planner");
-    table_cell(t, planner ? "%s at %s" : "%s", json_text(doc, "platform"), planner);
+    const char *planner = json_text(doc, "planner"), *platform = json_text(doc, "platform");
+    table_cell(t, planner ? "%s at %s" : "%s", platform ? platform : "-", planner);
     time_cell(t, doc, "created");
     time_cell(t, doc, "ended");
     table_cell(t, "%s%s%s", waiting ? "waits for " : "", waiting ? waiting : "",

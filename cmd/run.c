@@ -146,6 +146,11 @@ static int check_jobs(struct store *store, const struct strs *ids, struct err *e
         own(job_fini) struct job j = {0};
         if (store_job_get(store, ids->list[i], &j, err) < 0)
             return -1;
+        if (job_draft(&j) && !phase_terminal(j.phase)) /* it would be waited for without an end */
+            return err_set(err, CODE_CONFLICT,
+                           "job %s was made over UWS and not planned yet: the service runs it "
+                           "(PHASE=RUN)",
+                           j.id);
         free(ids->list[i]);
         ids->list[i] = str_new(j.id); /* the whole id */
     }

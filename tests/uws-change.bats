@@ -109,7 +109,12 @@ sleeps_no_more() {
     task sh='true' name=two
     same "303 $job" "$(post "$job/parameters" --data-urlencode TASK@task.json)"
     same '["two",["b","A","TASK"]]' "$(look '[.name, [.parameters[].name]]')"
-    same "303 $job" "$(post "$job/phase" -d PHASE=RUN)"
+    local i
+    for i in 1 2 3 4 5; do
+        curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' -d PHASE=RUN "$job/phase" >"run.$i" 3>&- & # all at once
+    done
+    wait
+    same "303 $job" "$(sort -u run.?)"
     has "$(post "$job/parameters" -d a=1)" 403
     same '["two",["b","A","TASK"]]' "$(look '[.name, [.parameters[].name]]')"
     same "303 $job" "$(post "$job/phase" -d PHASE=RUN)" # again is no harm
@@ -329,6 +334,48 @@ sleeps_no_more() {
         same 404 "$(curl -sS -o body -w '%{http_code}' "${words[@]}" "$job?WAIT=30")"
     done
     same "PENDING" "$(curl -sS -u ada:secret "$job/phase")"
+}
+
+# bats test_tags=real
+@test "what is secret in the task of a job that waits is sealed, and used when it runs" {
+    grep -q '^#define HAVE_CURL' "$TOP_BUILDDIR/config.h" || skip "built without libcurl"
+    site_configure 'policy: {private-addresses: true}'
+    site_start
+    mkdir in
+    echo data >in/a
+    serve in
+    task sh='cat /inputs/a' r:/inputs/a="http://ada:sesame-42@${web#http://}/a"
+    make --data-urlencode JDL@task.json
+    post "$job/parameters" --data-urlencode JDL@task.json >said
+    same "303 $job" "$(<said)"
+    has "$(look '.parameters[0].value')" "http://ada@${web#http://}/a"
+    same "" "$(grep -rl sesame-42 "$SITE_DIR"/{state,log} || :)"
+    post "$job/phase" -d PHASE=RUN >said
+    same "303 $job" "$(<said)"
+    site_worker
+    ends COMPLETED
+    same data "$(curl -sS "$job/stdout")"
+    same "" "$(grep -rl sesame-42 "$SITE_DIR"/{state,log} || :)"
+}
+
+# bats test_tags=real
+@test "commands on the service's machine know a job that was not planned yet" {
+    site_start
+    task sh=true name=draft
+    make --data-urlencode JDL@task.json
+    local id=${job##*/}
+    look . >draft.json
+    execdm-validate --as=job draft.json >/dev/null
+    has "$(site_as execdm-status --format=table "$id")" "draft  PENDING  - " "waits for run"
+    run -79 site_as execdm-run "$id"
+    site_as execdm-run --once
+    run -79 site_as execdm-phase "$id" run
+    run -79 site_as execdm-phase "$id" hold
+    site_as execdm-store check
+    site_as execdm-phase "$id" abort >aborted.json
+    same ABORTED "$(look .phase)"
+    same "303 $SITE/jobs" "$(post "$job" -d ACTION=DELETE)"
+    site_as execdm-store check
 }
 
 # bats test_tags=real

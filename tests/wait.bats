@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # WAIT of UWS 1.1: until the phase is another, without polling, and never so many that the others are not served.
-# EXECDM_TEST_CROWD: how many clients wait at once (100).
+# EXECDM_TEST_CROWD: how many clients wait at once, and how many jobs are polled (100).
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -173,4 +173,28 @@ ticks() {
     [ "$(ticks "$pid")" -le 50 ]
     curl -sS -X DELETE "$job" >/dev/null
     wait_until 20 test -e waited
+}
+
+# bats test_tags=real
+@test "a poll costs about the same however many jobs are live" {
+    local n=${EXECDM_TEST_CROWD:-100} few many
+    site_start fcgi
+    site_worker
+    task sh=true max=PT1M start="$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)/P2D"
+    more() { # COUNT: so many more, planned and booked; their URLs in urls
+        seq "$1" | xargs -P 4 -I{} curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' -d PHASE=RUN --data-urlencode JDL@task.json \
+            "$SITE/jobs" >made
+        same "" "$(grep -v '^303 ' made || :)"
+        cut -d ' ' -f 2 made >>urls
+    }
+    polled() { # prints the 99th percentile
+        mapfile -t urls <urls
+        "$TOP_SRCDIR/tests/waiters.py" poll 8 3 "${urls[@]}" | cut -d ' ' -f 2
+    }
+    more 10
+    few=$(polled)
+    more "$n"
+    many=$(polled)
+    echo "# p99 with 10 live jobs $few s, with $((n + 10)) $many s" >&3
+    awk -v few="$few" -v many="$many" 'BEGIN { exit !(many < 5 * few + 0.2) }' # tests/bench/serve-live measures it
 }

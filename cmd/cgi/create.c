@@ -271,6 +271,14 @@ static int check_owner(const struct service *s, struct reply *p, const struct jo
                               j->id);
 }
 
+/* Somebody else may have said so at the same time. */
+static bool runs_already(struct service *s, const char *id)
+{
+    own(job_fini) struct job now = {0};
+    struct err ignored = {0};
+    return store_job_get(&s->store, id, &now, &ignored) == 0 && !job_draft(&now);
+}
+
 int create_run(struct service *s, struct reply *p, const struct job *j, struct err *err)
 {
     own(json_fini) json_t *answer = NULL;
@@ -293,7 +301,7 @@ int create_run(struct service *s, struct reply *p, const struct job *j, struct e
         return -1;
     if (accept_draft(&s->store, j->id, offer, &s->who, clock_ms(), &made, err) < 0) {
         store_rollback(&s->store);
-        return -1;
+        return runs_already(s, j->id) ? 1 : -1;
     }
     return store_commit(&s->store, err) < 0 ? -1 : 1;
 }
