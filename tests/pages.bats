@@ -177,7 +177,7 @@ in_phase() { [ "$(phase)" = "$1" ]; }
         sent 403 -H "$words"
         sent 403 -H "$words" -H "$browser"
         sent 403 -H "$words" -H 'Content-Type: text/plain'
-        sent 403 -H "$words" -H 'Content-Type: multipart/form-data; boundary=x'
+        [ "$(curl -sS -u ada:secret -o /dev/null -w '%{http_code}' -F PHASE=ABORT -H "$words" "$job/phase")" = 403 ]
         sent 403 -H "$words" -d "execdm-form=$ours"
         for want in DELETE PATCH; do
             [ "$(curl -sS -u ada:secret -o /dev/null -w '%{http_code}' -X "$want" -H "$words" "$job")" = 403 ]
