@@ -64,8 +64,7 @@ static bool always(const struct route *r)
     return true;
 }
 
-/* Problems, and what may have them; header: what they come with. Browsers are shown a page of each.
- * status 0: all others. */
+/* Problems, and what may have them; header: what they come with. status 0: all others. */
 static const struct {
     int status;
     const char *name, *about;
@@ -177,7 +176,12 @@ static json_t *parameters_of(struct dialect *d, const struct route *r, struct er
 
 /* --- bodies --- */
 
-static int add_form(struct dialect *d, json_t *content, const struct field *f, struct err *err)
+/* Files come with a task as parts of a form; what they are called they are called there. */
+static const struct field upload[] = {
+    {"task", "string", "The task, as YAML or JSON; every other part is a file", false}, {0}};
+
+static int add_form(struct dialect *d, json_t *content, const char *type, const struct field *f,
+                    struct err *err)
 {
     own(json_fini) json_t *properties = json_object();
     for (; f->name; f++) {
@@ -192,7 +196,7 @@ static int add_form(struct dialect *d, json_t *content, const struct field *f, s
         json_object_set_new(properties, f->name, one);
     }
     json_object_set_new(
-        content, "application/x-www-form-urlencoded",
+        content, type,
         json_pack("{s:{s:s,s:O}}", "schema", "type", "object", "properties", properties));
     return 0;
 }
@@ -206,7 +210,9 @@ static json_t *body_of(struct dialect *d, const struct route *r, struct err *err
     if (r->takes && (add_content(d, content, "application/json", r->takes, err) < 0 ||
                      add_content(d, content, "application/yaml", r->takes, err) < 0))
         return NULL;
-    if (r->form && add_form(d, content, r->form, err) < 0)
+    if (r->form && add_form(d, content, FORM_TYPE, r->form, err) < 0)
+        return NULL;
+    if (str_same(r->takes, "task.json") && add_form(d, content, MULTIPART, upload, err) < 0)
         return NULL;
     return json_pack("{s:b,s:O}", "required", !r->form, "content", content);
 }
@@ -276,9 +282,10 @@ static json_t *problem_responses(struct dialect *d, struct err *err)
 {
     own(json_fini) json_t *all = json_object();
     own(json_fini) json_t *content = json_object();
-    if (add_content(d, content, PROBLEM, "problem.json", err) < 0)
+    /* a browser sees a page of it; and where the web server refuses, it writes one of its own */
+    if (add_content(d, content, PROBLEM, "problem.json", err) < 0 ||
+        add_content(d, content, "text/html", NULL, err) < 0)
         return NULL;
-    add_content(d, content, "text/html", NULL, err);
     for (size_t i = 0; i < COUNT(problems); i++) {
         json_t *one = json_pack("{s:s,s:O}", "description", problems[i].about, "content", content);
         if (problems[i].header)
