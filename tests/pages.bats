@@ -257,6 +257,9 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     [ "$(curl -sS -H 'Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2' -o out -w '%{content_type}' "$SITE/nothing")" = application/problem+json ]
     [ "$(curl -sS -o out -w '%{content_type}' "$SITE/nothing")" = application/problem+json ]
     [ "$(jq -r .status out)" = 404 ]
+    # who takes anything is shown the page where there is nothing else
+    [ "$(curl -sS -o out -w '%{http_code} %{content_type}' "$SITE/planner")" = '200 text/html; charset=utf-8' ]
+    [ "$(curl -sS -H 'Accept: application/json' -o out -w '%{http_code}' "$SITE/planner")" = 406 ]
     get /planner --head
     [ "$status_" = 200 ]
 }
