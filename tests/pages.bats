@@ -127,6 +127,20 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     sound
 }
 
+@test "a job that waits for its owner is started by a button" {
+    site_start
+    task sh='echo x' name=draft
+    job=$(curl -sS -o /dev/null -w '%{redirect_url}' --data-urlencode JDL@task.json "$SITE/jobs")
+    get "${job#"$SITE"}"
+    sound
+    has "$(<page.html)" 'Start this job' '<dd>run</dd>'
+    get "${job#"$SITE"}/phase" --data-urlencode "execdm-form=$(token)" -d PHASE=RUN
+    [ "$status_" = 303 ]
+    get "${job#"$SITE"}"
+    ! grep -q 'Start this job' page.html || false
+    has "$(<page.html)" '>localhost</a>'
+}
+
 @test "a typed task that is wrong comes back with what is wrong" {
     site_start
     get /planner
