@@ -69,9 +69,9 @@ ways() { # FUNCTION: by CGI and by FastCGI
 
 methods() {
     local path
-    same 405 "$(status -X GET "$SITE/triggers/x")"
-    same 405 "$(status -X DELETE "$SITE/planner")"
-    curl -sS -D - -o /dev/null -X DELETE "$SITE/triggers/x" | tr -d '\r' | grep -qx 'Allow: POST, OPTIONS'
+    same 405 "$(status -X GET "$SITE/offers/x/accept")"
+    curl -sS -D - -o /dev/null -X DELETE "$SITE/offers/x/accept" | tr -d '\r' | grep -qx 'Allow: POST, OPTIONS'
+    curl -sS -D - -o /dev/null -X DELETE "$SITE/planner" | tr -d '\r' | grep -qx 'Allow: GET, HEAD, POST, OPTIONS'
     for path in / /planner /jobs /nothing; do
         one_of "$(status -X BREW "$SITE$path")" 404 405 501
         one_of "$(status -X TRACE "$SITE$path")" 405 403
@@ -149,10 +149,11 @@ floods() {
 
 tricks() {
     local path
-    for path in /jobs/../planner /jobs/./x /jobs/%2e%2e/planner /jobs/%2e%2e%2fplanner //planner /planner// /jobs//x /planner%00 /planner%00.json \
-        /jobs/%00 /jobs/%5c..%5cplanner '/jobs/\..\planner' /jobs/%2f /jobs%2fx /%2e%2e/%2e%2e/etc/passwd /../../etc/passwd /jobs/%ff /jobs/%c0%ae%c0%ae/x \
-        /planner%0d%0aX:y /jobs/%25%30%30 /offers/..%252f..%252fx /jobs/x/results/../../../../etc/passwd /jobs/x/results/%2e%2e%2f%2e%2e%2fetc%2fpasswd /.htaccess; do
-        one_of "$(status "$SITE$path")" 400 403 404 405 406
+    for path in /jobs/../offers/x/accept /jobs/./x /jobs/%2e%2e/offers/x/accept /jobs/%2e%2e%2foffers/x/accept //offers/x/accept \
+        /offers/x/accept// /jobs//x /offers/x/accept%00 /offers/x/accept%00.json \
+        /jobs/%00 /jobs/%5c..%5coffers/x/accept '/jobs/\..\offers/x/accept' /jobs/%2f /jobs%2fx /%2e%2e/%2e%2e/etc/passwd /../../etc/passwd /jobs/%ff /jobs/%c0%ae%c0%ae/x \
+        /offers/x/accept%0d%0aX:y /jobs/%25%30%30 /offers/..%252f..%252fx /jobs/x/results/../../../../etc/passwd /jobs/x/results/%2e%2e%2f%2e%2e%2fetc%2fpasswd /.htaccess; do
+        one_of "$(status "$SITE$path")" 400 403 404 405
         if grep -q root: answer; then return 1; fi
     done
     # a header cannot be put into the answer by the path
