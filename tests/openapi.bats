@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
+load links
 load site
 
 setup() { jobs_state; }
@@ -51,6 +52,8 @@ printed() { EXECDM_CONFIG=/nonexistent execdm-cgi --openapi; }
     jq -e '[.components.schemas | .. | objects | select(.type? == "array" and (has("items") | not))] == []' printed.json
     jq -e '.components.schemas.Offer.properties.accept.allOf[0]["$ref"] == "#/components/schemas/ServiceUrl"
         and .components.schemas.ServiceUrl.nullable' printed.json
+    # a file and a definition may be called the same
+    jq -e '.components.schemas | .Trigger.required == ["type"] and .TriggerDocument.properties.recorded.type == "boolean"' printed.json
 }
 
 @test "the URL and who may ask are those of the configuration" {
@@ -144,7 +147,7 @@ json=(-H 'Content-Type: application/json')
 
 # bats test_tags=real
 @test "a whole conversation is as the description says" {
-    local offer job part query
+    local offer job part query endpoint
     require_npm
     require curl
     site_user ada lovelace
@@ -163,6 +166,12 @@ json=(-H 'Content-Type: application/json')
     ask 200 /availability
     ask 200 /capabilities -H 'Accept: application/json'
     ask 200 /openapi.json
+    ask 200 /platforms
+    ask 200 /platforms/localhost
+    ask 404 /platforms/nowhere
+    ask 200 / -H 'Accept: text/html'
+    ask 404 /platforms/nowhere -H 'Accept: text/html'
+    ask 200 /style.css
     # Prism reads no YAML: it is the same as JSON
     curl -sS --fail-with-body -H 'Accept: application/yaml' "$SITE/capabilities" >capabilities.yaml
     ask 200 /capabilities -H 'Accept: application/json'
@@ -217,6 +226,23 @@ json=(-H 'Content-Type: application/json')
     ask 303 "$job" -X DELETE
     ask 404 "$job"
 
+    # a trigger, and files that come with a task
+    task sh='true'
+    trigger go RUNNING ''
+    ask 200 /planner "${json[@]}" --data-binary @task.json
+    offer=$(jq -r '.offers[0].id' body)
+    endpoint=$(jq -r '.offers[0].triggers[0].spec.endpoint' body)
+    ask 303 "/offers/$offer/accept" -X POST
+    ask 200 "$endpoint" "${json[@]}" -d '{"status": "FAILED"}'
+    ask 200 "$endpoint" -d status=RUNNING
+    jq -e '.action == "start" and .recorded' body
+    job=$SITE/jobs/$offer
+    wait_until 120 came_to COMPLETED
+    ask 404 /triggers/nonsense "${json[@]}" -d '{"status": "RUNNING"}'
+    task sh='cat /in' r:/in=file:in.txt
+    echo words >in.txt
+    ask 403 /planner -F task=@task.json -F in.txt=@in.txt # not allowed here, in whichever way
+
     # a NO, and what is refused
     task sh='true' memory=100000
     ask 200 /planner "${json[@]}" --data-binary @task.json
@@ -248,4 +274,34 @@ json=(-H 'Content-Type: application/json')
     [ "$status" -ne 0 ]
     grep -q nonsense body
     ask 200 /availability
+}
+
+# bats test_tags=real
+@test "every good task is one by the description, too" {
+    local file n=0
+    require_npm
+    require curl
+    site_start
+    curl -sS --fail-with-body "$SITE/openapi.json" >openapi.json
+    # it is about the task only: nobody need plan it
+    jq '.paths |= with_entries(select(.key == "/planner")) | .paths["/planner"].post.responses = {default: {description: "any"}}' \
+        openapi.json >task.openapi.json
+    prism proxy task.openapi.json
+    for file in "$TOP_SRCDIR"/tests/corpus/good/*.yaml; do
+        execdm-validate "$file" 2>/dev/null >canonical.json
+        [ "$(jq -s length canonical.json)" -eq 1 ] || continue
+        curl -sS -m 120 -o body "${json[@]}" --data-binary @canonical.json "$proxy/planner"
+        if grep -q stoplight.io/prism body; then
+            echo "$file:"
+            cat body
+            return 1
+        fi
+        n=$((n + 1))
+    done
+    [ "$n" -ge 20 ]
+    # and what is none is none there: a key that has to be there, a number for a text
+    for file in '{"executable": {"spec": {}}}' '{"executable": {"type": 7}}' '{"resources": {"compute": {}}}'; do
+        curl -sS -m 120 -o body "${json[@]}" --data-binary "$file" "$proxy/planner"
+        grep -q stoplight.io/prism body
+    done
 }

@@ -2,6 +2,7 @@
 #include "text/doc.h"
 
 #define COMPONENTS "#/components/schemas/"
+#define DEFS "#/$defs/"
 
 void dialect_init(struct dialect *d, const char *dir)
 {
@@ -33,22 +34,20 @@ static void add_words(struct buf *b, const char *text, size_t n)
     }
 }
 
-/* Of a definition its own name, unless another file has one of that name, too. */
+/* Of a definition its own name, unless that is another's already: then with its file's. Of a file
+ * its own, or with a word more. A new string. */
 static char *name_of(const struct dialect *d, const char *ref)
 {
-    own(buf_fini) struct buf name = {0};
-    const char *def = strrchr(ref, '/');
-    const char *hash = strchr(ref, '#');
-    if (hash && def && def > hash)
-        add_words(&name, def + 1, strlen(def + 1));
-    if (!name.len || json_object_get(d->schemas, name.bytes)) {
-        own(buf_fini) struct buf whole = {0};
-        add_words(&whole, ref, strcspn(ref, "."));
-        if (name.len)
-            buf_str(&whole, name.bytes);
-        return buf_take(&whole);
-    }
-    return buf_take(&name);
+    own(buf_fini) struct buf file = {0}, name = {0};
+    const char *def = strstr(ref, DEFS);
+    add_words(&file, ref, strcspn(ref, "."));
+    if (def)
+        add_words(&name, def + strlen(DEFS), strlen(def + strlen(DEFS)));
+    else
+        buf_str(&name, file.bytes);
+    if (!json_object_get(d->schemas, name.bytes))
+        return buf_take(&name);
+    return def ? str_print("%s%s", file.bytes, name.bytes) : str_print("%sDocument", name.bytes);
 }
 
 /* --- schemas --- */
@@ -245,9 +244,9 @@ json_t *dialect_ref(struct dialect *d, const char *ref, struct err *err)
     own(str_fini) char *file = str_print("%.*s", (int)strcspn(ref, "#"), ref);
     if (!known) {
         const json_t *doc = read_file(d, file, err);
-        const char *def = strstr(ref, "#/$defs/");
+        const char *def = strstr(ref, DEFS);
         const json_t *schema =
-            def ? json_object_get(json_object_get(doc, "$defs"), def + strlen("#/$defs/")) : doc;
+            def ? json_object_get(json_object_get(doc, "$defs"), def + strlen(DEFS)) : doc;
         if (!doc)
             return NULL;
         if (!schema) {
@@ -255,6 +254,10 @@ json_t *dialect_ref(struct dialect *d, const char *ref, struct err *err)
             return NULL;
         }
         own(str_fini) char *name = name_of(d, ref);
+        if (json_object_get(d->schemas, name)) {
+            err_set(err, CODE_BUG, "two schemas would be called %s", name);
+            return NULL;
+        }
         json_object_set_new(d->names, ref, json_string(name));
         json_object_set_new(d->schemas, name, json_object()); /* its place; it may mean itself */
         json_t *converted = convert(d, file, schema, err);

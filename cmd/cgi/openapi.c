@@ -64,33 +64,29 @@ static bool always(const struct route *r)
     return true;
 }
 
-/* Problems, and what may have them; header: what they come with; server: the web server, which
- * writes a page, may refuse before we are asked. status 0: all others. */
+/* Problems, and what may have them; header: what they come with. status 0: all others. */
 static const struct {
     int status;
     const char *name, *about;
     bool (*of)(const struct route *r);
     const char *header, *header_about;
-    bool server;
 } problems[] = {
-    {400, "Invalid", "What was sent is not as it must be; findings tell why", always, NULL, NULL,
-     false},
+    {400, "Invalid", "What was sent is not as it must be; findings tell why", always, NULL, NULL},
     {401, "Unknown", "The service wants to know who asks", is_closed, "WWW-Authenticate",
-     "How that can be shown", true},
-    {403, "Forbidden", "It may not be asked for, by who asks or now", is_closed, NULL, NULL, false},
-    {404, "Missing", "There is no such thing, or not for who asks", has_braces, NULL, NULL, false},
+     "How that can be shown"},
+    {403, "Forbidden", "It may not be asked for, by who asks or now", is_closed, NULL, NULL},
+    {404, "Missing", "There is no such thing, or not for who asks", has_braces, NULL, NULL},
     {406, "Unacceptable", "It is not to be had as any type that is accepted", has_formats, NULL,
-     NULL, false},
+     NULL},
     {409, "Conflict", "The phase, or what others have booked, does not allow it now", changes, NULL,
-     NULL, false},
-    {410, "Gone", "It was there, and has expired", has_braces, NULL, NULL, false},
-    {413, "TooLarge", "The body is too large", has_body, NULL, NULL, false},
-    {415, "Unsupported", "The body is of a type that is not read here", has_body, NULL, NULL,
-     false},
-    {416, "NoRange", "There is nothing in this range", has_ranges, NULL, NULL, false},
+     NULL},
+    {410, "Gone", "It was there, and has expired", has_braces, NULL, NULL},
+    {413, "TooLarge", "The body is too large", has_body, NULL, NULL},
+    {415, "Unsupported", "The body is of a type that is not read here", has_body, NULL, NULL},
+    {416, "NoRange", "There is nothing in this range", has_ranges, NULL, NULL},
     {503, "Unavailable", "Not now; later it may be", always, "Retry-After",
-     "In how many seconds to try again", false},
-    {0, "Problem", "It could not be done", always, NULL, NULL, true},
+     "In how many seconds to try again"},
+    {0, "Problem", "It could not be done", always, NULL, NULL},
 };
 
 static const struct {
@@ -180,7 +176,12 @@ static json_t *parameters_of(struct dialect *d, const struct route *r, struct er
 
 /* --- bodies --- */
 
-static int add_form(struct dialect *d, json_t *content, const struct field *f, struct err *err)
+/* Files come with a task as parts of a form; what they are called they are called there. */
+static const struct field upload[] = {
+    {"task", "string", "The task, as YAML or JSON; every other part is a file", false}, {0}};
+
+static int add_form(struct dialect *d, json_t *content, const char *type, const struct field *f,
+                    struct err *err)
 {
     own(json_fini) json_t *properties = json_object();
     for (; f->name; f++) {
@@ -195,7 +196,7 @@ static int add_form(struct dialect *d, json_t *content, const struct field *f, s
         json_object_set_new(properties, f->name, one);
     }
     json_object_set_new(
-        content, "application/x-www-form-urlencoded",
+        content, type,
         json_pack("{s:{s:s,s:O}}", "schema", "type", "object", "properties", properties));
     return 0;
 }
@@ -209,7 +210,9 @@ static json_t *body_of(struct dialect *d, const struct route *r, struct err *err
     if (r->takes && (add_content(d, content, "application/json", r->takes, err) < 0 ||
                      add_content(d, content, "application/yaml", r->takes, err) < 0))
         return NULL;
-    if (r->form && add_form(d, content, r->form, err) < 0)
+    if (r->form && add_form(d, content, FORM_TYPE, r->form, err) < 0)
+        return NULL;
+    if (str_same(r->takes, "task.json") && add_form(d, content, MULTIPART, upload, err) < 0)
         return NULL;
     return json_pack("{s:b,s:O}", "required", !r->form, "content", content);
 }
@@ -279,13 +282,12 @@ static json_t *problem_responses(struct dialect *d, struct err *err)
 {
     own(json_fini) json_t *all = json_object();
     own(json_fini) json_t *content = json_object();
-    if (add_content(d, content, PROBLEM, "problem.json", err) < 0)
+    /* a browser sees a page of it; and where the web server refuses, it writes one of its own */
+    if (add_content(d, content, PROBLEM, "problem.json", err) < 0 ||
+        add_content(d, content, "text/html", NULL, err) < 0)
         return NULL;
-    own(json_fini) json_t *with_page = json_copy(content);
-    add_content(d, with_page, "text/html", NULL, err);
     for (size_t i = 0; i < COUNT(problems); i++) {
-        json_t *one = json_pack("{s:s,s:O}", "description", problems[i].about, "content",
-                                problems[i].server ? with_page : content);
+        json_t *one = json_pack("{s:s,s:O}", "description", problems[i].about, "content", content);
         if (problems[i].header)
             json_object_set_new(
                 one, "headers",

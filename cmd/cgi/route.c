@@ -38,6 +38,9 @@ static const struct field create_fields[] = {{"JDL", "string", JDL, false},
 static const struct field parameter_fields[] = {
     {"JDL", "string", JDL, false}, {"RUNID", "string", RUNID, false}, {0}};
 
+/* whatever it says */
+static const struct field any_fields[] = {{0}};
+
 const struct route routes[] = {
     {.path = "/",
      .methods = METHOD_GET,
@@ -224,8 +227,6 @@ const struct route routes[] = {
      .type = "text/plain"},
     {.path = "/login",
      .methods = METHOD_GET,
-     .formats = PAGE,
-     .standard = FORMAT_JSON,
      .open = true,
      .serve = serve_login,
      .id = "login",
@@ -294,7 +295,8 @@ const struct route routes[] = {
      .open = true,
      .serve = serve_style,
      .id = "getStyle",
-     .about = "The style sheet of the pages"},
+     .about = "The style sheet of the pages",
+     .type = "text/css"},
     {.path = "/triggers/{token}",
      .methods = METHOD_POST,
      .formats = DOCUMENT,
@@ -305,7 +307,9 @@ const struct route routes[] = {
      .about = "Call a trigger of a job with names and values; the token is the "
               "right to (Planner "
               "2.5.1)",
-     .answer = "trigger.json"},
+     .answer = "trigger.json",
+     .takes = "definitions.json#/$defs/options",
+     .form = any_fields},
     {0},
 };
 const size_t route_count = COUNT(routes) - 1;

@@ -291,6 +291,14 @@ int query_verb(const char *name, struct err *err)
                    name ? "\"" : "", name ? name : "nothing", name ? "\"" : "");
 }
 
+int query_allowed(const struct job *j, const char *name, struct err *err)
+{
+    const struct verb *verb = verb_find(name);
+    if (!verb)
+        return query_verb(name, err);
+    return job_remote(j) || may(j, verb) ? 0 : refuse(j, verb, err);
+}
+
 int query_change(struct store *store, const char *id, const char *name, struct err *err)
 {
     const struct verb *verb = verb_find(name);
