@@ -218,10 +218,9 @@ json_t *service_document(struct service *s, const char *id, struct err *err)
 
 json_t *service_show(struct service *s, struct job *j, struct err *err)
 {
-    own(json_fini) json_t *seen = query_read(&s->store, j, clock_ms(), err);
-    if (!seen)
+    json_t *doc = query_read(&s->store, j, clock_ms(), err);
+    if (!doc)
         return NULL;
-    json_t *doc = json_deep_copy(seen); /* parts of it are the job's */
     own(str_fini) char *url = service_url(s, "jobs/%s", j->id);
     show_results(s, j->id, doc);
     if (!json_text(doc, "planner"))
