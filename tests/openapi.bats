@@ -289,7 +289,7 @@ json=(-H 'Content-Type: application/json')
     prism proxy task.openapi.json
     for file in "$TOP_SRCDIR"/tests/corpus/good/*.yaml; do
         execdm-validate "$file" 2>/dev/null >canonical.json
-        [ "$(jq -s length canonical.json)" -eq 1 ] || continue
+        jq -e -s 'length == 1 and (.[0] | has("driver") | not)' canonical.json >/dev/null || continue # a platform, or several
         curl -sS -m 120 -o body "${json[@]}" --data-binary @canonical.json "$proxy/planner"
         if grep -q stoplight.io/prism body; then
             echo "$file:"
