@@ -89,6 +89,8 @@ types() {
         same 415 "$(status -H "Content-Type: $type" --data-binary @body "$SITE/planner")"
     done
     same 415 "$(status -H 'Content-Type: application/json' -H 'Content-Encoding: gzip' --data-binary @body "$SITE/planner")"
+    same 200 "$(status -H 'Content-Type: application/json' --data-binary @body "$SITE/planner")"
+    printf '[' >body
     same 400 "$(status -H 'Content-Type: application/json' --data-binary @body "$SITE/planner")"
     printf '\377\376{' >body
     same 400 "$(status -H 'Content-Type: application/json' --data-binary @body "$SITE/planner")"
@@ -103,6 +105,8 @@ types() {
 @test "wrong types, encodings and charsets" { ways types; }
 
 lengths() {
+    local broken=408
+    if [ "$way" = fcgi ]; then broken=500; fi # mod_fcgid says so itself when a client breaks off
     task sh=true
     head -c $((4194304 - $(wc -c <task.json))) /dev/zero | tr '\0' ' ' | cat task.json - >four
     same 4194304 "$(wc -c <four)"
@@ -113,9 +117,9 @@ lengths() {
     same 413 "$(status -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary @four "$SITE/planner")"
     # much too large: read on, or the connection ended, and never kept
     head -c 90000000 /dev/zero >much
-    one_of "$(status -H 'Content-Type: application/json' --data-binary @much "$SITE/planner" 2>/dev/null || true)" 413 000
+    one_of "$(status -H 'Content-Type: application/json' --data-binary @much "$SITE/planner" 2>/dev/null || true)" 413 000 100 400 # curl has had the 100 that lets it go on; Apache gives up
     # announced and not sent, sent and not announced
-    one_of "$(printf 'POST /planner HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{}' | raw | cut -d ' ' -f 2)" 400 408 nothing
+    one_of "$(printf 'POST /planner HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{}' | raw | cut -d ' ' -f 2)" 400 408 nothing "$broken"
     for length in -1 x 1e3 99999999999999999999; do
         same 400 "$(printf 'POST /planner HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n{}' "$length" | raw | cut -d ' ' -f 2)"
     done
@@ -136,7 +140,7 @@ floods() {
     same 404 "$(status "$SITE/jobs/$(printf 'a%.0s' {1..3000})")"
     same 400 "$(printf 'GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n' | raw | cut -d ' ' -f 2)"
     same 400 "$(printf 'GET / HTTP/1.1\r\n\r\n' | raw | cut -d ' ' -f 2)"
-    one_of "$(printf 'GET / HTTP/9.9\r\nHost: x\r\n\r\n' | raw | cut -d ' ' -f 2)" 505 400
+    one_of "$(printf 'GET / HTTP/9.9\r\nHost: x\r\n\r\n' | raw | cut -d ' ' -f 2)" 505 400 200 # Apache answers it as 1.1
 }
 
 @test "floods of headers and parameters" { ways floods; }
@@ -150,8 +154,8 @@ tricks() {
         if grep -q root: answer; then return 1; fi
     done
     # a header cannot be put into the answer by the path
-    curl -sS -D - -o /dev/null --path-as-is "$SITE/x%0d%0aX-Evil:%20y" | tr -d '\r' >head
-    run ! grep -qi '^x-evil' head
+    curl -sS -D - -o /dev/null --path-as-is "$SITE/x%0d%0aX-Evil:%20y" | tr -d '\r' >headers
+    run ! grep -qi '^x-evil' headers
 }
 
 @test "tricks with paths" { ways tricks; }
@@ -212,7 +216,7 @@ fuzzed() {
     token=$(jq -r '.offers[0].triggers[0].spec.endpoint' answer.json)
     curl -sS -H 'Content-Type: application/json' --data-binary @go.json "$SITE/planner" >answer.json
     job=$(curl -sS -o /dev/null -w '%{redirect_url}' -X POST "$(jq -r '.offers[0].accept' answer.json)")
-    "$TOP_SRCDIR/tests/cgi-fuzz" --seed "${EXECDM_CGI_FUZZ_SEED:-1}" --count $((${EXECDM_CGI_FUZZ:-1000} / 2)) "$SITE" "$offer" "${token##*/}" "${job##*/}"
+    "$TOP_SRCDIR/tests/cgi-fuzz" ${SITE_FCGI:+--fcgi} --seed "${EXECDM_CGI_FUZZ_SEED:-1}" --count $((${EXECDM_CGI_FUZZ:-1000} / 2)) "$SITE" "$offer" "${token##*/}" "${job##*/}"
     site_as execdm-store check >check.json
 }
 
@@ -220,3 +224,28 @@ fuzzed() {
 @test "requests by chance: no crash, no hang, no 500, and the store is whole" {
     ways fuzzed
 }
+
+arguments() {
+    local word
+    # what a web server may put on the command line of a CGI program (RFC 3875, 4.4) is no option of it
+    for word in --version -h --help --log=json '&&&' a+b --record 'x%20--version'; do
+        same 200 "$(status -H 'Accept: application/json' "$SITE/?$word")"
+        jq -e '.name == "execdm"' answer >/dev/null
+    done
+}
+
+@test "the query of a URL is no command line" { ways arguments; }
+
+odd_text() {
+    # what is no UTF-8 is told of in UTF-8
+    same 404 "$(status "$SITE/jobs/%ff%fe")"
+    jq -e '.status == 404' answer
+    same 415 "$(status -H "Content-Encoding: $(printf 'ä%.0s' {1..39})" -d x "$SITE/planner")"
+    jq -e '.status == 415' answer
+    same 400 "$(status -d 'PHASE=%ff' "$SITE/jobs")"
+    same 400 "$(status -F "PHASE=$(printf '\377')" "$SITE/jobs")"
+    # no range, no type at the beginning (found by tests/fuzz)
+    one_of "$(status -H 'Accept: q=1' "$SITE/")" 406 200
+}
+
+@test "text that is none" { ways odd_text; }

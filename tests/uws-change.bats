@@ -187,7 +187,7 @@ sleeps_no_more() {
     same '["after","r","PT1M","2042-01-02T03:04:05.000Z","PENDING","localhost"]' \
         "$(jq -c '[.name, .runid, .executionduration, .destruction, .phase, .platform]' body)"
     same 403 "$(patch '{"name": "no", "executionduration": "PT2M"}')"
-    same 403 "$(patch '{"phase": "RESUME"}')"
+    same 403 "$(patch '{"name": "no", "phase": "RESUME"}')"
     same 200 "$(patch '{"executionduration": "PT30S"}')"
     same '["after","PT30S"]' "$(look '[.name, .executionduration]')"
     site_as execdm-store check # what is booked is what it says

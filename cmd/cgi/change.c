@@ -199,6 +199,8 @@ static bool amends(const struct amend *a)
 static int apply(struct service *s, struct reply *p, const struct job *j, const struct wanted *c,
                  struct err *err)
 {
+    if (c->phase && query_allowed(j, c->phase, err) < 0)
+        return refuse_now(p, err);
     if (amends(&c->amend) && amend_job(&s->store, j->id, &c->amend, err) < 0)
         return refuse_now(p, err);
     if (!c->phase)

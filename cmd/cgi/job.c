@@ -11,7 +11,7 @@ int serve_job(struct service *s, struct request *r, struct reply *p, struct err 
     const int rc = wait_for(s, r, p, &job, err);
     if (rc <= 0)
         return rc;
-    own(json_fini) json_t *doc = service_document(s, job.id, err);
+    own(json_fini) json_t *doc = service_show(s, &job, err);
     if (!doc)
         return -1;
     if (r->format == FORMAT_HTML)
@@ -47,7 +47,7 @@ static int reply_part(struct reply *p, const struct request *r, const json_t *do
 static json_t *find_document(struct service *s, const struct request *r, struct err *err)
 {
     own(job_fini) struct job job = {0};
-    return service_job(s, r->segments[0], &job, err) < 0 ? NULL : service_document(s, job.id, err);
+    return service_job(s, r->segments[0], &job, err) < 0 ? NULL : service_show(s, &job, err);
 }
 
 int serve_value(struct service *s, struct request *r, struct reply *p, struct err *err)

@@ -1,4 +1,5 @@
 #include "reply.h"
+#include "cli/prog.h"
 #include "text/sum.h"
 #include "text/write.h"
 #include "text/doc.h"
@@ -136,8 +137,9 @@ int reply_refuse(struct reply *p, int status, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    own(str_fini) char *detail = str_vprint(fmt, ap);
+    own(str_fini) char *text = str_vprint(fmt, ap);
     va_end(ap);
+    own(str_fini) char *detail = prog_utf8(text); /* it may quote anything, cut anywhere */
     return reply_findings(p, status, detail, NULL);
 }
 

@@ -1,4 +1,5 @@
 #include "request.h"
+#include "text/json.h"
 #include "text/uri.h"
 
 #define PARAMS_MAX 1000
@@ -8,6 +9,12 @@ const char *request_header(const struct request *r, const char *variable)
 {
     const char *value = r->gate->get(r->gate->context, variable);
     return value ? value : "";
+}
+
+static bool is_utf8(const char *text)
+{
+    own(json_fini) json_t *string = json_string(text);
+    return string != NULL;
 }
 
 /* --- parameters --- */
@@ -29,7 +36,7 @@ int params_read(struct params *p, const char *text)
             own(str_fini) char *key = decode_form(text, name);
             own(str_fini) char *value =
                 name < n ? decode_form(text + name + 1, n - name - 1) : str_new("");
-            if (!key || !value || p->n == PARAMS_MAX)
+            if (!key || !value || p->n == PARAMS_MAX || !is_utf8(key) || !is_utf8(value))
                 return -1;
             p->list = mem_grow(p->list, p->n + 1, sizeof(*p->list));
             p->list[p->n++] = (struct param){move(key), move(value)};
@@ -157,6 +164,8 @@ static int read_path(struct request *r, int *status, struct err *err)
     for (const char *c = path; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '\\' || (*c == '/' && c[1] == '/'))
             return err_set(err, CODE_NOINPUT, "there is no such path");
+    if (!is_utf8(path))
+        return err_set(err, CODE_NOINPUT, "there is no such path");
     if (strstr(path, "/../") || strstr(path, "/./") || (n > 2 && str_same(path + n - 3, "/..")) ||
         (n > 1 && str_same(path + n - 2, "/.")))
         return err_set(err, CODE_NOINPUT, "there is no such path");
@@ -174,9 +183,11 @@ static int read_parts(struct request *r, struct err *err)
         const struct part *part = &r->parts.list[i];
         if (part->filename || memchr(part->bytes, '\0', part->len))
             continue;
+        own(str_fini) char *value = str_print("%.*s", (int)part->len, part->bytes);
+        if (!is_utf8(value))
+            return err_set(err, CODE_DATA, "the field %s is not in UTF-8", part->name);
         r->form.list = mem_grow(r->form.list, r->form.n + 1, sizeof(*r->form.list));
-        r->form.list[r->form.n++] =
-            (struct param){str_new(part->name), str_print("%.*s", (int)part->len, part->bytes)};
+        r->form.list[r->form.n++] = (struct param){str_new(part->name), move(value)};
     }
     return 0;
 }

@@ -80,8 +80,8 @@ bool request_browser(const struct request *r);
 const char *request_param(const struct request *r, const char *name);
 /* The same of one list, from *at on, which moves behind it: for those that may be repeated. */
 const char *params_next(const struct params *p, const char *name, size_t *at);
-/* Adds the pairs of "a=b&c=d". -1 when a part of it is not encoded as it should be, or there are
- * more than a thousand. */
+/* Adds the pairs of "a=b&c=d". -1 when a part of it is not encoded as it should be, or no UTF-8, or
+ * there are more than a thousand. */
 int params_read(struct params *p, const char *text);
 
 /* Of the formats a route has, the one the client likes best; `otherwise` when it likes them all the

@@ -188,16 +188,16 @@ static int send_file(const struct request *r, struct reply *p, int fd, const str
 
 /* --- where they are --- */
 
-/* Beneath the job's directory no link is followed: its program may have made them. What was stored
- * elsewhere on this machine was put there by us. */
+/* No link is followed: beneath the job's directory its program may have made them, and elsewhere on
+ * this machine, where we have stored it, whoever may write there could lead us to files of ours. */
 static int open_file(const struct service *s, const char *id, const char *path)
 {
     own(str_fini) char *dir = store_job_path(&s->store, id, NULL);
     const size_t n = strlen(dir);
-    if (strncmp(path, dir, n) != 0 || path[n] != '/')
-        return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    own(fd_fini) int below = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return below < 0 ? -1 : path_open_plain(below, path + n + 1, O_RDONLY | O_NONBLOCK);
+    const bool ours = strncmp(path, dir, n) == 0 && path[n] == '/';
+    own(fd_fini) int below = open(ours ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return below < 0 ? -1
+                     : path_open_plain(below, path + (ours ? n : 0) + 1, O_RDONLY | O_NONBLOCK);
 }
 
 static int serve_path(const struct service *s, const char *id, const struct request *r,

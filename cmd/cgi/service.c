@@ -207,13 +207,19 @@ static void show_results(const struct service *s, const char *id, json_t *doc)
 
 json_t *service_document(struct service *s, const char *id, struct err *err)
 {
+    own(job_fini) struct job j = {0};
     struct store *store = service_store(s, err);
-    own(json_fini) json_t *seen = store ? query_job(store, id, clock_ms(), err) : NULL;
+    return !store || store_job_get(store, id, &j, err) < 0 ? NULL : service_show(s, &j, err);
+}
+
+json_t *service_show(struct service *s, struct job *j, struct err *err)
+{
+    own(json_fini) json_t *seen = query_read(&s->store, j, clock_ms(), err);
     if (!seen)
         return NULL;
-    json_t *doc = json_deep_copy(seen); /* parts of it are the store's */
-    own(str_fini) char *url = service_url(s, "jobs/%s", id);
-    show_results(s, id, doc);
+    json_t *doc = json_deep_copy(seen); /* parts of it are the job's */
+    own(str_fini) char *url = service_url(s, "jobs/%s", j->id);
+    show_results(s, j->id, doc);
     if (!json_text(doc, "planner"))
         json_object_set_new(doc, "url", json_string(url));
     return doc;

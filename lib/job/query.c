@@ -85,17 +85,20 @@ static int add_quote(struct store *store, struct job *j, struct err *err)
     return rc;
 }
 
+json_t *query_read(struct store *store, struct job *j, int64_t now, struct err *err)
+{
+    own(json_fini) json_t *history = store_events(store, j->id, err);
+    if (history && job_remote(j))
+        return follow_document(j, history);
+    if (add_failures(store, j, err) < 0 || add_quote(store, j, err) < 0)
+        return NULL;
+    return history ? job_document(j, history, waiting_for(store, j, now)) : NULL;
+}
+
 json_t *query_job(struct store *store, const char *id, int64_t now, struct err *err)
 {
     own(job_fini) struct job j = {0};
-    if (store_job_get(store, id, &j, err) < 0)
-        return NULL;
-    own(json_fini) json_t *history = store_events(store, j.id, err);
-    if (history && job_remote(&j))
-        return follow_document(&j, history);
-    if (add_failures(store, &j, err) < 0 || add_quote(store, &j, err) < 0)
-        return NULL;
-    return history ? job_document(&j, history, waiting_for(store, &j, now)) : NULL;
+    return store_job_get(store, id, &j, err) < 0 ? NULL : query_read(store, &j, now, err);
 }
 
 /* --- what an owner may ask --- */
@@ -286,6 +289,14 @@ int query_verb(const char *name, struct err *err)
         buf_print(&all, "%s%s", i ? ", " : "", verbs[i].name);
     return err_set(err, CODE_USAGE, "expected jobs and one of %s, found %s%s%s", all.bytes,
                    name ? "\"" : "", name ? name : "nothing", name ? "\"" : "");
+}
+
+int query_allowed(const struct job *j, const char *name, struct err *err)
+{
+    const struct verb *verb = verb_find(name);
+    if (!verb)
+        return query_verb(name, err);
+    return job_remote(j) || may(j, verb) ? 0 : refuse(j, verb, err);
 }
 
 int query_change(struct store *store, const char *id, const char *name, struct err *err)
