@@ -81,8 +81,8 @@ printed() { EXECDM_CONFIG=/nonexistent execdm-cgi --openapi; }
 # --- what others say of it
 
 lint() { # FILE
-    # it asks the network for newer versions of itself
-    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+    # it would ask the network for newer versions of itself
+    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true bwrap --dev-bind / / --unshare-net --die-with-parent \
         timeout 120 "$EXECDM_NPM/.bin/redocly" lint --format=json "$1" 2>lint.err
 }
 
@@ -211,8 +211,11 @@ json=(-H 'Content-Type: application/json')
 
     # a job made by a POST, changed and deleted
     task sh='sleep 600'
-    ask 303 /jobs "${json[@]}" --data-binary @task.json
+    ask 303 /jobs "${json[@]}" -H 'Idempotency-Key: one' --data-binary @task.json
     job=$(location)
+    ask 303 /jobs "${json[@]}" -H 'Idempotency-Key: one' --data-binary @task.json
+    [ "$(location)" = "$job" ]
+    ask 422 /jobs -H 'Idempotency-Key: one' -d RUNID=other
     ask 200 "$job/phase" -H 'Accept: text/plain'
     ask 303 "$job/destruction" -d DESTRUCTION=2036-01-01T00:00:00Z
     ask 303 "$job/phase" -d PHASE=RUN
