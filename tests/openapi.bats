@@ -81,8 +81,8 @@ printed() { EXECDM_CONFIG=/nonexistent execdm-cgi --openapi; }
 # --- what others say of it
 
 lint() { # FILE
-    # it asks the network for newer versions of itself
-    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+    # it would ask the network for newer versions of itself
+    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true bwrap --dev-bind / / --unshare-net --die-with-parent \
         timeout 120 "$EXECDM_NPM/.bin/redocly" lint --format=json "$1" 2>lint.err
 }
 
@@ -98,6 +98,24 @@ lint() { # FILE
     run lint broken.json
     [ "$status" -ne 0 ]
     [[ $output == *operation-operationId-unique* && $output == *struct* ]]
+}
+
+# bats test_tags=real
+@test "spectral has nothing to say" {
+    require_npm
+    mkdir -p config
+    printf 'execdm: 1\nservice: {contact: a@example.org}\n' >config/execdm.yaml # it wants to know whom to ask
+    EXECDM_CONFIG=$PWD/config execdm-cgi --openapi >printed.json
+    # a summary says all there is to say of an operation
+    printf 'extends: ["spectral:oas"]\nrules: {operation-description: off}\n' >rules.yaml
+    spectral() {
+        bwrap --dev-bind / / --unshare-net --die-with-parent timeout 120 "$EXECDM_NPM/.bin/spectral" lint -r rules.yaml \
+            --fail-severity=hint "$1"
+    }
+    spectral printed.json
+    jq '.components.schemas.Unused = {type: "string"} | del(.paths["/planner"].post.tags)' printed.json >broken.json
+    run ! spectral broken.json
+    [[ $output == *oas3-unused-component* && $output == *operation-tags* ]]
 }
 
 # --- what goes over the wire
@@ -211,8 +229,11 @@ json=(-H 'Content-Type: application/json')
 
     # a job made by a POST, changed and deleted
     task sh='sleep 600'
-    ask 303 /jobs "${json[@]}" --data-binary @task.json
+    ask 303 /jobs "${json[@]}" -H 'Idempotency-Key: one' --data-binary @task.json
     job=$(location)
+    ask 303 /jobs "${json[@]}" -H 'Idempotency-Key: one' --data-binary @task.json
+    [ "$(location)" = "$job" ]
+    ask 422 /jobs -H 'Idempotency-Key: one' -d RUNID=other
     ask 200 "$job/phase" -H 'Accept: text/plain'
     ask 303 "$job/destruction" -d DESTRUCTION=2036-01-01T00:00:00Z
     ask 303 "$job/phase" -d PHASE=RUN
@@ -289,7 +310,7 @@ json=(-H 'Content-Type: application/json')
     prism proxy task.openapi.json
     for file in "$TOP_SRCDIR"/tests/corpus/good/*.yaml; do
         execdm-validate "$file" 2>/dev/null >canonical.json
-        [ "$(jq -s length canonical.json)" -eq 1 ] || continue
+        jq -e -s 'length == 1 and (.[0] | has("driver") | not)' canonical.json >/dev/null || continue # a platform, or several
         curl -sS -m 120 -o body "${json[@]}" --data-binary @canonical.json "$proxy/planner"
         if grep -q stoplight.io/prism body; then
             echo "$file:"

@@ -84,6 +84,7 @@ static const struct {
     {413, "TooLarge", "The body is too large", has_body, NULL, NULL},
     {415, "Unsupported", "The body is of a type that is not read here", has_body, NULL, NULL},
     {416, "NoRange", "There is nothing in this range", has_ranges, NULL, NULL},
+    {422, "Unplanned", "It was understood, and no platform can do it", has_body, NULL, NULL},
     {503, "Unavailable", "Not now; later it may be", always, "Retry-After",
      "In how many seconds to try again"},
     {0, "Problem", "It could not be done", always, NULL, NULL},
@@ -170,6 +171,9 @@ static json_t *parameters_of(struct dialect *d, const struct route *r, struct er
             return NULL;
     for (const struct field *f = r->query; f && f->name; f++)
         if (add_parameter(d, list, "query", f, err) < 0)
+            return NULL;
+    for (const struct field *f = r->headers; f && f->name; f++)
+        if (add_parameter(d, list, "header", f, err) < 0)
             return NULL;
     return move(list);
 }

@@ -35,6 +35,9 @@ static const struct field create_fields[] = {{"JDL", "string", JDL, false},
                                              {"RUNID", "string", RUNID, false},
                                              {"PHASE", "string", "RUN", false},
                                              {0}};
+static const struct field create_headers[] = {
+    {"Idempotency-Key", "string", "of this request: with the same key it is not done again", false},
+    {0}};
 static const struct field parameter_fields[] = {
     {"JDL", "string", JDL, false}, {"RUNID", "string", RUNID, false}, {0}};
 
@@ -83,7 +86,8 @@ const struct route routes[] = {
      .id = "createJob",
      .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
      .takes = "task.json",
-     .form = create_fields},
+     .form = create_fields,
+     .headers = create_headers},
     {.path = "/jobs/{id}",
      .methods = METHOD_GET,
      .formats = UWS_PAGE,

@@ -29,7 +29,7 @@ struct route {
     const char *answer; /* the schema of the JSON answer, "job.json"; NULL: it has none */
     const char *type;   /* of an answer whose handler sees to it, "text/plain"; NULL: none */
     const char *takes;  /* the schema of the body, "task.json"; NULL: no document */
-    const struct field *query, *form; /* each ends with {0}; NULL: none */
+    const struct field *query, *form, *headers; /* each ends with {0}; NULL: none */
 };
 extern const struct route routes[]; /* ends with {0} */
 extern const size_t route_count;
