@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Requests that nobody should make. EXECDM_CGI_FUZZ=10000 is the long form of the last test.
+# bats file_tags=real
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -68,8 +69,9 @@ ways() { # FUNCTION: by CGI and by FastCGI
 
 methods() {
     local path
-    same 405 "$(status -X GET "$SITE/planner")"
-    curl -sS -D - -o /dev/null -X DELETE "$SITE/planner" | tr -d '\r' | grep -qx 'Allow: POST, OPTIONS'
+    same 405 "$(status -X GET "$SITE/offers/x/accept")"
+    curl -sS -D - -o /dev/null -X DELETE "$SITE/offers/x/accept" | tr -d '\r' | grep -qx 'Allow: POST, OPTIONS'
+    curl -sS -D - -o /dev/null -X DELETE "$SITE/planner" | tr -d '\r' | grep -qx 'Allow: GET, HEAD, POST, OPTIONS'
     for path in / /planner /jobs /nothing; do
         one_of "$(status -X BREW "$SITE$path")" 404 405 501
         one_of "$(status -X TRACE "$SITE$path")" 405 403
@@ -147,9 +149,10 @@ floods() {
 
 tricks() {
     local path
-    for path in /jobs/../planner /jobs/./x /jobs/%2e%2e/planner /jobs/%2e%2e%2fplanner //planner /planner// /jobs//x /planner%00 /planner%00.json \
-        /jobs/%00 /jobs/%5c..%5cplanner '/jobs/\..\planner' /jobs/%2f /jobs%2fx /%2e%2e/%2e%2e/etc/passwd /../../etc/passwd /jobs/%ff /jobs/%c0%ae%c0%ae/x \
-        /planner%0d%0aX:y /jobs/%25%30%30 /offers/..%252f..%252fx /jobs/x/results/../../../../etc/passwd /jobs/x/results/%2e%2e%2f%2e%2e%2fetc%2fpasswd /.htaccess; do
+    for path in /jobs/../offers/x/accept /jobs/./x /jobs/%2e%2e/offers/x/accept /jobs/%2e%2e%2foffers/x/accept //offers/x/accept \
+        /offers/x/accept// /jobs//x /offers/x/accept%00 /offers/x/accept%00.json \
+        /jobs/%00 /jobs/%5c..%5coffers/x/accept '/jobs/\..\offers/x/accept' /jobs/%2f /jobs%2fx /%2e%2e/%2e%2e/etc/passwd /../../etc/passwd /jobs/%ff /jobs/%c0%ae%c0%ae/x \
+        /offers/x/accept%0d%0aX:y /jobs/%25%30%30 /offers/..%252f..%252fx /jobs/x/results/../../../../etc/passwd /jobs/x/results/%2e%2e%2f%2e%2e%2fetc%2fpasswd /.htaccess; do
         one_of "$(status "$SITE$path")" 400 403 404 405
         if grep -q root: answer; then return 1; fi
     done
@@ -173,7 +176,6 @@ repeated() {
 
 @test "repeated parameters" { ways repeated; }
 
-# bats test_tags=real
 @test "slow bodies are given up, and keep nobody waiting" {
     local i pids=()
     site_configure
@@ -220,7 +222,6 @@ fuzzed() {
     site_as execdm-store check >check.json
 }
 
-# bats test_tags=real
 @test "requests by chance: no crash, no hang, no 500, and the store is whole" {
     ways fuzzed
 }

@@ -146,15 +146,18 @@ EOT
 
 # bats test_tags=real
 @test "who sends slowly is not waited for, and holds up nobody" {
-    local way i
+    local way i held
     for way in cgi fcgi; do
         site_start "$way"
+        held=()
         for ((i = 0; i < 40; i++)); do
             hold 'POST /planner HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"' >"body.$i" 3>&- &
+            held+=($!)
         done
         hold 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow:' >headers 3>&- &
+        held+=($!)
         for i in 1 2 3 4 5; do ask 200 --max-time 60 "$SITE/"; done
-        wait
+        wait "${held[@]}"
         read -r seconds line <headers
         [ "$seconds" -ge 8 ] && [ "$seconds" -le 100 ]
         case $line in '' | *' 408 '*) ;; *) echo "$line" && false ;; esac

@@ -127,6 +127,20 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     sound
 }
 
+@test "a job that waits for its owner is started by a button" {
+    site_start
+    task sh='echo x' name=draft
+    job=$(curl -sS -o /dev/null -w '%{redirect_url}' --data-urlencode JDL@task.json "$SITE/jobs")
+    get "${job#"$SITE"}"
+    sound
+    has "$(<page.html)" 'Start this job' '<dd>run</dd>'
+    get "${job#"$SITE"}/phase" --data-urlencode "execdm-form=$(token)" -d PHASE=RUN
+    [ "$status_" = 303 ]
+    get "${job#"$SITE"}"
+    ! grep -q 'Start this job' page.html || false
+    has "$(<page.html)" '>localhost</a>'
+}
+
 @test "a typed task that is wrong comes back with what is wrong" {
     site_start
     get /planner
@@ -177,7 +191,7 @@ in_phase() { [ "$(phase)" = "$1" ]; }
         sent 403 -H "$words"
         sent 403 -H "$words" -H "$browser"
         sent 403 -H "$words" -H 'Content-Type: text/plain'
-        sent 403 -H "$words" -H 'Content-Type: multipart/form-data; boundary=x'
+        [ "$(curl -sS -u ada:secret -o /dev/null -w '%{http_code}' -F PHASE=ABORT -H "$words" "$job/phase")" = 403 ]
         sent 403 -H "$words" -d "execdm-form=$ours"
         for want in DELETE PATCH; do
             [ "$(curl -sS -u ada:secret -o /dev/null -w '%{http_code}' -X "$want" -H "$words" "$job")" = 403 ]
@@ -257,6 +271,9 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     [ "$(curl -sS -H 'Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2' -o out -w '%{content_type}' "$SITE/nothing")" = application/problem+json ]
     [ "$(curl -sS -o out -w '%{content_type}' "$SITE/nothing")" = application/problem+json ]
     [ "$(jq -r .status out)" = 404 ]
+    # who takes anything is shown the page where there is nothing else
+    [ "$(curl -sS -o out -w '%{http_code} %{content_type}' "$SITE/planner")" = '200 text/html; charset=utf-8' ]
+    [ "$(curl -sS -H 'Accept: application/json' -o out -w '%{http_code}' "$SITE/planner")" = 406 ]
     get /planner --head
     [ "$status_" = 200 ]
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Two services on two ports, with stores and workers of their own: jobs of one call those of the other over HTTP (Planner 2.5).
+# bats file_tags=real
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -63,7 +64,6 @@ steps() {
     done
 }
 
-# bats test_tags=real
 @test "the two steps of 2.5.3 at two services: step-b starts when step-a has completed" {
     local way
     for way in cgi fcgi; do
@@ -91,7 +91,6 @@ steps() {
     done
 }
 
-# bats test_tags=real
 @test "step-a fails: step-b is cancelled at the other service" {
     steps cgi
     site_use b
@@ -106,7 +105,6 @@ steps() {
     same "cancelled by the trigger trigger-001" "$(seen "$b" .error.message)"
 }
 
-# bats test_tags=real
 @test "a service that is down when step-a calls is called again" {
     steps cgi
     site_use b
@@ -141,7 +139,7 @@ steps() {
     jq -e '.status == 409 and (.detail | contains("which is no job"))' called.json
     same 404 "$(call "$SITE/triggers/${token%?}$(tr 0-9a-f 1-9a-f0 <<<"${token: -1}")" application/yaml 'status: COMPLETED')"
     same 404 "$(call "$SITE/triggers/nothing" application/yaml 'status: COMPLETED')"
-    same 404 "$(call "$SITE/triggers/$(uuidgen | tr -d -)${token:32}" application/yaml 'status: COMPLETED')"
+    same 404 "$(call "$SITE/triggers/$(tr -d - </proc/sys/kernel/random/uuid)${token:32}" application/yaml 'status: COMPLETED')"
     job=$(curl -sS -o /dev/null -w '%{redirect_url}\n' -X POST "$(jq -r '.offers[0].accept' answer.json)")
     # what means nothing to it changes nothing
     for type in 'application/yaml:status: RUNNING' 'application/json:{"status": "RUNNING"}' \
@@ -166,7 +164,6 @@ steps() {
     grep -q '^action: cancel' called.yaml
 }
 
-# bats test_tags=real
 @test "the token is the right to call: nobody is asked who they are" {
     site_user ada secret
     site_configure

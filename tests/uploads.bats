@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Small input files that come with a task: parts of a form, upload:NAME in the task.
+# bats file_tags=real
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -29,7 +30,6 @@ kept() { # how many sets of files are there
     find "$SITE_DIR/state/uploads" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l
 }
 
-# bats test_tags=real
 @test "a task comes with its input files: they are staged, told as the task calls them, and go with the job" {
     local job way
     for way in cgi fcgi; do
@@ -56,7 +56,6 @@ kept() { # how many sets of files are there
     done
 }
 
-# bats test_tags=real
 @test "a killed service and a killed worker lose none of them" {
     local job pid
     site_configure '  uploads: 1 MiB'
@@ -141,7 +140,6 @@ kept() { # how many sets of files are there
     [[ $output == *upload:in.txt* ]]
 }
 
-# bats test_tags=real
 @test "jobs made over UWS have them, too: at once, and as drafts that run later" {
     local job
     site_configure '  uploads: 64 KiB'

@@ -96,7 +96,7 @@ enum format accept_choose_format(const char *accept, unsigned allowed, enum form
     for (size_t i = 0; i < COUNT(formats); i++) {
         int close;
         const enum format f = formats[i].format;
-        if (!(allowed & f) || f == FORMAT_HTML)
+        if (!(allowed & f) || (f == FORMAT_HTML && allowed != FORMAT_HTML))
             continue;
         double q = liking(accept, formats[i].types, &close);
         /* who names a type and then takes all wants that one */

@@ -292,6 +292,19 @@ static void write_deed(struct page *g, const struct deed *deed, const char *id, 
     html_close(h);
 }
 
+/* One that waits for its owner to say so. */
+static void write_start(struct page *g, const json_t *doc)
+{
+    const char *waiting = json_text(doc, "waiting_for");
+    own(str_fini) char *url = service_url(g->s, "jobs/%s/phase", json_text(doc, "id"));
+    if (!str_same(waiting, "run") && !str_same(waiting, "release"))
+        return;
+    page_form(g, url);
+    page_hidden(g, "PHASE", "RUN");
+    html_leaf(&g->html, "button", "Start this job", "class", "main", NULL);
+    html_close(&g->html);
+}
+
 static void write_error(struct page *g, const json_t *doc)
 {
     const json_t *error = json_object_get(doc, "error");
@@ -440,6 +453,7 @@ int page_job(struct service *s, struct request *r, struct reply *p, const json_t
     write_facts(&g, doc);
     write_error(&g, doc);
     page_messages(&g, json_object_get(doc, "messages"));
+    write_start(&g, doc);
     write_deed(&g, deed, id, asked);
     write_history(&g, doc);
     write_results(&g, doc);

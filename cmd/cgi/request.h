@@ -87,7 +87,7 @@ int params_read(struct params *p, const char *text);
 /* Of the formats a route has, the one the client likes best; `otherwise` when it likes them all the
  * same. 0 when it takes none of them. Who asks for HTML is only believed to be a browser when
  * application/xhtml+xml is asked for, too, or nothing else is: clients written in Java list
- * text/html first, whatever they want. */
+ * text/html first, whatever they want. Where there is a page and nothing else, all are shown it. */
 enum format accept_choose_format(const char *accept, unsigned formats, enum format otherwise);
 const char *format_type(enum format f); /* its media type */
 

@@ -132,6 +132,10 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
         return -1;
     if (!*user && !json_is_true(json_object_get(service_row(s), "anonymous")))
         return 0;
+    if (!*user && account_is(SERVICE_ANONYMOUS))
+        return err_set(
+            err, CODE_CONFIG,
+            "the account of a service for everybody cannot be called " SERVICE_ANONYMOUS);
     s->known = *user;
     if (*user && check_name(user, err) < 0)
         return -1;
@@ -214,10 +218,9 @@ json_t *service_document(struct service *s, const char *id, struct err *err)
 
 json_t *service_show(struct service *s, struct job *j, struct err *err)
 {
-    own(json_fini) json_t *seen = query_read(&s->store, j, clock_ms(), err);
-    if (!seen)
+    json_t *doc = query_read(&s->store, j, clock_ms(), err);
+    if (!doc)
         return NULL;
-    json_t *doc = json_deep_copy(seen); /* parts of it are the job's */
     own(str_fini) char *url = service_url(s, "jobs/%s", j->id);
     show_results(s, j->id, doc);
     if (!json_text(doc, "planner"))

@@ -51,7 +51,8 @@ int service_job(struct service *s, const char *id, struct job *j, struct err *er
 /* The service's document of a job: as query_job, with its URLs at this service. A new reference,
  * NULL with err. */
 json_t *service_document(struct service *s, const char *id, struct err *err);
-/* The same of a job that service_job has just read; what is only told goes into j->doc. */
+/* The same of a job that service_job has just read; parts of it are those of j->doc, and
+ * are changed to what is told here. */
 json_t *service_show(struct service *s, struct job *j, struct err *err);
 
 #endif

@@ -215,15 +215,14 @@ static void write_picture(struct picture *x, const char *platform, const struct 
     buf_fini(&bars);
     html_close(h);
     html_close(h);
-    html_leaf(h, "p",
-              n ? "Light: booked. Dark: it ran. Grey: jobs of others. The red line is now."
-                : "Nothing is booked, and nothing ran in the last day.",
-              "class", "legend", NULL);
-    if (x->hidden) {
-        html_open(h, "p", NULL);
-        html_print(h, "and %zu more", x->hidden);
-        html_close(h);
-    }
+    html_open(h, "p", "class", "legend", NULL);
+    html_text(h, n ? "Light: booked. Dark: it ran. Grey: jobs of others. The red line is now."
+                   : "Nothing is booked, and nothing ran in the last day.");
+    if (x->hidden)
+        html_print(h, " %zu more are not drawn.", x->hidden);
+    if (n == JOBS_MAX)
+        html_text(h, " Older ones are not drawn.");
+    html_close(h);
 }
 
 int timeline_draw(struct page *g, const char *platform, struct err *err)
