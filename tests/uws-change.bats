@@ -9,7 +9,10 @@ setup() {
     jobs_state
     require curl jq
 }
-teardown() { site_stop; }
+teardown() {
+    leave "$BATS_TEST_TMPDIR"/*.pid
+    site_stop
+}
 
 # post URL ARG...: what curl says, "CODE LOCATION"; the body is in body
 post() {
