@@ -164,6 +164,6 @@ END
     same 404 "$(fetch results/stdout)"
     curl -sS -d PHASE=ABORT "$job/phase" >/dev/null
     same '200 first' "$(fetch stdout) $(<body)"
-    site_as sqlite3 "$SITE_DIR/state/execdm.db" "UPDATE jobs SET doc = json_set(doc, '\$.results[0].url', 'https://data.example.org/a%20b')"
+    site_as sqlite3 -cmd '.timeout 30000' "$SITE_DIR/state/execdm.db" "UPDATE jobs SET doc = json_set(doc, '\$.results[0].url', 'https://data.example.org/a%20b')"
     same '303 https://data.example.org/a%20b' "$(fetch results/stdout) $(header location)"
 }

@@ -9,7 +9,10 @@ setup() {
     jobs_state
     require curl jq
 }
-teardown() { site_stop; }
+teardown() {
+    leave "$BATS_TEST_TMPDIR"/*.pid
+    site_stop
+}
 
 # post URL ARG...: what curl says, "CODE LOCATION"; the body is in body
 post() {
@@ -238,6 +241,8 @@ sleeps_no_more() {
     has "$(post "$job/executionduration" -d EXECUTIONDURATION=-2)" 400
     has "$(post "$job/executionduration" -d EXECUTIONDURATION=soon)" 400
     has "$(post "$job/executionduration" -d EXECUTIONDURATION=99999999999999999999)" 400
+    has "$(post "$job/executionduration" -d EXECUTIONDURATION=2147483648)" 400
+    has "$(post "$job/executionduration" -d EXECUTIONDURATION=P1000Y)" 400
     same "303 $job" "$(post "$job/phase" -d PHASE=RUN)"
     same 2 "$(curl -sS "$job/executionduration")"
     has "$(post "$job/executionduration" -d EXECUTIONDURATION=3)" 403 # more than was booked
@@ -310,9 +315,9 @@ sleeps_no_more() {
     same 3 "$(cat said.1 said.ada said.bob | sed 's/303/\n&/g' | grep . | sort -u | wc -l)"
     has "$(post "$SITE/jobs" -H "Idempotency-Key: $(printf '%0300d' 1)" --data-urlencode JDL@task.json)" 400
     # a day later it is forgotten
-    site_as sqlite3 "$SITE_DIR/state/execdm.db" "UPDATE keys SET time = time - 86400001 WHERE key = 'k1'"
+    site_as sqlite3 -cmd '.timeout 30000' "$SITE_DIR/state/execdm.db" "UPDATE keys SET time = time - 86400001 WHERE key = 'k1'"
     [ "$said" != "$(post "$SITE/jobs" -H 'Idempotency-Key: k1' --data-urlencode JDL@task.json)" ]
-    same 1 "$(site_as sqlite3 "$SITE_DIR/state/execdm.db" "SELECT count(*) FROM keys WHERE key = 'k1'")"
+    same 1 "$(site_as sqlite3 -cmd '.timeout 30000' "$SITE_DIR/state/execdm.db" "SELECT count(*) FROM keys WHERE key = 'k1'")"
 }
 
 # bats test_tags=real

@@ -55,20 +55,25 @@ static int read_destruction(struct wanted *c, struct reply *p, const char *value
     return 1;
 }
 
+#define LIMIT_MOST INT32_MAX /* s: UWS has an int there */
+
 /* Seconds, as UWS has it, or a duration, as documents have it. */
 static int read_limit(struct wanted *c, struct reply *p, const char *value)
 {
     struct duration d;
     const char *why = "";
-    char *end;
-    if (*value == 'P' && duration_parse(value, &d, NULL, &why) == 0) {
-        c->amend.limit = duration_seconds(d, clock_when());
-        return 1;
-    }
+    char *end = "";
+    int64_t n = -1;
     errno = 0;
-    c->amend.limit = strtoll(value, &end, 10);
-    if (*value < '0' || *value > '9' || *end || errno)
-        return reply_refuse(p, 400, "EXECUTIONDURATION: expected seconds, found \"%.40s\"", value);
+    if (*value == 'P' && duration_parse(value, &d, NULL, &why) == 0)
+        n = duration_seconds(d, clock_when());
+    else if (*value >= '0' && *value <= '9')
+        n = strtoll(value, &end, 10);
+    if (n < 0 || n > LIMIT_MOST || *end || errno)
+        return reply_refuse(p, 400,
+                            "EXECUTIONDURATION: expected seconds, up to %d, found \"%.40s\"",
+                            LIMIT_MOST, value);
+    c->amend.limit = n;
     return 1;
 }
 
