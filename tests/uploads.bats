@@ -121,6 +121,18 @@ kept() { # how many sets of files are there
     same 2 "$(kept)"
 }
 
+@test "what comes with a task that is typed into the page is what is kept" {
+    local form
+    site_configure '  uploads: 1 MiB'
+    site_start cgi
+    form=$(curl -sS -H 'Accept: text/html' "$SITE/planner" | sed -n 's/.*name="execdm-form" value="\([0-9a-f]*\)".*/\1/p' | head -n 1)
+    head -c 500000 /dev/urandom >in.bin
+    task sh='cat /in' r:/in=upload:in.bin
+    same 200 "$(plan -H 'Accept: text/html' -F "execdm-form=$form" -F "task=$(<task.json)" -F in.bin=@in.bin)"
+    has "$(<answer.json)" 'The answer is YES'
+    cmp in.bin "$SITE_DIR"/state/uploads/*/in.bin
+}
+
 @test "what nobody accepted goes with its offers" {
     site_configure '  uploads: 64 KiB'
     site_start cgi

@@ -154,14 +154,15 @@ int serve_planner_page(struct service *s, struct request *r, struct reply *p, st
     return page_planner(s, p, NULL, NULL, err);
 }
 
-/* The field of the form is read as if it were the body. */
+/* The field of the form is read as if it were the body; what came with it are parts of the one that
+ * came, which is kept until they are on the disk. */
 int plan_form(struct service *s, struct request *r, struct reply *p, struct err *err)
 {
     own(json_fini) json_t *answer = NULL;
     own(task_fini) struct task task = {0};
     const char *field = request_param(r, "task");
     own(str_fini) char *text = str_new(field ? field : "");
-    free(r->body);
+    own(str_fini) char *came = r->body;
     free(r->type);
     r->body = str_new(text);
     r->len = strlen(text);
