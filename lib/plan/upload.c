@@ -64,7 +64,12 @@ int upload_mark(const struct store *s, const char *id, const char *job, struct e
 {
     own(str_fini) char *dir = id ? dir_of(s, id) : NULL;
     own(str_fini) char *mark = str_print("%s/" MARK, dir);
-    return dir ? path_write(mark, job, strlen(job), 0600, err) : 0;
+    if (!dir)
+        return 0;
+    if (path_write(mark, job, strlen(job), 0600, err) < 0)
+        return -1;
+    set_time(dir, clock_ms() + PLANNING_MS); /* until all can see the job */
+    return 0;
 }
 
 const char *upload_of(const json_t *private)
@@ -165,6 +170,8 @@ int upload_sweep(struct store *s, int64_t now, struct err *err)
         const int needed = is_needed(s, one, err);
         if (needed > 0)
             set_time(one, now + AGAIN_MS);
+        else if (time_of(dirfd(dir), e->d_name) > now) /* it was marked meanwhile */
+            continue;
         rc = needed == 0 ? path_remove(one, err) : needed < 0 ? -1 : 0;
     }
     if (dir)
