@@ -14,7 +14,7 @@ static char dir[] = "/tmp/execdm-upload.XXXXXX";
 static void keep(struct store *s)
 {
     struct err err = {0};
-    ok(upload_begin(s, ANSWER, &err) == 0 && upload_keep(s, ANSWER, "in", "x", 1, &err) == 0,
+    ok(upload_begin(s, ANSWER, "ada", &err) == 0 && upload_keep(s, ANSWER, "in", "x", 1, &err) == 0,
        "a file is kept");
 }
 
@@ -30,6 +30,8 @@ static void test_times(struct store *s)
     struct err err = {0};
     const int64_t now = clock_ms();
     keep(s);
+    ok(upload_used(s, "ada") == 4096 && upload_used(s, "ad") == 0 && upload_used(s, "adam") == 0,
+       "it is its owner's alone");
     ok(!swept(s, now), "it stays while its task is planned");
     ok(upload_mark(s, ANSWER, JOB, &err) == 0 && !swept(s, clock_ms() + HOUR_MS / 2),
        "it stays when it is marked for a job that nobody can see yet");
