@@ -165,8 +165,9 @@ static int send_file(const struct request *r, struct reply *p, int fd, const str
     const char *wanted = r->method == METHOD_GET ? request_header(r, "HTTP_RANGE") : "";
     p->fd = fd;
     p->size = st->st_size;
+    const bool known = is_known(r, &state); /* before any range (RFC 9110, 13.2.2) */
     enum range range = RANGE_NONE;
-    if (*wanted && is_same_state(r, &state))
+    if (*wanted && !known && is_same_state(r, &state))
         range = read_range(wanted, st->st_size, &p->from, &p->size);
     if (range == RANGE_BEYOND) {
         reply_refuse(p, 416, "there are %lld bytes", (long long)st->st_size);
@@ -174,7 +175,7 @@ static int send_file(const struct request *r, struct reply *p, int fd, const str
         return 0;
     }
     describe(p, media, name, &state);
-    if (is_known(r, &state)) {
+    if (known) {
         p->status = 304;
         p->type = NULL;
         p->size = 0;
