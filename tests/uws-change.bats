@@ -112,11 +112,12 @@ sleeps_no_more() {
     task sh='true' name=two
     same "303 $job" "$(post "$job/parameters" --data-urlencode TASK@task.json)"
     same '["two",["b","A","TASK"]]' "$(look '[.name, [.parameters[].name]]')"
-    local i
+    local i pids=()
     for i in 1 2 3 4 5; do
         curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' -d PHASE=RUN "$job/phase" >"run.$i" 3>&- & # all at once
+        pids+=($!)
     done
-    wait
+    wait "${pids[@]}" # bats has children of its own
     same "303 $job" "$(sort -u run.?)"
     has "$(post "$job/parameters" -d a=1)" 403
     same '["two",["b","A","TASK"]]' "$(look '[.name, [.parameters[].name]]')"
@@ -295,15 +296,16 @@ sleeps_no_more() {
 # bats test_tags=real
 @test "a POST with a key makes one job, however often and from wherever it comes" {
     require sqlite3
-    local i said
+    local i said pids=()
     site_user ada secret
     site_user bob secret
     site_start
     task sh=true
     for i in 1 2 3 4 5 6; do
         post "$SITE/jobs" -o "body.$i" -H 'Idempotency-Key: k1' --data-urlencode JDL@task.json >"said.$i" 3>&- &
+        pids+=($!)
     done
-    wait
+    wait "${pids[@]}"
     same 1 "$(cat said.? | sed 's/$/\n/' | grep . | sort -u | wc -l)"
     said=$(<said.1)
     has "$said" "303 $SITE/jobs/"
