@@ -177,6 +177,8 @@ EOT
         no "$(at "http://$place:1/x")" location-policy /resources/storage/0 "leads to a private address"
         break
     done
+    # a scheme of others, whose program connects by itself
+    no "$(at 'rucio://scope/name?rse=X&endpoint=http://example.org/' persistent-storage)" location-policy /resources/storage/0 "schemes of others"
     # as an output, and of other types
     no ".resources.compute[0].volumes[0].mode = \"rw\" | $(at file:///tmp/x file-storage)" location-policy /resources/storage/0
     no '.resources.storage[0] |= (.type |= sub("http-storage"; "vospace-storage") | .spec = {endpoint: "http://10.0.0.1/vospace", path: "/x"})' \
@@ -211,6 +213,8 @@ EOT
     cp task.json base.json
     no '.executable.spec.image = "localhost:5000/tool:1"' location-policy /executable/spec/image "private address"
     no '.executable.spec.image = "docker://127.0.0.1:1/tool"' location-policy /executable/spec/image "private address"
+    # a name that leads nowhere now may lead anywhere when the registry is asked
+    no '.executable.spec.image = "registry.invalid/tool:1"' location-policy /executable/spec/image "cannot be resolved"
     # nothing listens there, so that it was asked can be told
     printf '%s\n' 'executables:' '  - {type: https://www.purl.org/ivoa.net/executable-types/oci-container, registries: ["127.0.0.1:1"]}' \
         >>"$SITE_DIR/config/platforms.d/localhost.yaml"
