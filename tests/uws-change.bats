@@ -193,6 +193,8 @@ sleeps_no_more() {
     same 400 "$(patch '{"name": 7}')"
     same 400 "$(patch '{}')"
     same 415 "$(curl -sS -o body -w '%{http_code}' -X PATCH "$job" -d name=no)"
+    same 400 "$(patch '{"phase": "abort", "Phase": "run", "PHASE": "abort"}')"
+    has "$(<body)" 'twice'
     same '"after"' "$(look .name | jq -R .)"
     same 200 "$(patch '{"phase": "RUN"}')"
     same '["after","r","PT1M","'"$when"'.000Z","PENDING","localhost"]' \

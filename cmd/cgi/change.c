@@ -11,6 +11,7 @@ struct wanted {
     const char *phase; /* a word of execdm-phase */
     bool some;         /* there is anything */
     json_t *words;     /* keeps the phase */
+    unsigned read;     /* bits: the fields of a document that were */
 };
 
 static void wanted_fini(struct wanted *c)
@@ -142,6 +143,10 @@ static int read_member(const char *key, const json_t *value, struct reply *p, st
             continue;
         if (!text || (text == number && fields[i].read != read_limit))
             return reply_refuse(p, 400, "%s: expected a text", key);
+        if (c->read & (1u << i))
+            return reply_refuse(p, 400, "%.40s: it is there twice, in letters of another case",
+                                key);
+        c->read |= 1u << i;
         c->some = true;
         return fields[i].read(c, p, text);
     }
