@@ -9,10 +9,7 @@ setup() {
     jobs_state
     require curl jq
 }
-teardown() {
-    leave "$BATS_TEST_TMPDIR"/*.pid
-    site_stop
-}
+teardown() { site_stop; }
 
 # post URL ARG...: what curl says, "CODE LOCATION"; the body is in body
 post() {
