@@ -127,8 +127,10 @@ static void write_answer(struct page *g, const json_t *answer)
     html_close(h);
 }
 
-int page_planner(struct service *s, struct reply *p, const char *text, const json_t *answer,
-                 struct err *err)
+/* The form for a task, and what was answered to it; NULL for none. `text` is the task as it was
+ * typed. A problem that is in p is told above the form. */
+static int show_form(struct service *s, struct reply *p, const char *text, const json_t *answer,
+                     struct err *err)
 {
     own(page_fini) struct page g = {0};
     struct html *h = &g.html;
@@ -151,7 +153,7 @@ int page_planner(struct service *s, struct reply *p, const char *text, const jso
 int serve_planner_page(struct service *s, struct request *r, struct reply *p, struct err *err)
 {
     (void)r;
-    return page_planner(s, p, NULL, NULL, err);
+    return show_form(s, p, NULL, NULL, err);
 }
 
 /* The field of the form is read as if it were the body. */
@@ -169,5 +171,5 @@ int plan_form(struct service *s, struct request *r, struct reply *p, struct err 
     const int rc = plan_read(s, r, p, &task, err);
     if (rc < 0 || (rc > 0 && plan_answer(s, &task, &answer, err) < 0))
         return -1;
-    return page_planner(s, p, text, answer, err);
+    return show_form(s, p, text, answer, err);
 }
