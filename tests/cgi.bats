@@ -15,14 +15,17 @@ teardown() { site_stop; }
     local way
     for way in cgi fcgi; do
         site_start "$way"
-        site_worker
         task sh='echo hello'
         curl -sS --fail-with-body -H 'Content-Type: application/json' --data-binary @task.json "$SITE/planner" >answer.json
         [ "$(jq -r .result answer.json)" = YES ]
         curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' -X POST "$(jq -r '.offers[0].accept' answer.json)" >accepted
         [ "$(<accepted)" = "303 $(jq -r '.offers[0].job' answer.json)" ]
+        # it is likely to end with its booking, and is nobody's; no worker has it yet
+        curl -sS "$(jq -r '.offers[0].job' answer.json)/quote" | grep -qE '^20[0-9T:.-]+Z$'
+        [ -z "$(curl -sS "$(jq -r '.offers[0].job' answer.json)/owner")" ]
+        site_worker
         ended() { curl -sS -H 'Accept: application/json' "$(jq -r '.offers[0].job' answer.json)" >job.json && [ "$(jq -r .phase job.json)" = COMPLETED ]; }
-        wait_until 60 ended
+        wait_until 120 ended
         site_stop
     done
 }

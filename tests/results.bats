@@ -17,7 +17,7 @@ runs() {
     job=$(curl -sS -o body -w '%{redirect_url}' --data-urlencode JDL@task.json -d PHASE=RUN "$SITE/jobs")
     has "$job" "$SITE/jobs/"
     ended() { curl -sS -H 'Accept: application/json' "$job" -o job.json && [ "$(jq -r .ended job.json)" != null ]; }
-    wait_until 90 ended
+    wait_until 120 ended
     same COMPLETED "$(jq -r .phase job.json)"
 }
 
@@ -25,7 +25,7 @@ runs() {
 fetch() {
     local path=$1
     shift
-    curl -sS --path-as-is -m 30 -D head.raw -o body -w '%{http_code}' "$@" "$job/$path"
+    curl -sS --path-as-is -m 120 -D head.raw -o body -w '%{http_code}' "$@" "$job/$path"
     tr -d '\r' <head.raw | sed 's/^[^:]*:/\L&/' >headers
 }
 header() {
@@ -187,7 +187,7 @@ END
     same 404 "$(fetch stdout)"
     site_worker
     says() { [ "$(fetch stdout)" = 200 ] && [ "$(<body)" = "$1" ]; }
-    wait_until 60 says first
+    wait_until 120 says first
     same 404 "$(fetch results/stdout)"
     curl -sS -d PHASE=ABORT "$job/phase" >/dev/null
     same '200 first' "$(fetch stdout) $(<body)"

@@ -204,8 +204,17 @@ is_nil() { # NAME
             cat body >>documents.json
             [ "$(jq -r '.id + " " + .phase' body)" = "$id $phase" ]
         done
-        ask "/jobs/$id/phase" '' root@example.org '*/*'
-        [ "$(od -An -c body | tr -d ' \n')" = "$want" ] # and no newline
+        # as texts they are the same, byte for byte: no newline, and nothing where there is nil
+        ask "/jobs/$id" '' root@example.org '*/*'
+        for child in phase executionDuration destruction quote ownerId; do printf %s "$(el "$child")" >"text.$child"; done
+        for child in text.*; do
+            want=${child#text.}
+            want=${want%Id}
+            ask "/jobs/$id/${want,,}" '' root@example.org '*/*'
+            status_is 200
+            cmp "$child" body
+        done
+        [ -s text.phase ] && [ -s text.executionDuration ] && ! [ -s text.quote ]
     done <<END
 PENDING PENDING
 QUEUED QUEUED
