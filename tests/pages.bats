@@ -62,7 +62,7 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     site_worker
     evil=$(printf '</title><script>alert(1)</script>"\x27><img src=x onerror=alert(2)>&amp;\u202e\u0085\ufffe')
     accepted name="$evil" sh='printf "</pre><script>alert(3)</script>\033[31m\0\377\n"; echo "<b>" >&2; echo x >"/outputs/<i>.html"; exit 3'
-    wait_until 60 in_phase ERROR
+    wait_until 120 in_phase ERROR
     for path in / /jobs '/jobs?PHASE=ERROR&LAST=1' '/jobs?PHASE=%3Cb%3E&x=%22%3E%3Cscript%3E' /platforms /platforms/localhost /planner "/${job#"$SITE/"}"; do
         get "$path"
         case $path in */jobs?PHASE=%3C*) [ "$status_" = 400 ] ;; *) [ "$status_" = 200 ] ;; esac

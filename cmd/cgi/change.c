@@ -120,8 +120,14 @@ static int read_form(const struct request *r, struct reply *p, const char *only,
 {
     for (size_t i = 0; i < COUNT(fields); i++) {
         const char *value = request_param(r, fields[i].name);
-        if (!value || !(fields[i].in & FORM) || (only && strcasecmp(only, fields[i].name) != 0))
+        if (!value || !(fields[i].in & FORM))
             continue;
+        if (only && strcasecmp(only, fields[i].name) != 0)
+            return reply_refuse(p, 400, "expected %s, found \"%s\"", only, fields[i].name);
+        if (!reply_once(p, r, fields[i].name))
+            return 0;
+        if (c->phase && str_same(fields[i].name, "ACTION"))
+            return reply_refuse(p, 400, "expected PHASE or ACTION, found both");
         if (fields[i].read(c, p, value) == 0)
             return 0;
         c->some = true;

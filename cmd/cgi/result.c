@@ -43,11 +43,18 @@ static const struct media some_bytes = {"", "application/octet-stream", false};
 
 static const struct media *media_of(const char *name)
 {
+    if (str_same(name, "stdout") || str_same(name, "stderr"))
+        return &a_log;
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < COUNT(medias); i++)
         if (strcasecmp(medias[i].ending, dot) == 0)
             return &medias[i];
     return &some_bytes;
+}
+
+const char *result_type(const char *name)
+{
+    return media_of(name)->type;
 }
 
 /* --- headers --- */
@@ -151,9 +158,8 @@ static bool is_same_state(const struct request *r, const struct state *state)
 
 static bool is_known(const struct request *r, const struct state *state)
 {
-    const char *tags = request_header(r, "HTTP_IF_NONE_MATCH");
-    if (*tags)
-        return str_same(tags, "*") || strstr(tags, state->tag);
+    if (*request_header(r, "HTTP_IF_NONE_MATCH"))
+        return reply_known(r, state->tag);
     return str_same(request_header(r, "HTTP_IF_MODIFIED_SINCE"), state->date);
 }
 
@@ -264,9 +270,8 @@ static int serve_row(const struct service *s, const char *id, const struct reque
 {
     const char *url = json_text(row, "url"), *name = json_text(row, "name");
     own(str_fini) char *path = url ? uri_file_path(url) : NULL;
-    const bool log = str_same(name, "stdout") || str_same(name, "stderr");
     if (path)
-        return serve_path(s, id, r, p, path, log ? &a_log : media_of(name), name);
+        return serve_path(s, id, r, p, path, media_of(name), name);
     if (!url)
         return reply_refuse(p, 404, "job %s says of %.200s not where it is", id, name);
     reply_see(p, url);

@@ -2,10 +2,10 @@
 #include <sys/stat.h>
 #include "host/clock.h"
 #include "host/credential.h"
+#include "handlers.h"
 #include "host/path.h"
 #include "host/site.h"
 #include "job/query.h"
-#include "service.h"
 #include "text/uri.h"
 
 #define TYPES "https://www.purl.org/ivoa.net/authentication-types/"
@@ -242,6 +242,7 @@ static void show_results(const struct service *s, const char *id, json_t *doc)
         own(str_fini) char *below = service_url(s, "jobs/%s/results/", id);
         own(str_fini) char *at = uri_below(below, name);
         json_object_set_new(row, "url", json_string(at));
+        json_object_set_new(row, "mediatype", json_string(result_type(name)));
     }
 }
 

@@ -13,7 +13,8 @@ bool remote_allows(const struct task *t, const struct policy *p, struct store *s
                    struct findings *findings);
 /* What speaks against asking a host, perhaps with a port: "has a private address, ...", by its name
  * or by what DNS says now, or no address that could be looked at; NULL when nothing does. A name is
- * looked up once for a task: `documents` (plan/match.h) keeps what was found, and lends the text. */
+ * looked up once for a task: `documents` (plan/match.h) keeps what was found, and lends the text.
+ */
 const char *remote_objection(const char *host, json_t *documents);
 
 #endif
