@@ -185,8 +185,10 @@ sleeps_no_more() {
     task sh=true name=before
     make --data-urlencode JDL@task.json
     patch() { curl -sS -o body -w '%{http_code}' -X PATCH -H 'Content-Type: application/json' "$job" -d "$1"; }
-    same 200 "$(patch '{"name": "after", "runid": "r", "executionduration": 60, "destruction": "2042-01-02T03:04:05Z"}')"
-    same '["after","r","PT1M","2042-01-02T03:04:05.000Z"]' "$(jq -c '[.name, .runid, .executionduration, .destruction]' body)"
+    local when
+    when=$(date -u -d '+300 days' +%Y-%m-%dT03:04:05)
+    same 200 "$(patch '{"name": "after", "runid": "r", "executionduration": 60, "destruction": "'"$when"'Z"}')"
+    same '["after","r","PT1M","'"$when"'.000Z"]' "$(jq -c '[.name, .runid, .executionduration, .destruction]' body)"
     same 400 "$(patch '{"name": "no", "colour": "blue"}')"
     same 400 "$(patch '{"name": 7}')"
     same 400 "$(patch '{}')"
@@ -195,7 +197,7 @@ sleeps_no_more() {
     has "$(<body)" 'twice'
     same '"after"' "$(look .name | jq -R .)"
     same 200 "$(patch '{"phase": "RUN"}')"
-    same '["after","r","PT1M","2042-01-02T03:04:05.000Z","PENDING","localhost"]' \
+    same '["after","r","PT1M","'"$when"'.000Z","PENDING","localhost"]' \
         "$(jq -c '[.name, .runid, .executionduration, .destruction, .phase, .platform]' body)"
     same 403 "$(patch '{"name": "no", "executionduration": "PT2M"}')"
     same 403 "$(patch '{"name": "no", "phase": "RESUME"}')"
@@ -273,6 +275,7 @@ sleeps_no_more() {
     ends COMPLETED
     same a "$(curl -sS "$job/results/a")"
     has "$(post "$job/destruction" -d DESTRUCTION=tomorrow)" 400
+    has "$(post "$job/destruction" -d DESTRUCTION="$(date -u -d '+367 days' +%Y-%m-%dT%H:%M:%SZ)")" 400
     same "303 $job" "$(post "$job/destruction" -d DESTRUCTION="$(soon)")"
     wait_until 60 in_phase ARCHIVED
     same 404 "$(curl -sS -o body -w '%{http_code}' "$job/results/a")"
