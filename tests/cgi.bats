@@ -73,7 +73,8 @@ teardown() { site_stop; }
 # bats test_tags=real
 @test "processes that run see a store that was put in place of theirs, a type dropped in, and a configuration changed in its time" {
     require curl jq sqlite3
-    local first second
+    local first second config
+    site_configure
     site_start fcgi
     make() { curl -sS -o /dev/null -w '%{redirect_url}' --data-urlencode 'NAME=x' "$SITE/jobs"; }
     status() { curl -sS -o /dev/null -w '%{http_code}' -H 'Accept: application/json' "$1"; }
@@ -101,4 +102,13 @@ teardown() { site_stop; }
     same 500 "$(answer)"
     rm -r "$SITE_DIR/config/types.d"
     same 200 "$(answer)"
+    # neither its size nor its time tell that it is another
+    config=$SITE_DIR/config/execdm.yaml
+    touch -d '1 hour ago' "$config"
+    same 200 "$(answer)"
+    cp -p "$config" before.yaml
+    /usr/bin/python3 -c 'import sys; t = open(sys.argv[1]).read(); n = t.replace("true\n\n", "false\n"); assert n != t and len(n) == len(t)
+open(sys.argv[1], "w").write(n)' "$config"
+    touch -r before.yaml "$config"
+    same 401 "$(answer)"
 }

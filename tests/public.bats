@@ -264,4 +264,7 @@ credentials: [{host: '${web#http://}', file: key}]"
     # and who takes the account's name is not let in
     site_user "$(site_as id -un)" secret
     same 403 "$(curl -sS -o /dev/null -w '%{http_code}' -u "$(site_as id -un):secret" "$SITE/")"
+    curl -sS -H 'Accept: text/html' -u "$(site_as id -un):secret" "$SITE/" >page.html
+    grep -q 'not signed in' page.html
+    run ! grep -qF '(null)' page.html
 }

@@ -195,3 +195,20 @@ END
     site_as sqlite3 -cmd '.timeout 30000' "$SITE_DIR/state/execdm.db" "UPDATE jobs SET doc = json_set(doc, '\$.results[0].url', 'https://data.example.org/a%20b')"
     same '303 https://data.example.org/a%20b' "$(fetch results/stdout) $(header location)"
 }
+
+# bats test_tags=real
+@test "a file that is cut off while it is sent has the length that was said" {
+    local file pid
+    site_start
+    site_worker
+    runs sh='head -c 40000000 /dev/zero | tr "\0" x >/outputs/big'
+    file=$(site_as execdm-status --format=json "${job##*/}" | jq -r '.results[] | select(.name == "big").url' | sed 's,^file://,,')
+    curl -sS --limit-rate 8M -o cut "$job/results/big" 3>&- &
+    pid=$!
+    begun() { [ -s cut ]; }
+    wait_until 60 begun
+    site_as truncate -s 100 "$file"
+    wait "$pid"
+    same 40000000 "$(stat -c %s cut)"
+    same 0 "$(tail -c 1 cut | od -An -tu1 | tr -d ' ')"
+}
