@@ -105,7 +105,7 @@ static int read_words(const struct request *r, struct reply *p, struct making *m
 static int plan(struct service *s, struct reply *p, const struct task *task, json_t **answer,
                 struct err *err)
 {
-    if (plan_ask(s, task, false, answer, err) < 0)
+    if (plan_ask(s, task, answer, err) < 0)
         return -1;
     if (str_same(json_text(*answer, "result"), "YES"))
         return 1;
@@ -288,7 +288,7 @@ int create_run(struct service *s, struct reply *p, const struct job *j, struct e
         return 0;
     own(json_fini) json_t *doc = draft_task(&s->store, j, err);
     if (!doc)
-        return err->code == CODE_NOINPUT ? reply_refuse(p, 422, "%s", err->text) : -1;
+        return err->code == CODE_NOINPUT && !err->inner ? reply_refuse(p, 422, "%s", err->text) : -1;
     if (task_init(&task, doc, err) < 0)
         return -1;
     const char *uploads = upload_of(json_object_get(j->doc, "private"));

@@ -19,9 +19,10 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
               struct err *err);
 /* The same of a document; the task keeps a reference, and it is canonical then. */
 int plan_check(struct service *s, struct reply *p, json_t *doc, struct task *task, struct err *err);
-/* What the platforms say to it, and the planners elsewhere, for who asks: a new reference. */
-int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
-             struct err *err);
+/* What the platforms here say to it, for who asks: a new reference. */
+int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err);
+/* The same as the service shows it. */
+int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* create.c: jobs made over UWS, and their parameters */
 handler serve_create, serve_create_parameters;
 /* PHASE=RUN of a draft (job.h): it is planned, and its best offer accepted. As plan_read. */
@@ -34,8 +35,6 @@ handler serve_result, serve_result_log;
  * on with *j, which is the job as it is then; 0: answered; -1 with err. */
 int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,
              struct err *err);
-/* The same as the service shows it. */
-int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* page_planner.c: the page with the form for a task; and a task that was typed there */
 handler serve_planner_page, plan_form;
 /* platform.c: what there is to run on */
