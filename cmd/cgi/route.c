@@ -384,6 +384,15 @@ static void ask_name(struct reply *p, const char *why)
     reply_header(p, "WWW-Authenticate", "Basic realm=\"execdm\", charset=\"UTF-8\"");
 }
 
+static void refuse(const struct service *s, struct reply *p, const struct err *err)
+{
+    if (err->code == CODE_PERM && !err->inner && !s->known)
+        ask_name(p, err->text);
+    else
+        reply_error(p, err);
+    route_log(err);
+}
+
 static void serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
 {
     struct err err = {0};
@@ -398,11 +407,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     }
     if (row->serve(s, r, p, &err) == 0)
         return;
-    if (err.code == CODE_PERM && !s->known)
-        ask_name(p, err.text);
-    else
-        reply_error(p, &err);
-    route_log(&err);
+    refuse(s, p, &err);
 }
 
 /* Services of the Virtual Observatory have their jobs at /async; here that is another word for
@@ -437,10 +442,7 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
         reply_refuse(p, 405, "this method is not for %.200s", r->path);
         allow(p, methods);
     } else if (service_meet(s, r, &err) < 0) {
-        if (s->known)
-            reply_error(p, &err);
-        else
-            ask_name(p, err.text);
+        refuse(s, p, &err);
     } else if (!s->who.name && !row->open) {
         ask_name(p, "this service wants to know who asks");
     } else if ((may = guard_check(s, r, p, &err)) < 0) {
