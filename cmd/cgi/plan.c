@@ -37,6 +37,19 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
     return plan_check(s, p, doc, task, err);
 }
 
+/* What is wrong with platforms is for the log: the answer says only that something is. */
+static void log_troubles(struct ask *ask)
+{
+    struct platform_seen seen;
+    for (size_t at = 0; ask_look(ask, &at, &seen);) {
+        struct err why = {0};
+        if (!seen.trouble)
+            continue;
+        err_set(&why, CODE_UNAVAIL, "platform %s: %s", seen.name, seen.trouble);
+        route_log(&why);
+    }
+}
+
 int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err)
 {
     const struct asked asked = {0}; /* planners elsewhere would not know who asks */
@@ -53,6 +66,7 @@ int plan_ask(struct service *s, const struct task *task, json_t **answer, struct
         answer_count(&a, store, clock_ms(), err) < 0)
         return -1;
     upload_expire(store, policy.uploads, a.offers);
+    log_troubles(&ask);
     *answer = answer_document(&a);
     return 0;
 }
@@ -115,9 +129,10 @@ static int find_offer(struct service *s, const char *id, struct offer_row *row, 
         return err_set(err, CODE_NOINPUT, "there is no offer %.40s", id);
     if (store_offer_get(store, id, row, err) < 0)
         return -1;
-    const json_t *kept = json_object_get(json_object_get(row->doc, "private"), "policy");
+    const json_t *private = json_object_get(row->doc, "private");
+    const json_t *kept = json_object_get(private, "policy");
     const char *whose = json_text(kept, "identity"); /* NULL: it is of a planner elsewhere */
-    if (whose && service_sees(s, whose))
+    if (whose && service_sees(s, whose, private))
         return 0;
     return err_set(err, CODE_NOINPUT, "there is no offer %s", id);
 }
