@@ -223,12 +223,17 @@ static int apply(struct service *s, struct reply *p, const struct job *j, const 
 {
     if (c->phase && query_allowed(j, c->phase, err) < 0)
         return refuse_now(p, err);
-    if (amends(&c->amend) && amend_job(&s->store, j->id, &c->amend, err) < 0)
+    const struct amend *a = amends(&c->amend) ? &c->amend : NULL;
+    const bool runs =
+        c->phase && job_draft(j) && j->phase == PHASE_PENDING && str_same(c->phase, "run");
+    if (runs) {
+        const int rc = create_run(s, p, j, a, err);
+        return rc < 0 ? refuse_now(p, err) : rc;
+    }
+    if (a && amend_job(&s->store, j->id, a, err) < 0)
         return refuse_now(p, err);
     if (!c->phase)
         return 1;
-    if (job_draft(j) && j->phase == PHASE_PENDING && str_same(c->phase, "run"))
-        return create_run(s, p, j, err);
     if (query_change(&s->store, j->id, c->phase, err) < 0)
         return refuse_now(p, err);
     return 1;

@@ -109,7 +109,7 @@ static int read_words(const struct request *r, struct reply *p, struct making *m
 static int plan(struct service *s, struct reply *p, const struct task *task, json_t **answer,
                 struct err *err)
 {
-    if (plan_ask(s, task, false, answer, err) < 0)
+    if (plan_ask(s, task, answer, err) < 0)
         return -1;
     if (str_same(json_text(*answer, "result"), "YES"))
         return 1;
@@ -236,7 +236,7 @@ static int make_now(struct service *s, const struct making *m, const struct key 
         return 1;
     struct job made = {0};
     const char *offer = best_offer(m->answer, err);
-    if (!offer || accept_draft(&s->store, job->id, offer, &s->who, now, &made, err) < 0)
+    if (!offer || accept_draft(&s->store, job, offer, &s->who, now, &made, err) < 0)
         return -1;
     job_fini(job);
     *job = made;
@@ -278,6 +278,8 @@ int serve_create(struct service *s, struct request *r, struct reply *p, struct e
         return -1;
     draft_init(&job, id, &s->who, clock_ms(), m.parameters, kept, m.runid);
     rc = make(s, &m, &k, p, &job, err);
+    if (rc < 0 && err->code == CODE_CONFLICT)
+        return reply_refuse(p, 403, "%s", err->text);
     return rc <= 0 ? rc : see_job(s, p, job.id);
 }
 
@@ -300,7 +302,8 @@ static bool runs_already(struct service *s, const char *id)
     return store_job_get(&s->store, id, &now, &ignored) == 0 && !job_draft(&now);
 }
 
-int create_run(struct service *s, struct reply *p, const struct job *j, struct err *err)
+int create_run(struct service *s, struct reply *p, const struct job *j, const struct amend *a,
+               struct err *err)
 {
     own(json_fini) json_t *answer = NULL;
     own(task_fini) struct task task = {0};
@@ -309,7 +312,8 @@ int create_run(struct service *s, struct reply *p, const struct job *j, struct e
         return 0;
     own(json_fini) json_t *doc = draft_task(&s->store, j, err);
     if (!doc)
-        return err->code == CODE_NOINPUT ? reply_refuse(p, 422, "%s", err->text) : -1;
+        return err->code == CODE_NOINPUT && !err->inner ? reply_refuse(p, 422, "%s", err->text)
+                                                        : -1;
     if (task_init(&task, doc, err) < 0)
         return -1;
     const char *uploads = upload_of(json_object_get(j->doc, "private"));
@@ -320,9 +324,10 @@ int create_run(struct service *s, struct reply *p, const struct job *j, struct e
     const char *offer = best_offer(answer, err);
     if (!offer || store_begin(&s->store, true, err) < 0)
         return -1;
-    if (accept_draft(&s->store, j->id, offer, &s->who, clock_ms(), &made, err) < 0) {
+    if ((a && amend_draft(&s->store, j->id, a, err) < 0) ||
+        accept_draft(&s->store, j, offer, &s->who, clock_ms(), &made, err) < 0) {
         store_rollback(&s->store);
-        return runs_already(s, j->id) ? 1 : -1;
+        return !a && runs_already(s, j->id) ? 1 : -1;
     }
     return store_commit(&s->store, err) < 0 ? -1 : 1;
 }
@@ -379,7 +384,8 @@ int serve_create_parameters(struct service *s, struct request *r, struct reply *
                             .name = m.tasked ? m.task.name : NULL,
                             .runid = m.runid,
                             .parameters = all,
-                            .task = task};
+                            .task = task,
+                            .before = &j};
     if (amend_job(&s->store, j.id, &a, err) < 0)
         return err->code == CODE_CONFLICT ? reply_refuse(p, 403, "%s", err->text) : -1;
     return see_job(s, p, j.id);

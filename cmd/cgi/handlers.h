@@ -2,6 +2,7 @@
 #ifndef CGI_HANDLERS_H
 #define CGI_HANDLERS_H
 
+#include "job/amend.h"
 #include "model/task.h"
 #include "route.h"
 
@@ -19,15 +20,16 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
               struct err *err);
 /* The same of a document; the task keeps a reference, and it is canonical then. */
 int plan_check(struct service *s, struct reply *p, json_t *doc, struct task *task, struct err *err);
-/* What the platforms say to it, and the planners elsewhere, for who asks: a new reference. */
-int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
-             struct err *err);
+/* What the platforms here say to it, for who asks: a new reference. */
+int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* The same as the service shows it. */
 int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* create.c: jobs made over UWS, and their parameters */
 handler serve_create, serve_create_parameters;
-/* PHASE=RUN of a draft (job.h): it is planned, and its best offer accepted. As plan_read. */
-int create_run(struct service *s, struct reply *p, const struct job *j, struct err *err);
+/* PHASE=RUN of a draft (job.h): it is planned, changed as `a` says, which may be NULL, and its best
+ * offer accepted: all of it or nothing. As plan_read. */
+int create_run(struct service *s, struct reply *p, const struct job *j, const struct amend *a,
+               struct err *err);
 /* change.c: what is asked of a job */
 handler serve_change, serve_change_delete, serve_change_patch;
 /* result.c: the files of a job */

@@ -9,8 +9,8 @@
 /* What the client did wrong is told to the client; the log is for what is wrong here. */
 void route_log(const struct err *err)
 {
-    if (err->code != CODE_NOINPUT && err->code != CODE_PERM && err->code != CODE_CONFLICT &&
-        err->code != CODE_DATA)
+    if (err->inner || (err->code != CODE_NOINPUT && err->code != CODE_PERM &&
+                       err->code != CODE_CONFLICT && err->code != CODE_DATA))
         prog_say("error", err->where[0] ? err->where : NULL, "%s", err->text);
 }
 
@@ -32,6 +32,7 @@ static void serve(void *context, const struct gate *gate)
     const bool open = service_open(s, &err) == 0;
     struct err wrong = err;
     const struct route *row = NULL;
+    wrong.inner = !open; /* whatever it is: nobody has asked anything yet */
     if (request_head(&r, gate, &status, &err) < 0)
         reply_refuse(&p, status, "%s", err.text);
     else if (open)

@@ -188,6 +188,7 @@ int page_newest(struct service *s, size_t n, json_t **docs, struct err *err)
     own(strs_fini) struct strs ids = {0};
     own(json_fini) json_t *found = json_array();
     const struct list_filter filter = {.owner = s->who.name,
+                                       .method = json_text(s->who.method, "type"),
                                        .phases = ~(1u << PHASE_ARCHIVED),
                                        .after = INT64_MIN,
                                        .most = (int64_t)n};

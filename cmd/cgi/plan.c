@@ -37,10 +37,22 @@ int plan_read(struct service *s, struct request *r, struct reply *p, struct task
     return plan_check(s, p, doc, task, err);
 }
 
-int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
-             struct err *err)
+/* What is wrong with platforms is for the log: the answer says only that something is. */
+static void log_troubles(struct ask *ask)
 {
-    const struct asked asked = {.remote = elsewhere};
+    struct platform_seen seen;
+    for (size_t at = 0; ask_look(ask, &at, &seen);) {
+        struct err why = {0};
+        if (!seen.trouble)
+            continue;
+        err_set(&why, CODE_UNAVAIL, "platform %s: %s", seen.name, seen.trouble);
+        route_log(&why);
+    }
+}
+
+int plan_ask(struct service *s, const struct task *task, json_t **answer, struct err *err)
+{
+    const struct asked asked = {0}; /* planners elsewhere would not know who asks */
     own(policy_close) struct policy policy = {0};
     own(ask_close) struct ask ask = {0};
     own(answer_fini) struct answer a = {0};
@@ -54,6 +66,7 @@ int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t 
         answer_count(&a, store, clock_ms(), err) < 0)
         return -1;
     upload_expire(store, policy.uploads, a.offers);
+    log_troubles(&ask);
     *answer = answer_document(&a);
     return 0;
 }
@@ -84,7 +97,7 @@ static json_t *shown_answer(const struct service *s, const json_t *answer)
 int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err)
 {
     own(json_fini) json_t *found = NULL;
-    if (plan_ask(s, task, true, &found, err) < 0)
+    if (plan_ask(s, task, &found, err) < 0)
         return -1;
     *answer = shown_answer(s, found);
     return 0;
@@ -116,8 +129,10 @@ static int find_offer(struct service *s, const char *id, struct offer_row *row, 
         return err_set(err, CODE_NOINPUT, "there is no offer %.40s", id);
     if (store_offer_get(store, id, row, err) < 0)
         return -1;
-    const json_t *kept = json_object_get(json_object_get(row->doc, "private"), "policy");
-    if (service_sees(s, json_text(kept, "identity")))
+    const json_t *private = json_object_get(row->doc, "private");
+    const json_t *kept = json_object_get(private, "policy");
+    const char *whose = json_text(kept, "identity"); /* NULL: it is of a planner elsewhere */
+    if (whose && service_sees(s, whose, private))
         return 0;
     return err_set(err, CODE_NOINPUT, "there is no offer %s", id);
 }

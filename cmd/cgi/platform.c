@@ -65,18 +65,19 @@ static int add_load(struct service *s, json_t *shown, const struct platform *pla
 }
 
 /* Why it cannot be used now; a new string, NULL when it can. */
-static char *trouble_of(const struct policy *policy, const struct platform_seen *seen)
+static char *trouble_of(const struct service *s, const struct policy *policy,
+                        const struct platform_seen *seen)
 {
     own(findings_fini) struct findings findings = {0};
     if (!seen->platform)
-        return str_new(seen->trouble);
+        return str_new(s->administers ? seen->trouble : ASK_TROUBLE);
     return policy_allows(policy, seen->platform, &findings) ? NULL : str_new(findings.list[0].text);
 }
 
 static int add_platform(struct service *s, const struct policy *policy,
                         const struct platform_seen *seen, json_t *list, struct err *err)
 {
-    own(str_fini) char *trouble = trouble_of(policy, seen);
+    own(str_fini) char *trouble = trouble_of(s, policy, seen);
     json_t *shown = public_part(seen->doc);
     json_array_append_new(list, shown);
     if (seen->platform)

@@ -159,8 +159,9 @@ static int status_of(enum code code)
 /* What went wrong inside is for the log, not for whoever asks. */
 void reply_error(struct reply *p, const struct err *err)
 {
-    const int status = status_of(err->code);
-    if (status == 500)
+    const int said = status_of(err->code);
+    const int status = err->inner && said < 500 ? 500 : said;
+    if (status == 500 || err->inner)
         reply_refuse(p, status, "the service cannot do this now; its log tells why");
     else
         reply_refuse(p, status, "%s", err->text);

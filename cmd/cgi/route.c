@@ -391,6 +391,15 @@ static void ask_name(struct reply *p, const char *why)
     reply_header(p, "WWW-Authenticate", "Basic realm=\"execdm\", charset=\"UTF-8\"");
 }
 
+static void refuse(const struct service *s, struct reply *p, const struct err *err)
+{
+    if (err->code == CODE_PERM && !err->inner && !s->known)
+        ask_name(p, err->text);
+    else
+        reply_error(p, err);
+    route_log(err);
+}
+
 static void serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
 {
     struct err err = {0};
@@ -405,11 +414,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
     }
     if (row->serve(s, r, p, &err) == 0)
         return;
-    if (err.code == CODE_PERM && !s->known)
-        ask_name(p, err.text);
-    else
-        reply_error(p, &err);
-    route_log(&err);
+    refuse(s, p, &err);
 }
 
 /* Services of the Virtual Observatory have their jobs at /async; here that is another word for
@@ -431,10 +436,7 @@ static bool let_in(struct service *s, const struct route *row, const struct requ
 {
     struct err err = {0};
     if (service_meet(s, r, &err) < 0) {
-        if (s->known)
-            reply_error(p, &err);
-        else
-            ask_name(p, err.text);
+        refuse(s, p, &err);
         return false;
     }
     if (!s->who.name && !row->open) {

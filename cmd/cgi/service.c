@@ -193,9 +193,11 @@ void service_meet_nobody(struct service *s)
     find_base(s, "");
 }
 
-bool service_sees(const struct service *s, const char *owner)
+bool service_sees(const struct service *s, const char *owner, const json_t *private)
 {
-    return s->administers || (s->who.name && str_same(s->who.name, owner));
+    const char *method = json_text(json_object_get(private, "policy"), "method");
+    return s->administers || (s->who.name && str_same(s->who.name, owner) &&
+                              (!method || str_same(method, json_text(s->who.method, "type"))));
 }
 
 /* --- what there is --- */
@@ -217,7 +219,7 @@ int service_job(struct service *s, const char *id, struct job *j, struct err *er
     if (!store)
         return -1;
     const bool there = uuid_valid(id) && store_job_get(store, id, &found, &why) == 0;
-    if (there && service_sees(s, found.owner)) {
+    if (there && service_sees(s, found.owner, json_object_get(found.doc, "private"))) {
         *j = found;
         return 0;
     }

@@ -43,8 +43,9 @@ const json_t *service_row(const struct service *s);
 /* "BASE/path..."; the caller frees. */
 char *service_url(const struct service *s, const char *fmt, ...) PRINTF(2, 3);
 
-/* May who asks see this owner's jobs? */
-bool service_sees(const struct service *s, const char *owner);
+/* May who asks see what is this owner's? `private` is what a job or an offer keeps: it is theirs
+ * who have shown the name by the same method (EP-58); NULL: by any. */
+bool service_sees(const struct service *s, const char *owner, const json_t *private);
 /* A job who asks may see, read from the store: CODE_NOINPUT for all others, so that nobody learns
  * which ids there are. The caller gives back j. */
 int service_job(struct service *s, const char *id, struct job *j, struct err *err);

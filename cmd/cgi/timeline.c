@@ -158,7 +158,7 @@ static void write_name(struct picture *x, const struct stretch *s, double left, 
 static void write_stretch(struct picture *x, const struct stretch *s)
 {
     struct html *h = &x->g->html;
-    const bool mine = service_sees(x->g->s, s->owner);
+    const bool mine = service_sees(x->g->s, s->owner, NULL);
     const int64_t from = begin_of(s), to = end_of(s, x->now);
     const char *name = s->name && *s->name ? s->name : s->job;
     const double left = place(x, from);

@@ -61,6 +61,9 @@ static int limit(struct store *store, struct job *j, int64_t seconds, struct err
 
 static int take_parameters(struct job *j, const struct amend *a, struct err *err)
 {
+    if (a->before && !job_same_draft(j, a->before))
+        return err_set(err, CODE_TEMP, "the task of job %s was changed meanwhile; try again",
+                       j->id);
     json_t *private = json_object_get(j->doc, "private");
     if (!job_draft(j) || j->phase != PHASE_PENDING)
         return err_set(err, CODE_CONFLICT,
@@ -93,7 +96,7 @@ static int apply(struct store *store, struct job *j, const struct amend *a, stru
     return a->limit >= 0 ? limit(store, j, a->limit, err) : 0;
 }
 
-static int amend_now(struct store *store, const char *id, const struct amend *a, struct err *err)
+int amend_draft(struct store *store, const char *id, const struct amend *a, struct err *err)
 {
     own(job_fini) struct job j = {0};
     if (store_job_get(store, id, &j, err) < 0)
@@ -112,7 +115,7 @@ int amend_job(struct store *store, const char *id, const struct amend *a, struct
     own(fd_fini) int lease = lease_take(store, id, PATIENCE_MS, err);
     if (lease < 0 || store_begin(store, true, err) < 0)
         return -1;
-    if (amend_now(store, id, a, err) < 0) {
+    if (amend_draft(store, id, a, err) < 0) {
         store_rollback(store);
         return -1;
     }

@@ -11,11 +11,14 @@ struct amend {
     const char *runid;   /* the same */
     /* of a draft only: its task and what else it has of parameters (draft.h); NULL: they stay */
     json_t *parameters;
-    json_t *task; /* {"sealed", "task"}; NULL with parameters: it has none */
+    json_t *task;             /* {"sealed", "task"}; NULL with parameters: it has none */
+    const struct job *before; /* what they were made from: CODE_TEMP when it has others by now */
 };
 
 /* All of it, or nothing: CODE_CONFLICT when the phase of the job does not allow it, or the limit is
  * higher than what was booked. CODE_TEMP: a worker is at the job. */
 int amend_job(struct store *store, const char *id, const struct amend *a, struct err *err);
+/* The same of a draft, at which no worker is; between store_begin and store_commit. */
+int amend_draft(struct store *store, const char *id, const struct amend *a, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
 #include "model/job.h"
+#include "model/value.h"
 
 void job_fini(struct job *j)
 {
@@ -26,6 +27,25 @@ static int64_t time_of(const json_t *doc, const char *key, int64_t otherwise)
     struct when w;
     const char *text = json_text(doc, key), *why;
     return text && when_parse(text, &w, NULL, &why) == 0 ? when_to_ms(w) : otherwise;
+}
+
+static const json_t *kept_of(const struct job *j, const char *key)
+{
+    return json_object_get(json_object_get(j->doc, "private"), key);
+}
+
+static bool is_same(const json_t *a, const json_t *b)
+{
+    return a && b ? value_same(a, b) : a == b;
+}
+
+bool job_same_draft(const struct job *a, const struct job *b)
+{
+    static const char *const keys[] = {"task", "sealed", "uploads"};
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (!is_same(kept_of(a, keys[i]), kept_of(b, keys[i])))
+            return false;
+    return is_same(json_object_get(a->doc, "parameters"), json_object_get(b->doc, "parameters"));
 }
 
 bool job_waits_there(const struct job *j)

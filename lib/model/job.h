@@ -29,6 +29,8 @@ bool job_remote(const struct job *j);
  * run time its owner wants (s). */
 #define JOB_DRAFT "draft"
 bool job_draft(const struct job *j);
+/* Have two drafts, read at different times, the same task and parameters? */
+bool job_same_draft(const struct job *a, const struct job *b);
 /* Does it wait in the queue of a backend that has one of its own? It is QUEUED as before, but what
  * becomes of it is the backend's to say. */
 bool job_waits_there(const struct job *j);

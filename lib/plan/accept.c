@@ -251,9 +251,10 @@ static bool is_open(const struct job *j, int64_t now)
     return now >= json_int(private, "from", 0) * 1000;
 }
 
-int accept_draft(struct store *store, const char *id, const char *offer, const struct identity *who,
-                 int64_t now, struct job *job, struct err *err)
+int accept_draft(struct store *store, const struct job *planned, const char *offer,
+                 const struct identity *who, int64_t now, struct job *job, struct err *err)
 {
+    const char *id = planned->id;
     own(offer_row_fini) struct offer_row row = {0};
     own(job_fini) struct job draft = {0}, made = {0};
     int64_t start;
@@ -264,6 +265,8 @@ int accept_draft(struct store *store, const char *id, const char *offer, const s
     if (!job_draft(&draft) || draft.phase != PHASE_PENDING)
         return err_set(err, CODE_CONFLICT, "job %s is %s, and was planned before", id,
                        phase_name(draft.phase));
+    if (!job_same_draft(&draft, planned))
+        return err_set(err, CODE_TEMP, "the task of job %s was changed meanwhile; try again", id);
     take_limit(&row, json_object_get(draft.doc, "private"));
     if (take(store, &row, id, now, &start, err) < 0)
         return -1;

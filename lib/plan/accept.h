@@ -15,10 +15,11 @@ int accept_offer(struct store *store, const char *id, const struct identity *who
                  struct job *job, struct err *err);
 /* The same for a job that is in the store as a draft (job.h): it becomes what the offer says, keeps
  * its id, its name, the limit of time and the destruction its owner has given it, and waits for its
- * window. *job is what it is then. Between store_begin and store_commit. CODE_CONFLICT when it is
- * no draft any more, too. */
-int accept_draft(struct store *store, const char *id, const char *offer, const struct identity *who,
-                 int64_t now, struct job *job, struct err *err);
+ * window. *job is what it is then. `planned` is the draft as it was when the offer was asked for:
+ * CODE_TEMP when its task is another by now. Between store_begin and store_commit. CODE_CONFLICT
+ * when it is no draft any more, too. */
+int accept_draft(struct store *store, const struct job *planned, const char *offer,
+                 const struct identity *who, int64_t now, struct job *job, struct err *err);
 /* The keys in which a client's copy of an offer says something else than was offered, "a, b": a new
  * string, or NULL. What the copy leaves out is no difference. */
 char *accept_differences(struct store *store, const json_t *copy, struct err *err);

@@ -40,7 +40,7 @@ int answer_keep(struct answer *a, struct store *store, int rc, struct err *err);
 /* Then: counts the types that none of them knows, for execdm-store usage (PRD-26).
  */
 int answer_count(const struct answer *a, struct store *store, int64_t now, struct err *err);
-/* Adds a message about a platform that could not be asked. */
+/* Adds a message about a platform that could not be asked; NULL: about all of them. */
 void answer_message(struct answer *a, const char *platform, const char *rule, const char *text);
 
 #endif

@@ -311,6 +311,30 @@ bool ask_look(struct ask *k, size_t *at, struct platform_seen *seen)
     return true;
 }
 
+/* Who asks from elsewhere hears of no platform that is not for them. */
+static bool is_hidden(const struct source *s, const struct policy *policy)
+{
+    return policy->who.remote && s->doc && !policy_admits(policy, s->doc);
+}
+
+/* The reason names files and programs of this machine; of a file that cannot be read nobody knows
+ * who it is for. */
+static void tell_trouble(struct answer *a, const struct source *s)
+{
+    const char *name = json_text(s->doc, "name");
+    if (!a->policy->who.remote)
+        answer_message(a, s->doc ? name : s->name, s->rule, s->trouble);
+    else if (s->doc)
+        answer_message(a, name, s->rule, ASK_TROUBLE);
+}
+
+/* A NO has a reason, also where all there is was left out. */
+static void tell_nothing(struct answer *a)
+{
+    if (a->policy->who.remote && !json_array_size(a->offers) && !json_array_size(a->messages))
+        answer_message(a, NULL, "not-allowed", "there is no platform here that you may use now");
+}
+
 /* No driver is waited for while offers are being kept. */
 static int ask_here(struct ask *k, struct answer *a, const struct task *task, struct err *err)
 {
@@ -318,11 +342,15 @@ static int ask_here(struct ask *k, struct answer *a, const struct task *task, st
     make_all_ready(k);
     for (size_t i = 0; i < k->n && rc == 0; i++) {
         const struct source *s = &k->list[i];
+        if (is_hidden(s, a->policy))
+            continue;
         if (s->rule)
-            answer_message(a, s->doc ? json_text(s->doc, "name") : s->name, s->rule, s->trouble);
+            tell_trouble(a, s);
         else if (!s->planner.url)
             rc = answer_platform(a, k->store, task, &s->platform, clock_ms(), err);
     }
+    if (rc == 0)
+        tell_nothing(a);
     return answer_keep(a, k->store, rc, err);
 }
 

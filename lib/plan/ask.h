@@ -6,6 +6,9 @@
 #include "model/load.h"
 #include "plan/answer.h"
 
+/* What others than administrators hear of a platform that cannot be used. */
+#define ASK_TROUBLE "it is out of order; the administrator's log tells why"
+
 /* Who is asked; found once, for any number of tasks. Drivers are probed at most once. */
 struct ask {
     struct model *model;

@@ -49,5 +49,8 @@ void draft_init(struct job *j, const char *id, const struct identity *who, int64
                       .destruction = now + KEPT_MS,
                       .doc = json_pack("{s:s*,s:O,s:n,s:O}", "runid", runid, "parameters",
                                        parameters, "url", "private", private)};
+    json_object_set_new(
+        private, "policy",
+        json_pack("{s:s,s:s*}", "identity", who->name, "method", json_text(who->method, "type")));
     snprintf(j->id, sizeof(j->id), "%s", id);
 }

@@ -85,7 +85,9 @@ static const char *const sql[SQL_COUNT] = {
         "SELECT id,phase,name,owner,platform,driver,created,started,ended,"
         "destruction,CASE WHEN json_valid(doc) THEN json_extract(doc,'$.runid') END FROM jobs "
         "WHERE created>?2 AND (?1 IS NULL OR owner=?1) AND "
-        "instr(?3,' '||phase||' ') ORDER BY created DESC,id DESC LIMIT ?4",
+        "instr(?3,' '||phase||' ') AND (?5 IS NULL OR NOT json_valid(doc) OR "
+        "coalesce(json_extract(doc,'$.private.policy.method'),?5)=?5) ORDER BY created DESC,id "
+        "DESC LIMIT ?4",
     [SQL_EVENT_ADD] = "INSERT INTO events(job,time,phase,event,by,why) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_EVENTS] = "SELECT time,phase,by,why FROM events WHERE job=?1 ORDER BY seq",
     [SQL_EVENTS_AFTER] =
@@ -270,6 +272,7 @@ static int err_db(struct err *err, struct store *s, const char *doing)
                          ? CODE_PERM
                          : CODE_OS;
     err_set(err, code, "job store: %s: %s%s", doing, sqlite3_errmsg(s->db), damaged ? DB_SAVE : "");
+    err->inner = true;
     snprintf(err->where, sizeof(err->where), "%s/execdm.db", s->dir);
     return -1;
 }

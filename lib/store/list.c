@@ -17,7 +17,7 @@ int list_jobs(struct store *s, const struct list_filter *filter,
     own(buf_fini) struct buf phases = {0};
     print_phases(&phases, filter->phases);
     const struct bind values[] = {TEXT(filter->owner), NUMBER(filter->after), TEXT(phases.bytes),
-                                  NUMBER(filter->most)};
+                                  NUMBER(filter->most), TEXT(filter->method)};
     if (db_ask(s, SQL_JOBS_LISTED, values, COUNT(values), &stmt, err) < 0)
         return -1;
     int rc;

@@ -5,10 +5,11 @@
 #include "store/store.h"
 
 struct list_filter {
-    const char *owner; /* only theirs; NULL: of all */
-    unsigned phases;   /* a bit for each (1u << PHASE_QUEUED) */
-    int64_t after;     /* created later than this, in ms; INT64_MIN: whenever */
-    int64_t most;      /* how many; -1: all there are */
+    const char *owner;  /* only theirs; NULL: of all */
+    const char *method; /* only what they made by this way to show their name; NULL: by any */
+    unsigned phases;    /* a bit for each (1u << PHASE_QUEUED) */
+    int64_t after;      /* created later than this, in ms; INT64_MIN: whenever */
+    int64_t most;       /* how many; -1: all there are */
 };
 
 /* Those the filter lets through, newest first. j is without its doc, and each is called with what

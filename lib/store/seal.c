@@ -19,8 +19,11 @@ static int run_seal(const struct store *s, const char *verb, const char *name, c
     int rc = spawn_run(&run, err);
     if (rc < 0)
         return -1;
-    if (rc != 0)
-        return err_set(err, rc == 1 ? CODE_OS : (enum code)rc, "%s", spawn_last_error(&run));
+    if (rc != 0) {
+        err_set(err, rc == 1 ? CODE_OS : (enum code)rc, "%s", spawn_last_error(&run));
+        err->inner = true;
+        return -1;
+    }
     *out = run.out;
     run.out = (struct buf){0};
     return 0;

@@ -24,6 +24,7 @@ int store_open(struct store *s, struct err *err)
     *s = (struct store){.lock = -1};
     if (open_parts(s, db_open, err) == 0)
         return 0;
+    err->inner = true; /* whatever it is */
     store_close(s);
     return -1;
 }

@@ -25,6 +25,7 @@ int err_set(struct err *err, enum code code, const char *fmt, ...)
     va_start(ap, fmt);
     err->code = code;
     err->errnum = 0;
+    err->inner = false;
     err->where[0] = '\0';
     vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
@@ -59,6 +60,7 @@ int err_sys(struct err *err, const char *fmt, ...)
     va_end(ap);
     err_set(err, code_of_errno(errnum), "%s: %s", text, strerror(errnum));
     err->errnum = errnum;
+    err->inner = true;
     return -1;
 }
 

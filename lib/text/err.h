@@ -34,13 +34,14 @@ extern const struct code_row code_rows[];
 struct err {
     enum code code;
     int errnum;      /* errno, or 0 */
+    bool inner;      /* of this machine, not of what was asked: no service tells it */
     char where[512]; /* file, file:line:column or URL; may be empty */
     char text[1024]; /* lower case, no full stop */
 };
 
 /* Both set the error and return -1, so that `return err_set(...)` is one line. err_sys appends what
- * errno says and keeps it; ENOSPC, EDQUOT, EIO and EROFS become CODE_IO, EACCES and EPERM
- * CODE_PERM, ENOENT CODE_NOINPUT, others CODE_OS. */
+ * errno says and keeps it, and is of this machine; ENOSPC, EDQUOT, EIO and EROFS become CODE_IO,
+ * EACCES and EPERM CODE_PERM, ENOENT CODE_NOINPUT, others CODE_OS. */
 int err_set(struct err *err, enum code code, const char *fmt, ...) PRINTF(3, 4);
 int err_sys(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 /* Puts context before the text: "staging input-0: no such file". Returns -1. */
