@@ -200,11 +200,16 @@ tricks() {
 repeated() {
     local job
     job=$(curl -sS -o /dev/null -w '%{redirect_url}' -X POST "$SITE/jobs")
-    one_of "$(status -d PHASE=ABORT -d PHASE=RUN "$job/phase")" 303 400 422
-    one_of "$(status -d DESTRUCTION=x -d DESTRUCTION=2099-01-01T00:00:00Z "$job/destruction")" 303 400
-    one_of "$(status "$job?WAIT=0&WAIT=x")" 200 400
+    same 400 "$(status -d PHASE=ABORT -d PHASE=RUN "$job/phase")"
+    same 400 "$(status -d PHASE=ABORT -d ACTION=DELETE "$job")"
+    same 400 "$(status -d PHASE=ABORT "$job/parameters")"
+    same 400 "$(status -d PHASE=ABORT -d DESTRUCTION=2099-01-01T00:00:00Z "$job/phase")"
+    same 400 "$(status -d PHASE=RUN "$SITE/jobs?PHASE=RUN")"
+    same PENDING "$(curl -sS "$job/phase")"
+    same 400 "$(status -d DESTRUCTION=2099-01-01T00:00:00Z -d DESTRUCTION=2099-01-01T00:00:00Z "$job/destruction")"
+    same 400 "$(status "$job?WAIT=0&WAIT=x")"
     same 200 "$(status "$SITE/jobs?PHASE=PENDING&PHASE=ABORTED")"
-    one_of "$(status "$SITE/jobs?LAST=1&LAST=2")" 200 400
+    same 400 "$(status "$SITE/jobs?LAST=1&LAST=2")"
     same 400 "$(status -d status=A -d status=B "$SITE/triggers/x")"
 }
 

@@ -8,10 +8,7 @@ load links
 load site
 
 setup() { jobs_state; }
-teardown() {
-    leave "$BATS_TEST_TMPDIR"/*.pid
-    site_stop
-}
+teardown() { site_stop; }
 
 # --- what it says
 
@@ -180,6 +177,8 @@ json=(-H 'Content-Type: application/json')
 
     ask 200 /
     ask 200 / -I
+    ask 200 /planner
+    ask 200 /planner -I
     ask 200 /availability -H 'Accept: application/json'
     ask 200 /availability
     ask 200 /capabilities -H 'Accept: application/json'

@@ -96,6 +96,8 @@ static int read_parts(struct service *s, const struct request *r, struct reply *
 static int read_words(const struct request *r, struct reply *p, struct making *m)
 {
     const char *phase = request_param(r, "PHASE");
+    if (!reply_once(p, r, "PHASE") || !reply_once(p, r, "RUNID"))
+        return 0;
     m->runid = request_param(r, "RUNID");
     m->run = phase && strcasecmp(phase, "RUN") == 0;
     if (phase && !m->run)
@@ -377,6 +379,8 @@ int serve_create_parameters(struct service *s, struct request *r, struct reply *
                             j.id, phase_name(j.phase));
     if (check_owner(s, p, &j) == 0)
         return 0;
+    if (request_param(r, "PHASE"))
+        return reply_refuse(p, 400, "PHASE: expected at the job, or at its phase");
     const int rc = read_making(s, r, p, &m, err);
     if (rc <= 0)
         return rc;

@@ -22,6 +22,8 @@ int plan_check(struct service *s, struct reply *p, json_t *doc, struct task *tas
 /* What the platforms say to it, and the planners elsewhere, for who asks: a new reference. */
 int plan_ask(struct service *s, const struct task *task, bool elsewhere, json_t **answer,
              struct err *err);
+/* The same as the service shows it. */
+int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* create.c: jobs made over UWS, and their parameters */
 handler serve_create, serve_create_parameters;
 /* PHASE=RUN of a draft (job.h): it is planned, and its best offer accepted. As plan_read. */
@@ -30,12 +32,11 @@ int create_run(struct service *s, struct reply *p, const struct job *j, struct e
 handler serve_change, serve_change_delete, serve_change_patch;
 /* result.c: the files of a job */
 handler serve_result, serve_result_log;
+const char *result_type(const char *name); /* the media type that it is sent as */
 /* wait.c: with WAIT in the request, waits while the job is in its phase (UWS 1.1, 2.2.1.3). 1: go
  * on with *j, which is the job as it is then; 0: answered; -1 with err. */
 int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,
              struct err *err);
-/* The same as the service shows it. */
-int plan_answer(struct service *s, const struct task *task, json_t **answer, struct err *err);
 /* page_planner.c: the page with the form for a task; and a task that was typed there */
 handler serve_planner_page, plan_form;
 /* platform.c: what there is to run on */

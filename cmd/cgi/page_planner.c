@@ -127,8 +127,10 @@ static void write_answer(struct page *g, const json_t *answer)
     html_close(h);
 }
 
-int page_planner(struct service *s, struct reply *p, const char *text, const json_t *answer,
-                 struct err *err)
+/* The form for a task, and what was answered to it; NULL for none. `text` is the task as it was
+ * typed. A problem that is in p is told above the form. */
+static int show_form(struct service *s, struct reply *p, const char *text, const json_t *answer,
+                     struct err *err)
 {
     own(page_fini) struct page g = {0};
     struct html *h = &g.html;
@@ -151,7 +153,7 @@ int page_planner(struct service *s, struct reply *p, const char *text, const jso
 int serve_planner_page(struct service *s, struct request *r, struct reply *p, struct err *err)
 {
     (void)r;
-    return page_planner(s, p, NULL, NULL, err);
+    return show_form(s, p, NULL, NULL, err);
 }
 
 static int answer_text(struct service *s, struct request *r, struct reply *p, const char *text,
@@ -162,7 +164,7 @@ static int answer_text(struct service *s, struct request *r, struct reply *p, co
     const int rc = plan_read(s, r, p, &task, err);
     if (rc < 0 || (rc > 0 && plan_answer(s, &task, &answer, err) < 0))
         return -1;
-    return page_planner(s, p, text, answer, err);
+    return show_form(s, p, text, answer, err);
 }
 
 /* The field of the form is read as if it were the body; files that came with it are parts of the

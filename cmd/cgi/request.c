@@ -28,7 +28,9 @@ static char *decode_form(const char *text, size_t n)
     return uri_decode(copy);
 }
 
-int params_read(struct params *p, const char *text)
+/* Adds the pairs of "a=b&c=d". -1 when a part of it is not encoded as it should be, or no UTF-8, or
+ * there are more than a thousand. */
+static int read_pairs(struct params *p, const char *text)
 {
     while (*text) {
         const size_t n = strcspn(text, "&"), name = strcspn(text, "=&");
@@ -232,7 +234,7 @@ static int read_params(struct request *r, int *status, struct err *err)
     if (str_same(r->type, MULTIPART) && read_parts(r, err) < 0)
         return -1;
     if (str_same(r->type, FORM_TYPE) &&
-        (strlen(r->body) != r->len || params_read(&r->form, r->body) < 0))
+        (strlen(r->body) != r->len || read_pairs(&r->form, r->body) < 0))
         return err_set(err, CODE_DATA, "the form is not encoded as it should be");
     return check_sizes(r, status, err);
 }
@@ -244,7 +246,7 @@ int request_head(struct request *r, const struct gate *gate, int *status, struct
     if (read_path(r, status, err) < 0 || read_type(r, status, err) < 0)
         return -1;
     *status = 400;
-    if (params_read(&r->query, request_header(r, "QUERY_STRING")) < 0)
+    if (read_pairs(&r->query, request_header(r, "QUERY_STRING")) < 0)
         return err_set(err, CODE_DATA, "the query of the URL is not encoded as it should be");
     return 0;
 }

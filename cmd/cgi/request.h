@@ -50,7 +50,7 @@ struct request {
     char *path;            /* below the program, decoded: "/jobs/ID"; no slash at its end but "/" */
     char *type;            /* of the body, "application/json"; "" when none was said */
     char *body;            /* NUL-ended; never NULL */
-    size_t len;            /* */
+    size_t len;            /* of it in bytes */
     struct params query;   /* of the URL */
     struct params form;    /* of the body, where it is a form: its fields, not its files */
     struct parts parts;    /* of the body, where it is a form with files (MULTIPART): all of it */
@@ -84,9 +84,6 @@ bool request_browser(const struct request *r);
 const char *request_param(const struct request *r, const char *name);
 /* The same of one list, from *at on, which moves behind it: for those that may be repeated. */
 const char *params_next(const struct params *p, const char *name, size_t *at);
-/* Adds the pairs of "a=b&c=d". -1 when a part of it is not encoded as it should be, or no UTF-8, or
- * there are more than a thousand. */
-int params_read(struct params *p, const char *text);
 
 /* Of the formats a route has, the one the client likes best; `otherwise` when it likes them all the
  * same. 0 when it takes none of them. Who asks for HTML is only believed to be a browser when

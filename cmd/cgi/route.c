@@ -35,6 +35,8 @@ static const struct field create_fields[] = {{"JDL", "string", JDL, false},
                                              {"RUNID", "string", RUNID, false},
                                              {"PHASE", "string", "RUN", false},
                                              {0}};
+static const struct field create_query[] = {
+    {"RUNID", "string", RUNID, false}, {"PHASE", "string", "RUN", false}, {0}};
 static const struct field create_headers[] = {
     {"Idempotency-Key", "string", "of this request: with the same key it is not done again", false},
     {0}};
@@ -87,6 +89,7 @@ const struct route routes[] = {
      .id = "createJob",
      .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
      .takes = "task.json",
+     .query = create_query,
      .form = create_fields,
      .headers = create_headers},
     {.path = "/jobs/{id}",
@@ -180,6 +183,7 @@ const struct route routes[] = {
      .serve = serve_create_parameters,
      .id = "setParameters",
      .about = "Change the task or other parameters of a job that was not planned yet",
+     .takes = "task.json",
      .form = parameter_fields},
     {.path = "/jobs/{id}/phase",
      .methods = METHOD_GET,
@@ -397,7 +401,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
             reply_refuse(p, 406, "this can be had as none of the types that are accepted");
             return;
         }
-        reply_header(p, "Vary", "Accept");
+        p->varies = true;
     }
     if (row->serve(s, r, p, &err) == 0)
         return;
