@@ -295,6 +295,23 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     [ "$status_" = 200 ]
 }
 
+@test "a page of jobs has five hundred at most, whatever is asked for" {
+    require sqlite3
+    site_start
+    curl -sS -o /dev/null -d RUNID=x "$SITE/jobs"
+    site_as sqlite3 -cmd '.timeout 30000' "$SITE_DIR/state/execdm.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+        INSERT INTO jobs(id,phase,attempt,name,owner,platform,driver,created,started,ended,destruction,live,doc)
+        SELECT printf('%s%012d', '00000000-0000-7000-8000-', i),phase,attempt,name,owner,platform,driver,created,0,0,destruction,live,doc FROM jobs, n"
+    get '/jobs?LAST=300'
+    sound
+    has "$(<page.html)" 'jobs?LAST=500"'
+    get '/jobs?LAST=1000000'
+    sound
+    same 500 "$(grep -o 'href="[^"]*/jobs/[0-9a-f-]*"' page.html | sort -u | wc -l)"
+    ! grep -q 'LAST=1' page.html || false
+    same 601 "$(curl -sS -H 'Accept: application/json' "$SITE/jobs" | jq '.jobs | length')"
+}
+
 @test "platforms are those who asks may use, as they are now" {
     local as
     site_user ada secret

@@ -318,6 +318,16 @@ sleeps_no_more() {
     done
     same 3 "$(cat said.1 said.ada said.bob | sed 's/303/\n&/g' | grep . | sort -u | wc -l)"
     has "$(post "$SITE/jobs" -H "Idempotency-Key: $(printf '%0300d' 1)" --data-urlencode JDL@task.json)" 400
+    # a form with files is the same with another boundary, and another with another file
+    echo one >extra
+    said=$(post "$SITE/jobs" -H 'Idempotency-Key: k3' -F 'JDL=<task.json' -F 'x=<extra')
+    same "$said" "$(post "$SITE/jobs" -H 'Idempotency-Key: k3' -F 'JDL=<task.json' -F 'x=<extra')"
+    echo two >extra
+    has "$(post "$SITE/jobs" -H 'Idempotency-Key: k3' -F 'JDL=<task.json' -F 'x=<extra')" 422
+    # a job that was deleted has no key any more
+    has "$(post "${said#303 }" -d ACTION=DELETE)" 303
+    [ "$said" != "$(post "$SITE/jobs" -H 'Idempotency-Key: k3' -F 'JDL=<task.json' -F 'x=<extra')" ]
+    said=$(<said.1)
     # a day later it is forgotten
     site_as sqlite3 -cmd '.timeout 30000' "$SITE_DIR/state/execdm.db" "UPDATE keys SET time = time - 86400001 WHERE key = 'k1'"
     [ "$said" != "$(post "$SITE/jobs" -H 'Idempotency-Key: k1' --data-urlencode JDL@task.json)" ]

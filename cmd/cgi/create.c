@@ -162,6 +162,20 @@ static int keep_task(struct service *s, const char *id, struct making *m, json_t
 
 /* --- keys --- */
 
+/* What was asked. A form with files has another boundary each time it is sent: its parts count. */
+static void print_asked(const struct request *r, struct buf *all)
+{
+    buf_print(all, "%s\n%s\n", r->type, request_header(r, "QUERY_STRING"));
+    if (!str_same(r->type, MULTIPART))
+        buf_add(all, r->body, r->len);
+    for (size_t i = 0; i < r->parts.n; i++) {
+        const struct part *part = &r->parts.list[i];
+        const bool file = part->filename != NULL;
+        buf_print(all, "%s\n%s\n%d %zu\n", part->name, part->type, file, part->len);
+        buf_add(all, part->bytes, part->len);
+    }
+}
+
 /* The request's key, if it has one: 1, 0 when it has none or was refused (then p says so). */
 static int read_key(const struct service *s, const struct request *r, struct key *k)
 {
@@ -170,8 +184,7 @@ static int read_key(const struct service *s, const struct request *r, struct key
     k->key = request_header(r, "HTTP_IDEMPOTENCY_KEY");
     if (!*k->key)
         return 0;
-    buf_print(&all, "%s\n%s\n", r->type, request_header(r, "QUERY_STRING"));
-    buf_add(&all, r->body, r->len);
+    print_asked(r, &all);
     sum_sha256(all.bytes, all.len, k->sum);
     return 1;
 }

@@ -181,6 +181,8 @@ int serve_jobs(struct service *s, struct request *r, struct reply *p, struct err
     struct store *store = service_store(s, err);
     if (r->format == FORMAT_HTML && filter.most < 0)
         filter.most = PAGE_JOBS;
+    if (r->format == FORMAT_HTML && filter.most > PAGE_MOST)
+        filter.most = PAGE_MOST;
     filter.owner = s->administers ? NULL : s->who.name;
     filter.method = s->administers ? NULL : json_text(s->who.method, "type");
     if (!store || list_jobs(store, &filter, add_job, (void *)&listing, err) < 0)

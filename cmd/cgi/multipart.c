@@ -149,8 +149,9 @@ static int read_line(struct part *part, const char *line, struct err *err)
 /* From *at to behind the empty line. */
 static int read_head(struct part *part, const char **at, const char *end, struct err *err)
 {
-    for (const char *begin = *at; *at < end && *at - begin < HEAD_MAX;) {
-        const char *stop = memmem(*at, (size_t)(end - *at), "\r\n", 2);
+    const char *last = end - *at > HEAD_MAX ? *at + HEAD_MAX : end;
+    while (*at < last) {
+        const char *stop = memmem(*at, (size_t)(last - *at), "\r\n", 2);
         const size_t n = stop ? (size_t)(stop - *at) : 0;
         if (!stop || memchr(*at, '\0', n))
             break;

@@ -40,7 +40,8 @@ void page_table_end(struct page *g);
 /* A problem (see reply_refuse), where the client shows pages: the body becomes a page. */
 void page_problem(struct service *s, const struct request *r, struct reply *p);
 
-#define PAGE_JOBS 50 /* of a list that names no LAST */
+#define PAGE_JOBS 50  /* of a list that names no LAST */
+#define PAGE_MOST 500 /* of any */
 /* page_job.c: a job, a list of them, newest first, as documents: of these only the ids
  * are looked at. */
 int page_job(struct service *s, struct request *r, struct reply *p, const json_t *doc,

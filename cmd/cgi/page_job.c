@@ -124,7 +124,7 @@ static void add_encoded(struct buf *b, const char *text)
             buf_print(b, "%%%02X", (unsigned)(unsigned char)*c);
 }
 
-/* The same list, twice as long. */
+/* The same list, twice as long, as far as a page goes. */
 static void write_more(struct page *g, const struct request *r, size_t shown)
 {
     own(buf_fini) struct buf path = {0};
@@ -138,7 +138,8 @@ static void write_more(struct page *g, const struct request *r, size_t shown)
         add_encoded(&path, one->value);
     }
     html_open(&g->html, "p", NULL);
-    page_link(g, "Show more", "jobs?LAST=%zu%s", 2 * shown, path.len ? path.bytes : "");
+    page_link(g, "Show more", "jobs?LAST=%zu%s", shown < PAGE_MOST / 2 ? 2 * shown : PAGE_MOST,
+              path.len ? path.bytes : "");
     html_close(&g->html);
 }
 
@@ -171,7 +172,9 @@ int page_jobs(struct service *s, struct request *r, struct reply *p, const json_
     page_begin(&g, s, "jobs", "Jobs");
     write_filter(&g, r);
     page_job_table(&g, whole);
-    if (json_array_size(docs) >= most)
+    if (json_array_size(docs) >= PAGE_MOST)
+        html_leaf(&g.html, "p", "There may be older ones; ask for them by phase.", NULL);
+    else if (json_array_size(docs) >= most)
         write_more(&g, r, most);
     page_end(&g, p);
     return 0;

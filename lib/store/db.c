@@ -186,8 +186,9 @@ static const char *const sql[SQL_COUNT] = {
         "SELECT id FROM jobs WHERE " DESTROYABLE " AND destruction<=?1 AND driver<>'" JOB_REMOTE
         "' UNION "
         "SELECT id FROM jobs WHERE " ABORTABLE " AND destruction<=?1 AND driver<>'" JOB_REMOTE "'",
-    [SQL_KEY_ADD] = "INSERT INTO keys(owner,key,sum,job,time) VALUES(?1,?2,?3,?4,?5)",
-    [SQL_KEY_GET] = "SELECT sum,job FROM keys WHERE owner=?1 AND key=?2 AND time>=?3",
+    [SQL_KEY_ADD] = "INSERT OR REPLACE INTO keys(owner,key,sum,job,time) VALUES(?1,?2,?3,?4,?5)",
+    [SQL_KEY_GET] = "SELECT sum,job FROM keys WHERE owner=?1 AND key=?2 AND time>=?3 "
+                    "AND EXISTS(SELECT 1 FROM jobs WHERE id=job)",
     [SQL_KEYS_FORGET] = "DELETE FROM keys WHERE time<?1",
     [SQL_LOAD] = "SELECT count(*),sum(latest=0),sum((latest=0)*cores),sum((latest=0)*memory) "
                  "FROM bookings WHERE platform=?1",

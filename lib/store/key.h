@@ -11,7 +11,8 @@ struct key {
     char sum[SUM_SHA256_TEXT]; /* of the request */
 };
 
-/* The job that was made by the key within the last day: 1 and its id, 0 when none was. CODE_DATA:
+/* The job that was made by the key within the last day, and is there still: 1 and its id, 0 when
+ * none is. CODE_DATA:
  * by another request. `now` in ms. */
 int key_find(struct store *s, const struct key *k, int64_t now, char job[UUID_TEXT],
              struct err *err);
