@@ -69,3 +69,36 @@ teardown() { site_stop; }
         site_stop
     done
 }
+
+# bats test_tags=real
+@test "processes that run see a store that was put in place of theirs, a type dropped in, and a configuration changed in its time" {
+    require curl jq sqlite3
+    local first second
+    site_start fcgi
+    make() { curl -sS -o /dev/null -w '%{redirect_url}' --data-urlencode 'NAME=x' "$SITE/jobs"; }
+    status() { curl -sS -o /dev/null -w '%{http_code}' -H 'Accept: application/json' "$1"; }
+    first=$(make)
+    same 200 "$(status "$first")"
+    # a backup is restored
+    cd "$SITE_DIR/state"
+    sqlite3 execdm.db ".backup $BATS_TEST_TMPDIR/backup.db"
+    second=$(make)
+    same 200 "$(status "$second")"
+    cat "$BATS_TEST_TMPDIR/backup.db" >new.db
+    chmod --reference=execdm.db new.db
+    [ "$(id -u)" != 0 ] || chown --reference=execdm.db new.db
+    rm -f execdm.db-wal execdm.db-shm
+    mv new.db execdm.db
+    same 200 "$(status "$first")"
+    same 404 "$(status "$second")"
+    second=$(make)
+    site_as execdm-status "${second##*/}" >/dev/null
+    # a wrong type is seen at once
+    mkdir -p "$SITE_DIR/config/types.d/executable"
+    echo '{' >"$SITE_DIR/config/types.d/executable/strange.json"
+    task sh=true
+    answer() { curl -sS -o answer.json -w '%{http_code}' -H 'Content-Type: application/json' --data-binary @task.json "$SITE/planner"; }
+    same 500 "$(answer)"
+    rm -r "$SITE_DIR/config/types.d"
+    same 200 "$(answer)"
+}

@@ -246,7 +246,7 @@ json=(-H 'Content-Type: application/json')
     ask 400 "$job/parameters" -d PHASE=RUN
     ask 400 '/jobs?PHASE=WALK' "${json[@]}" --data-binary @task.json
     ask 200 "$job/phase" -H 'Accept: text/plain'
-    ask 303 "$job/destruction" -d DESTRUCTION=2036-01-01T00:00:00Z
+    ask 303 "$job/destruction" -d DESTRUCTION="$(date -u -d '+300 days' +%Y-%m-%dT%H:%M:%SZ)"
     ask 303 "$job/phase" -d PHASE=RUN
     wait_until 120 came_to EXECUTING
     ask 200 "$job" -X PATCH "${json[@]}" -d '{"name": "mine"}'

@@ -222,6 +222,23 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     [ "$(phase)" = ABORTED ]
 }
 
+@test "without a url of its own, a name that leads here is no reason to believe a page" {
+    site_user ada secret
+    site_start
+    sed -i '/^url:/d' "$SITE_DIR/config/execdm.yaml"
+    local here=${SITE#http://} evil=evil.example:${SITE##*:}
+    posted() { # HOST ARG...
+        curl -sS -o body -w '%{http_code}' -H "Host: $1" -H "Origin: http://$1" -H 'Sec-Fetch-Site: same-origin' -d NAME=x "${@:2}" "$SITE/jobs"
+    }
+    same 303 "$(posted "$here")"
+    same 303 "$(posted "localhost:${SITE##*:}")"
+    same 403 "$(posted "$evil")"
+    same 403 "$(posted "127.0.0.1.$evil")"
+    # to who shows a password the browser does not send it by another name
+    same 303 "$(posted "$evil" -u ada:secret)"
+    same 403 "$(curl -sS -o body -w '%{http_code}' -H "Host: $here" -H "Origin: http://$evil" -d NAME=x "$SITE/jobs")"
+}
+
 @test "the key of forms is the service's alone, and made once" {
     local key first pids=()
     site_start

@@ -7,6 +7,7 @@ load jobs
 
 # The tree is built once, before the tests: that takes longer than a test may.
 setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true # each builds what has changed in the one tree
     (PATH=$PATH:/usr/sbin && command -v apache2 umoci jq) >/dev/null || return 0
     cd "$BATS_FILE_TMPDIR"
     clean_tree tree

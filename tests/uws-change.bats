@@ -109,11 +109,12 @@ sleeps_no_more() {
     task sh='true' name=two
     same "303 $job" "$(post "$job/parameters" --data-urlencode TASK@task.json)"
     same '["two",["b","A","TASK"]]' "$(look '[.name, [.parameters[].name]]')"
-    local i
+    local i pids=()
     for i in 1 2 3 4 5; do
         curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' -d PHASE=RUN "$job/phase" >"run.$i" 3>&- & # all at once
+        pids+=($!)
     done
-    wait
+    wait "${pids[@]}" # bats has children of its own
     same "303 $job" "$(sort -u run.?)"
     has "$(post "$job/parameters" -d a=1)" 403
     same '["two",["b","A","TASK"]]' "$(look '[.name, [.parameters[].name]]')"
@@ -181,15 +182,19 @@ sleeps_no_more() {
     task sh=true name=before
     make --data-urlencode JDL@task.json
     patch() { curl -sS -o body -w '%{http_code}' -X PATCH -H 'Content-Type: application/json' "$job" -d "$1"; }
-    same 200 "$(patch '{"name": "after", "runid": "r", "executionduration": 60, "destruction": "2042-01-02T03:04:05Z"}')"
-    same '["after","r","PT1M","2042-01-02T03:04:05.000Z"]' "$(jq -c '[.name, .runid, .executionduration, .destruction]' body)"
+    local when
+    when=$(date -u -d '+300 days' +%Y-%m-%dT03:04:05)
+    same 200 "$(patch '{"name": "after", "runid": "r", "executionduration": 60, "destruction": "'"$when"'Z"}')"
+    same '["after","r","PT1M","'"$when"'.000Z"]' "$(jq -c '[.name, .runid, .executionduration, .destruction]' body)"
     same 400 "$(patch '{"name": "no", "colour": "blue"}')"
     same 400 "$(patch '{"name": 7}')"
     same 400 "$(patch '{}')"
     same 415 "$(curl -sS -o body -w '%{http_code}' -X PATCH "$job" -d name=no)"
+    same 400 "$(patch '{"phase": "abort", "Phase": "run", "PHASE": "abort"}')"
+    has "$(<body)" 'twice'
     same '"after"' "$(look .name | jq -R .)"
     same 200 "$(patch '{"phase": "RUN"}')"
-    same '["after","r","PT1M","2042-01-02T03:04:05.000Z","PENDING","localhost"]' \
+    same '["after","r","PT1M","'"$when"'.000Z","PENDING","localhost"]' \
         "$(jq -c '[.name, .runid, .executionduration, .destruction, .phase, .platform]' body)"
     same 403 "$(patch '{"name": "no", "executionduration": "PT2M"}')"
     same 403 "$(patch '{"name": "no", "phase": "RESUME"}')"
@@ -267,6 +272,7 @@ sleeps_no_more() {
     ends COMPLETED
     same a "$(curl -sS "$job/results/a")"
     has "$(post "$job/destruction" -d DESTRUCTION=tomorrow)" 400
+    has "$(post "$job/destruction" -d DESTRUCTION="$(date -u -d '+367 days' +%Y-%m-%dT%H:%M:%SZ)")" 400
     same "303 $job" "$(post "$job/destruction" -d DESTRUCTION="$(soon)")"
     wait_until 120 in_phase ARCHIVED
     same 404 "$(curl -sS -o body -w '%{http_code}' "$job/results/a")"
@@ -290,15 +296,16 @@ sleeps_no_more() {
 # bats test_tags=real
 @test "a POST with a key makes one job, however often and from wherever it comes" {
     require sqlite3
-    local i said
+    local i said pids=()
     site_user ada secret
     site_user bob secret
     site_start
     task sh=true
     for i in 1 2 3 4 5 6; do
         post "$SITE/jobs" -o "body.$i" -H 'Idempotency-Key: k1' --data-urlencode JDL@task.json >"said.$i" 3>&- &
+        pids+=($!)
     done
-    wait
+    wait "${pids[@]}"
     same 1 "$(cat said.? | sed 's/$/\n/' | grep . | sort -u | wc -l)"
     said=$(<said.1)
     has "$said" "303 $SITE/jobs/"

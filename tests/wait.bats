@@ -49,7 +49,7 @@ waits() {
         task sh=true
         make
         waits WAIT=55
-        curl -sS -d destruction=2042-01-01T00:00:00Z "$job/destruction" >/dev/null # a change, but not of the phase
+        curl -sS -d destruction="$(date -u -d '+300 days' +%Y-%m-%dT%H:%M:%SZ)" "$job/destruction" >/dev/null # a change, but not of the phase
         curl -sS -d PHASE=ABORT "$job/phase" >/dev/null
         wait_until 120 test -e waited
         same ABORTED "$(jq -r .phase waited)"

@@ -105,7 +105,7 @@ static bool is_read(const struct route *r)
 static const struct {
     bool (*of)(const struct route *r);
     struct field field;
-} headers[] = {
+} asked_headers[] = {
     {is_read, {"If-None-Match", "string", "the ETags of what the client has", false}},
     {has_ranges,
      {"Range", "string", "which of the bytes: bytes=0-99, bytes=100-, bytes=-9", false}},
@@ -190,8 +190,9 @@ static json_t *parameters_of(struct dialect *d, const struct route *r, struct er
     for (const struct field *f = r->headers; f && f->name; f++)
         if (add_parameter(d, list, "header", f, err) < 0)
             return NULL;
-    for (size_t i = 0; i < COUNT(headers); i++)
-        if (headers[i].of(r) && add_parameter(d, list, "header", &headers[i].field, err) < 0)
+    for (size_t i = 0; i < COUNT(asked_headers); i++)
+        if (asked_headers[i].of(r) &&
+            add_parameter(d, list, "header", &asked_headers[i].field, err) < 0)
             return NULL;
     return move(list);
 }

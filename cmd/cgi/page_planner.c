@@ -156,20 +156,29 @@ int serve_planner_page(struct service *s, struct request *r, struct reply *p, st
     return show_form(s, p, NULL, NULL, err);
 }
 
-/* The field of the form is read as if it were the body. */
-int plan_form(struct service *s, struct request *r, struct reply *p, struct err *err)
+static int answer_text(struct service *s, struct request *r, struct reply *p, const char *text,
+                       struct err *err)
 {
     own(json_fini) json_t *answer = NULL;
     own(task_fini) struct task task = {0};
-    const char *field = request_param(r, "task");
-    own(str_fini) char *text = str_new(field ? field : "");
-    free(r->body);
-    free(r->type);
-    r->body = str_new(text);
-    r->len = strlen(text);
-    r->type = str_new("");
     const int rc = plan_read(s, r, p, &task, err);
     if (rc < 0 || (rc > 0 && plan_answer(s, &task, &answer, err) < 0))
         return -1;
     return show_form(s, p, text, answer, err);
+}
+
+/* The field of the form is read as if it were the body; files that came with it are parts of the
+ * one that came, which is kept until they are on the disk. */
+int plan_form(struct service *s, struct request *r, struct reply *p, struct err *err)
+{
+    const char *field = request_param(r, "task");
+    own(str_fini) char *text = str_new(field ? field : "");
+    char *came = r->body;
+    free(r->type);
+    r->body = str_new(text);
+    r->len = strlen(text);
+    r->type = str_new("");
+    const int rc = answer_text(s, r, p, text, err);
+    free(came);
+    return rc;
 }

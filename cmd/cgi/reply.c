@@ -202,20 +202,29 @@ static void tag_document(struct reply *p, const struct request *r)
     p->type = NULL;
 }
 
+/* A file may be cut off while it is sent. Its length was said, and the web server believes it: what
+ * is missing is zeros, as else the next answer on the connection would be taken for the rest. */
 static int send_part(struct reply *p, const struct gate *gate)
 {
     char *chunk = mem_raw(CHUNK);
+    bool whole = true;
     int rc = 0;
     int64_t at = p->from, end = p->from + p->size;
     while (rc == 0 && at < end) {
         const int64_t n = end - at < CHUNK ? end - at : CHUNK;
-        const ssize_t got = pread(p->fd, chunk, (size_t)n, at);
-        if (got <= 0)
-            break; /* it was cut off meanwhile; the length that was said tells the client */
+        ssize_t got = whole ? pread(p->fd, chunk, (size_t)n, at) : 0;
+        if (got <= 0) {
+            whole = false;
+            got = (ssize_t)n;
+            memset(chunk, 0, (size_t)n);
+        }
         rc = gate->write(gate->context, chunk, (size_t)got);
         at += got;
     }
     free(chunk);
+    if (!whole)
+        prog_say("warning", NULL,
+                 "a file became shorter while it was sent; zeros stand for the rest");
     return rc;
 }
 

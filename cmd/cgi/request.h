@@ -47,28 +47,32 @@ enum format {
 struct request {
     const struct gate *gate;
     enum method method;
-    char *path;          /* below the program, decoded: "/jobs/ID"; no slash at its end but "/" */
-    char *type;          /* of the body, "application/json"; "" when none was said */
-    char *body;          /* NUL-ended; never NULL */
-    size_t len;          /* of the body in bytes */
-    struct params query; /* of the URL */
-    struct params form;  /* of the body, where it is a form: its fields, not its files */
-    struct parts parts;  /* of the body, where it is a form with files (MULTIPART): all of it */
-    enum format format;  /* the answer's, by Accept */
-    const char *segments[4]; /* what the braces of the route's path stood for, in their order */
+    char *path;            /* below the program, decoded: "/jobs/ID"; no slash at its end but "/" */
+    char *type;            /* of the body, "application/json"; "" when none was said */
+    char *body;            /* NUL-ended; never NULL */
+    size_t len;            /* of it in bytes */
+    struct params query;   /* of the URL */
+    struct params form;    /* of the body, where it is a form: its fields, not its files */
+    struct parts parts;    /* of the body, where it is a form with files (MULTIPART): all of it */
+    enum format format;    /* the answer's, by Accept */
+    char segments[4][256]; /* what the braces of the route's path stood for, in their order */
 };
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
 #define BODY_MAX (4 * 1024 * 1024) /* of anything but an upload */
+#define FIELD_MAX (64 * 1024)      /* of a field of a form, but for a task */
 #define BODY_DRAIN                                                                                 \
     (64 * 1024 * 1024) /* what is read of a body that is too large, before we answer */
 
-/* Reads it all, a body of at most `most` bytes. 0, or -1 with err and *status, which is that of the
- * answer: 400, 404, 413 or 415. Either way the body was read, as far as BODY_DRAIN, and r
- * is the caller's for request_fini. */
-int request_read(struct request *r, const struct gate *gate, size_t most, int *status,
-                 struct err *err);
+/* All but the body. 0, or -1 with err and *status, which is that of the answer: 400, 404 or 415.
+ * Either way r is the caller's for request_fini. */
+int request_head(struct request *r, const struct gate *gate, int *status, struct err *err);
+/* Then the body, of at most `most` bytes, which is read as far as BODY_DRAIN whatever is wrong with
+ * it. The same: 400 or 413. */
+int request_body(struct request *r, size_t most, int *status, struct err *err);
+/* Or it is read, as far as that, and not kept: the request was answered without it. */
+void request_drain(const struct request *r);
 void request_fini(struct request *r);
 
 /* A header by its meta-variable, "HTTP_ACCEPT"; "" when it was not sent. Borrowed. */
