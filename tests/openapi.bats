@@ -40,8 +40,8 @@ printed() { EXECDM_CONFIG=/nonexistent execdm-cgi --openapi; }
 @test "the headers that change an answer are described" {
     printed >printed.json
     # what others see to: negotiation, guards, what the web server hands over
-    sed -n 's/.*"HTTP_\([A-Z_]*\)".*/\1/p' "$TOP_SRCDIR"/cmd/cgi/*.c | grep -vxE 'ACCEPT|AUTHORIZATION|CONTENT_ENCODING|HOST|ORIGIN|REFERER|SEC_FETCH_SITE|TRANSFER_ENCODING|EXPECT' | sort -u >read
-    diff read <(jq -r '.paths[][].parameters[]? | select(.in == "header").name | ascii_upcase | gsub("-"; "_")' printed.json | sort -u)
+    sed -n 's/.*"HTTP_\([A-Z_]*\)".*/\1/p' "$TOP_SRCDIR"/cmd/cgi/*.c | grep -vxE 'ACCEPT|AUTHORIZATION|CONTENT_ENCODING|HOST|ORIGIN|REFERER|SEC_FETCH_SITE|TRANSFER_ENCODING|EXPECT' | sort -u >heard
+    diff heard <(jq -r '.paths[][].parameters[]? | select(.in == "header").name | ascii_upcase | gsub("-"; "_")' printed.json | sort -u)
 }
 
 @test "every reference leads somewhere, and nothing is left of what OpenAPI 3.0 does not know" {
