@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The pages as people use them: Chromium, without scripts. EXECDM_SHOTS=DIR keeps pictures.
-# bats file_tags=real
+# bats file_tags=real,once
 
 bats_require_minimum_version 1.5.0
 load helper

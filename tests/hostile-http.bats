@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Requests that nobody should make. EXECDM_CGI_FUZZ=10000 is the long form of the last test.
-# bats file_tags=real
+# bats file_tags=real,once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # What programs say to each other goes by the schemas: real messages of a job's life, each held against its own.
 
-# shellcheck disable=SC2016,SC2094 # $defs is a key; a verb and its file are two things# bats file_tags=once
+# shellcheck disable=SC2016,SC2094 # $defs is a key; a verb and its file are two things
+# bats file_tags=once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The description of the service by OpenAPI: it is printed from the table of routes, others can read it, and what goes over
 # the wire is as it says.
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
@@ -34,6 +35,13 @@ printed() { EXECDM_CONFIG=/nonexistent execdm-cgi --openapi; }
     jq -e '[.paths[][].responses.default] | length > 10 and all(. != null)' printed.json
     jq -e 'all(.components.responses[].content; .["application/problem+json"].schema["$ref"] == "#/components/schemas/Problem")' \
         printed.json
+}
+
+@test "the headers that change an answer are described" {
+    printed >printed.json
+    # what others see to: negotiation, guards, what the web server hands over
+    sed -n 's/.*"HTTP_\([A-Z_]*\)".*/\1/p' "$TOP_SRCDIR"/cmd/cgi/*.c | grep -vxE 'ACCEPT|AUTHORIZATION|CONTENT_ENCODING|HOST|ORIGIN|REFERER|SEC_FETCH_SITE|TRANSFER_ENCODING|EXPECT' | sort -u >heard
+    diff heard <(jq -r '.paths[][].parameters[]? | select(.in == "header").name | ascii_upcase | gsub("-"; "_")' printed.json | sort -u)
 }
 
 @test "every reference leads somewhere, and nothing is left of what OpenAPI 3.0 does not know" {
@@ -233,6 +241,10 @@ json=(-H 'Content-Type: application/json')
     ask 303 /jobs "${json[@]}" -H 'Idempotency-Key: one' --data-binary @task.json
     [ "$(location)" = "$job" ]
     ask 422 /jobs -H 'Idempotency-Key: one' -d RUNID=other
+    ask 303 "$job/parameters" "${json[@]}" --data-binary @task.json
+    ask 200 "$job" -X PATCH -H 'Content-Type: application/merge-patch+json' -d '{"runid": "mine"}'
+    ask 400 "$job/parameters" -d PHASE=RUN
+    ask 400 '/jobs?PHASE=WALK' "${json[@]}" --data-binary @task.json
     ask 200 "$job/phase" -H 'Accept: text/plain'
     ask 303 "$job/destruction" -d DESTRUCTION="$(date -u -d '+300 days' +%Y-%m-%dT%H:%M:%SZ)"
     ask 303 "$job/phase" -d PHASE=RUN

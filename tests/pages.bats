@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The pages of the service for people: sound, without scripts, and no other site can press their buttons.
-# bats file_tags=real
+# bats file_tags=real,once
 
 bats_require_minimum_version 1.5.0
 load helper

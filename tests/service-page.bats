@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # man/execdm-cgi.8: what it says of the options and the routes, and its conversation by curl with a real service.
-# bats file_tags=real
+# bats file_tags=real,once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What the service says of jobs by UWS 1.1: to its schema, and to clients of others; the same in JSON.
 # shellcheck disable=SC2016 # $defs is a key
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs

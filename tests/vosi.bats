@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What the service says of itself to the Virtual Observatory: capabilities and availability (VOSI 1.1), and a record for a
 # registry (VOResource), by the IVOA's own schemas.
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
