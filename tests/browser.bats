@@ -12,10 +12,7 @@ setup() {
     require curl jq chromium chromedriver
     /usr/bin/python3 -c 'import selenium' 2>/dev/null || require python3-selenium
 }
-teardown() {
-    leave "$BATS_TEST_TMPDIR"/*.pid
-    site_stop
-}
+teardown() { site_stop; }
 
 @test "a task is typed, its offer accepted, its job watched; another is aborted, one deleted" {
     site_start

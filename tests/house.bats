@@ -159,7 +159,7 @@ strangers() { # TREE
 @test "only execdm-stage and execdm-http load the heavy libraries" {
     require ldd
     local program heavy='lib(curl|archive|xml2|crypto|ssl)'
-    for program in $(programs) execdm-driver-local execdm-step; do
+    for program in $(programs) execdm-cgi execdm-driver-local execdm-step; do
         [ "$program" != execdm-stage ] || continue
         run ldd "$TOP_BUILDDIR/cmd/$program"
         [ "$status" -eq 0 ]

@@ -16,6 +16,10 @@ setup() {
     machine
 }
 
+teardown() {
+    if [ -n "${server-}" ]; then kill "$server"; fi
+}
+
 same() { # WANT GOT
     if [ "$1" = "$2" ]; then return 0; fi
     printf 'want: %s\n got: %s\n' "$1" "$2"
@@ -422,6 +426,27 @@ END
     [ "$status" -ne 0 ]
     rm r.txt
     no '/executable/spec/requirements requirements - -: the requirements cannot be read: cannot open '
+}
+
+@test "Python: requirements that are elsewhere are fetched up to a size, and what was left of them goes" {
+    require /usr/bin/python3
+    local port
+    platform
+    machine '{"facts": {"python": "3.11.2"}}'
+    printf 'numpy\n' >r.txt
+    truncate -s 17M big.txt
+    /usr/bin/python3 -u -m http.server --bind 127.0.0.1 0 >server.log 2>&1 3>&- &
+    server=$!
+    listens() { port=$(sed -n 's/.*http:\/\/127.0.0.1:\([0-9]*\).*/\1/p' server.log) && [ -n "$port" ]; }
+    wait_until 60 listens
+    mkdir -p "$EXECDM_STATE/documents"
+    touch -d '-2 hours' "$EXECDM_STATE/documents/.7.execdm-left"
+    program "requirements: 'http://127.0.0.1:$port/big.txt'"
+    no 'is too large: at most 16777216 bytes of it are taken'
+    same 0 "$(find "$EXECDM_STATE/documents" -type f | wc -l)"
+    program "requirements: 'http://127.0.0.1:$port/r.txt'"
+    no 'the module numpy is not here'
+    same 0 "$(find "$EXECDM_STATE/documents" -type f | wc -l)"
 }
 
 @test "Python: what is not installed, but can be from a wheel" {

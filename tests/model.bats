@@ -279,7 +279,7 @@ END
     run -1 node "$ajv" "$EXECDM_SCHEMA/editor.json" wrong.json
     [[ $output == *"must have required property 'spec'"* ]]
     for file in "$EXECDM_SCHEMA"/*.json; do
-        case ${file##*/} in types.json | editor.json) continue ;; esac
+        case ${file##*/} in types.json | editor.json | openapi.json) continue ;; esac
         node "$ajv" "$file"
     done
     node "$ajv" "$EXECDM_SCHEMA/task.json" tasks/*

@@ -8,10 +8,7 @@ load links
 load site
 
 setup() { jobs_state; }
-teardown() {
-    leave "$BATS_TEST_TMPDIR"/*.pid
-    site_stop
-}
+teardown() { site_stop; }
 
 # --- what it says
 
@@ -180,6 +177,8 @@ json=(-H 'Content-Type: application/json')
 
     ask 200 /
     ask 200 / -I
+    ask 200 /planner
+    ask 200 /planner -I
     ask 200 /availability -H 'Accept: application/json'
     ask 200 /availability
     ask 200 /capabilities -H 'Accept: application/json'
@@ -235,7 +234,7 @@ json=(-H 'Content-Type: application/json')
     [ "$(location)" = "$job" ]
     ask 422 /jobs -H 'Idempotency-Key: one' -d RUNID=other
     ask 200 "$job/phase" -H 'Accept: text/plain'
-    ask 303 "$job/destruction" -d DESTRUCTION=2036-01-01T00:00:00Z
+    ask 303 "$job/destruction" -d DESTRUCTION="$(date -u -d '+300 days' +%Y-%m-%dT%H:%M:%SZ)"
     ask 303 "$job/phase" -d PHASE=RUN
     wait_until 120 came_to EXECUTING
     ask 200 "$job" -X PATCH "${json[@]}" -d '{"name": "mine"}'

@@ -62,7 +62,7 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     site_worker
     evil=$(printf '</title><script>alert(1)</script>"\x27><img src=x onerror=alert(2)>&amp;\u202e\u0085\ufffe')
     accepted name="$evil" sh='printf "</pre><script>alert(3)</script>\033[31m\0\377\n"; echo "<b>" >&2; echo x >"/outputs/<i>.html"; exit 3'
-    wait_until 60 in_phase ERROR
+    wait_until 120 in_phase ERROR
     for path in / /jobs '/jobs?PHASE=ERROR&LAST=1' '/jobs?PHASE=%3Cb%3E&x=%22%3E%3Cscript%3E' /platforms /platforms/localhost /planner "/${job#"$SITE/"}"; do
         get "$path"
         case $path in */jobs?PHASE=%3C*) [ "$status_" = 400 ] ;; *) [ "$status_" = 200 ] ;; esac
@@ -220,6 +220,23 @@ in_phase() { [ "$(phase)" = "$1" ]; }
     accepted sh='sleep 300'
     sent 303
     [ "$(phase)" = ABORTED ]
+}
+
+@test "without a url of its own, a name that leads here is no reason to believe a page" {
+    site_user ada secret
+    site_start
+    sed -i '/^url:/d' "$SITE_DIR/config/execdm.yaml"
+    local here=${SITE#http://} evil=evil.example:${SITE##*:}
+    posted() { # HOST ARG...
+        curl -sS -o body -w '%{http_code}' -H "Host: $1" -H "Origin: http://$1" -H 'Sec-Fetch-Site: same-origin' -d NAME=x "${@:2}" "$SITE/jobs"
+    }
+    same 303 "$(posted "$here")"
+    same 303 "$(posted "localhost:${SITE##*:}")"
+    same 403 "$(posted "$evil")"
+    same 403 "$(posted "127.0.0.1.$evil")"
+    # to who shows a password the browser does not send it by another name
+    same 303 "$(posted "$evil" -u ada:secret)"
+    same 403 "$(curl -sS -o body -w '%{http_code}' -H "Host: $here" -H "Origin: http://$evil" -d NAME=x "$SITE/jobs")"
 }
 
 @test "the key of forms is the service's alone, and made once" {

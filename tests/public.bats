@@ -96,6 +96,37 @@ EOT
     rm port
     apart
     same "first done second forbidden" "$(jq -r 'select(.state) | "\(.id) \(.error.reason // .state)"' said.json | sort | xargs)"
+    # nor by a connection that is still open, where a redirect leads to its server; and no proxy is asked for it
+    cat >inside.sh <<'EOT'
+mv port.log port.log.1
+{
+    jq -n -c --arg s "http://private.test:$port/third" --arg d "file://$PWD/third" '{id: "third", source: $s, dest: $d, direction: "pull", type: "file"}'
+    jq -n -c --arg s "http://203.0.113.5:$port/to?http://private.test:$port/fourth" --arg d "file://$PWD/fourth" \
+        '{id: "fourth", source: $s, dest: $d, direction: "pull", type: "file", public: true}'
+} | execdm-stage --jobs=1 >said.json 2>said.err
+jq -n -c --arg s "http://203.0.113.5:$port/fifth" --arg d "file://$PWD/fifth" '{id: "fifth", source: $s, dest: $d, direction: "pull", type: "file", public: true}' |
+    http_proxy="http://127.0.0.1:$port" execdm-stage >>said.json 2>>said.err
+:
+EOT
+    rm port
+    apart
+    same "fifth done fourth forbidden third done" "$(jq -r 'select(.state) | "\(.id) \(.error.reason // .state)"' said.json | sort | xargs)"
+    run ! grep -qF /fourth <(grep -v ' /to?' port.log)
+    grep -qx 'GET /fifth' port.log
+}
+
+@test "staging: a scheme of others is not used for what is public" {
+    mkdir programs
+    printf '#!/bin/sh\ntouch "%s/ran"\n' "$PWD" >programs/execdm-stage-strange
+    chmod +x programs/execdm-stage-strange
+    line() { # MORE
+        jq -n -c '{id: "x", source: "strange://a/b", direction: "check", mode: "r"} + $ARGS.named.more' --argjson more "$1"
+    }
+    EXECDM_STAGE_PATH=$PWD/programs execdm-stage <<<"$(line '{"public": true}')" >said.json 2>said.err || true
+    same forbidden "$(jq -r 'select(.state) | .error.reason' said.json)"
+    [ ! -e ran ]
+    EXECDM_STAGE_PATH=$PWD/programs execdm-stage <<<"$(line '{}')" >said.json 2>said.err
+    [ -e ran ]
 }
 
 # at PLACE [TYPE]: the filter that puts the storage there
@@ -146,6 +177,8 @@ EOT
         no "$(at "http://$place:1/x")" location-policy /resources/storage/0 "leads to a private address"
         break
     done
+    # a scheme of others, whose program connects by itself
+    no "$(at 'rucio://scope/name?rse=X&endpoint=http://example.org/' persistent-storage)" location-policy /resources/storage/0 "schemes of others"
     # as an output, and of other types
     no ".resources.compute[0].volumes[0].mode = \"rw\" | $(at file:///tmp/x file-storage)" location-policy /resources/storage/0
     no '.resources.storage[0] |= (.type |= sub("http-storage"; "vospace-storage") | .spec = {endpoint: "http://10.0.0.1/vospace", path: "/x"})' \
@@ -180,6 +213,8 @@ EOT
     cp task.json base.json
     no '.executable.spec.image = "localhost:5000/tool:1"' location-policy /executable/spec/image "private address"
     no '.executable.spec.image = "docker://127.0.0.1:1/tool"' location-policy /executable/spec/image "private address"
+    # a name that leads nowhere now may lead anywhere when the registry is asked
+    no '.executable.spec.image = "registry.invalid/tool:1"' location-policy /executable/spec/image "cannot be resolved"
     # nothing listens there, so that it was asked can be told
     printf '%s\n' 'executables:' '  - {type: https://www.purl.org/ivoa.net/executable-types/oci-container, registries: ["127.0.0.1:1"]}' \
         >>"$SITE_DIR/config/platforms.d/localhost.yaml"

@@ -17,7 +17,7 @@ runs() {
     job=$(curl -sS -o body -w '%{redirect_url}' --data-urlencode JDL@task.json -d PHASE=RUN "$SITE/jobs")
     has "$job" "$SITE/jobs/"
     ended() { curl -sS -H 'Accept: application/json' "$job" -o job.json && [ "$(jq -r .ended job.json)" != null ]; }
-    wait_until 90 ended
+    wait_until 120 ended
     same COMPLETED "$(jq -r .phase job.json)"
 }
 
@@ -25,7 +25,7 @@ runs() {
 fetch() {
     local path=$1
     shift
-    curl -sS --path-as-is -m 30 -D head.raw -o body -w '%{http_code}' "$@" "$job/$path"
+    curl -sS --path-as-is -m 120 -D head.raw -o body -w '%{http_code}' "$@" "$job/$path"
     tr -d '\r' <head.raw | sed 's/^[^:]*:/\L&/' >headers
 }
 header() {
@@ -48,6 +48,10 @@ header() {
         same bytes "$(header accept-ranges)"
         tag=$(header etag)
         same 304 "$(fetch results/numbers.txt -H "If-None-Match: $tag")"
+        same 304 "$(fetch results/numbers.txt -r 9999999- -H "If-None-Match: $tag")"
+        same 304 "$(fetch results/numbers.txt -H "If-None-Match: \"another\", W/$tag")"
+        same 200 "$(fetch results/numbers.txt -H 'If-None-Match: "another"')"
+        has "$(curl -sS "$job/results")" 'size="700000" mime-type="text/plain; charset=utf-8"'
         same 200 "$(fetch results/numbers.txt -I)"
         same "$tag $(wc -c <whole)" "$(header etag) $(header content-length)"
         # ranges
@@ -83,6 +87,29 @@ header() {
 }
 
 # bats test_tags=real
+@test "documents have tags by what they say and in which format; all that Accept decides says so" {
+    local type tag other
+    site_start
+    task sh=true
+    job=$(curl -sS -o body -w '%{redirect_url}' --data-urlencode JDL@task.json "$SITE/jobs")
+    for type in application/json application/yaml text/xml; do
+        same 200 "$(fetch '' -H "Accept: $type")"
+        same Accept "$(header vary)"
+        tag=$(header etag)
+        [ "$tag" != "${other-}" ]
+        other=$tag
+        same 304 "$(fetch '' -H "Accept: $type" -H "If-None-Match: \"another\", W/$tag")"
+        same "Accept $tag" "$(header vary) $(header etag)"
+    done
+    same 200 "$(fetch '' -H 'Accept: application/json' -H "If-None-Match: $tag")" # that is of XML
+    same 303 "$(fetch destruction -d DESTRUCTION=2042-01-01T00:00:00Z)"
+    same 200 "$(fetch '' -H 'Accept: text/xml' -H "If-None-Match: $tag")"
+    same "406 Accept" "$(fetch '' -H 'Accept: image/png') $(header vary)"
+    same "404 Accept" "$(fetch nothing) $(header vary)"
+    same "400 Accept" "$(fetch phase -d PHASE=WALK) $(header vary)"
+}
+
+# bats test_tags=real
 @test "what a program writes is never a page of the site; directories are lists" {
     site_start
     site_worker
@@ -91,6 +118,7 @@ header() {
     local name type
     while read -r name type; do
         same "$name 200 $type" "$name $(fetch "results/$name") $(header content-type)"
+        same "$name $type" "$name $(jq -r --arg n "$name" '.results[] | select(.name == $n).mediatype' job.json)"
         has "$(header content-security-policy)" sandbox "default-src 'none'"
         same nosniff "$(header x-content-type-options)"
         case $name in a.png) has "$(header content-disposition)" inline ;; *) has "$(header content-disposition)" attachment ;; esac
@@ -160,7 +188,7 @@ END
     same 404 "$(fetch stdout)"
     site_worker
     says() { [ "$(fetch stdout)" = 200 ] && [ "$(<body)" = "$1" ]; }
-    wait_until 60 says first
+    wait_until 120 says first
     same 404 "$(fetch results/stdout)"
     curl -sS -d PHASE=ABORT "$job/phase" >/dev/null
     same '200 first' "$(fetch stdout) $(<body)"

@@ -7,6 +7,7 @@ load jobs
 
 # The tree is built once, before the tests: that takes longer than a test may.
 setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true # each builds what has changed in the one tree
     (PATH=$PATH:/usr/sbin && command -v apache2 umoci jq) >/dev/null || return 0
     cd "$BATS_FILE_TMPDIR"
     clean_tree tree
@@ -27,7 +28,7 @@ end() {
     kill -"${1-TERM}" "$quickstart"
     wait "$quickstart"
     quickstart=
-    wait_until 60 gone
+    wait_until 180 gone
 }
 
 clean_tree() { # DIR
@@ -74,7 +75,7 @@ ended() { [ "$(phase "$1")" = COMPLETED ]; }
     grep -qi '<html' page
     for name in hello primes mistaken count-down tonight; do grep -qF "$name" out; done
     hello=$(sed -n 's/^ *\(http[^ ]*\) hello$/\1/p' out)
-    wait_until 100 ended "$hello"
+    wait_until 180 ended "$hello"
     same "hello, world" "$(curl -sS "$hello/stdout")"
     # a visitor's own
     task image=x sh='echo mine'
@@ -83,8 +84,8 @@ ended() { [ "$(phase "$1")" = COMPLETED ]; }
         "${url}planner" >answer.json
     same YES "$(jq -r .result answer.json)"
     curl -sS -o /dev/null -X POST "$(jq -r '.offers[0].accept' answer.json)"
-    wait_until 100 ended "$(jq -r '.offers[0].job' answer.json)"
-    wait_until 100 executes # when we end it, a job runs
+    wait_until 180 ended "$(jq -r '.offers[0].job' answer.json)"
+    wait_until 180 executes # when we end it, a job runs
     end
 }
 

@@ -89,17 +89,17 @@ EOT
     unit=$TOP_SRCDIR/contrib/systemd/execdm-run@.service
     same process "$(directive KillMode "$unit")"
     quick=$(submit name=quick sh='echo 1 >/outputs/a' rw:/outputs=quick/)
-    long=$(submit name=long sh='sleep 4; echo 2 >/outputs/a' rw:/outputs=long/)
+    long=$(submit name=long sh='sleep 8; echo 2 >/outputs/a' rw:/outputs=long/)
     as_systemd "$unit"
-    wait_until 20 is "$quick" COMPLETED
-    wait_until 20 is "$long" EXECUTING
+    wait_until 60 is "$quick" COMPLETED
+    wait_until 60 is "$long" EXECUTING
     kill "$worker" # KillMode=process: nobody else gets a signal
     wait "$worker" || true
     is "$long" EXECUTING
-    sleep 4
+    wait_until 60 test -e "$(files "$long")/attempt-1/exit.json" # it has ended, and nobody is there to say so
     is "$long" EXECUTING
     as_systemd "$unit" # Restart=always
-    wait_until 10 is "$long" COMPLETED
+    wait_until 60 is "$long" COMPLETED
     same "1 1 2" "$(job "$long" .attempt) $(cat quick/a long/a | xargs)"
     kill "$worker"
     wait "$worker" || true
@@ -118,7 +118,7 @@ tick() {
     id=$(submit sh='sleep 1; echo 1 >/outputs/a' rw:/outputs=out/)
     same "" "$(tick)"
     is "$id" EXECUTING
-    sleep 1.5
+    wait_until 60 test -e "$(files "$id")/attempt-1/exit.json"
     tick >one 3>&- &
     first=$!
     same "" "$(tick)"

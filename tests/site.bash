@@ -6,10 +6,12 @@
 # site_start [fcgi]    Apache with execdm-cgi (contrib/site), where the tests are root's as $SITE_USER (execdm-test); $SITE its
 #                      URL, without a slash at its end; unless there is $SITE_DIR/config/execdm.yaml, anonymous access is allowed
 # site_worker          a worker for it
+#                      SITE_PATH, the path it is served below, is / unless it is set, with a slash at its end
 # site_configure [YAML]   its execdm.yaml: a free port for it, anonymous access, and more lines; before site_start
 # site_user NAME PASSWORD   who may log in by name; before site_start
 # site_as CMD...       runs CMD with the state and configuration of the service, as its account
-# site_stop            ends both, and removes the directory; of all sites there are
+# site_stop            ends both, aborts the jobs that have not ended, and removes the directory; of all sites there are; and
+#                      ends whom the *.pid of the test name (leave of jobs.bash)
 # site_use NAME        another site beside it: all that follows is of this one, until site_use names the other again;
 #                      the first one there is, is called a
 
@@ -47,7 +49,7 @@ site_configure() { # [YAML]
     site_make
     SITE_PORT=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     export SITE_PORT
-    printf 'execdm: 1\nurl: http://127.0.0.1:%s/\nservice:\n  anonymous: true\n%s\n' "$SITE_PORT" "${1-}" >"$SITE_DIR/config/execdm.yaml"
+    printf 'execdm: 1\nurl: http://127.0.0.1:%s%s\nservice:\n  anonymous: true\n%s\n' "$SITE_PORT" "${SITE_PATH-/}" "${1-}" >"$SITE_DIR/config/execdm.yaml"
 }
 
 site_user() { # NAME PASSWORD
@@ -86,15 +88,33 @@ site_use() { # NAME
     if [ -n "$SITE_DIR" ]; then export tiny=$SITE_DIR/tiny; fi
 }
 
+site_open() { # the jobs that have not ended
+    site_as execdm-status --list 2>/dev/null | jq -r 'select(.ended == null).id'
+}
+
+site_quiet() { [ -z "$(site_open)" ]; }
+
+# What runs would outlive its state.
+site_abort() {
+    local id open
+    [ -e "$SITE_DIR/state/execdm.db" ] || return 0
+    open=$(site_open) || return 0
+    [ -n "$open" ] || return 0
+    for id in $open; do site_as execdm-phase "$id" abort >/dev/null 2>&1 || true; done
+    wait_until 60 site_quiet || true
+}
+
 site_end() {
     [ -n "${SITE_DIR-}" ] || return 0
+    site_abort
     site_script stop "$SITE_DIR"
-    wait_until 20 rm -rf "$SITE_DIR"
+    wait_until 60 rm -rf "$SITE_DIR"
     unset SITE_DIR
 }
 
 site_stop() {
     local name
+    leave "$BATS_TEST_TMPDIR"/*.pid
     site_use "${site_name:-a}" # so that this one is listed, too
     for name in "${!site_dirs[@]}"; do
         SITE_DIR=${site_dirs[$name]}

@@ -112,6 +112,9 @@ load stage
     has '"state":"done","type":"directory","bytes":4,"files":2}'
     run -1 ask pull "$(url in/a)" "$(url out/b)" '"size":3'
     has '"reason":"corrupt","transient":false'
+    run -1 ask pull "$(url in/a)" "$(url out/b)" '"most":1'
+    has '"reason":"invalid","transient":false' 'is too large: at most 1 bytes of it are taken'
+    run -0 ask pull "$(url in/a)" "$(url in/b)" '"most":2'
     holds out tree tree/a tree/d tree/d/b
 }
 
@@ -226,7 +229,8 @@ EOT
     for bad in '{"id":"2",' '{"id":"2"}' '[]' '{"id":"2","direction":"up","source":"file:///a","dest":"file:///b"}' \
         '{"id":"2","direction":"pull","source":"file:///a","dest":"file:///b","checksum":"sha256:xyz"}' \
         '{"id":"2","direction":"pull","source":"file:///a","dest":"file:///b","cheksum":"sha256:xyz"}' \
-        '{"id":"2","direction":"pull","source":"file:///a","dest":"file:///b","size":-1}'; do
+        '{"id":"2","direction":"pull","source":"file:///a","dest":"file:///b","size":-1}' \
+        '{"id":"2","direction":"pull","source":"file:///a","dest":"file:///b","most":0}'; do
         run -65 execdm-stage <<<"$good"$'\n'"$bad"
         has '<stdin>:2:'
         [ "${#lines[@]}" = 1 ]

@@ -10,7 +10,7 @@ load steps
 
 setup() {
     jobs_state
-    require apache2 curl jq sqlite3
+    PATH=$PATH:/usr/sbin require apache2 curl jq sqlite3
 }
 
 teardown() {
@@ -53,7 +53,7 @@ steps() {
     mkdir "$space/nodes"
     /usr/bin/python3 "$TOP_SRCDIR/tests/vospace-server.py" "$PWD/port" "$space" t0ken >space.out 2>&1 3>&- &
     echo $! >space.pid
-    wait_until 60 test -e port
+    wait_until 180 test -e port
     # shellcheck disable=SC2034 # the listings use both
     vospace=http://127.0.0.1:$(cat port)/vospace today=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     for step in a b; do
@@ -77,8 +77,8 @@ steps() {
         step_a "$endpoint" "echo 6 >/results/total"
         a=$(take a.yaml)
         [ "${a%/jobs/*}" != "${b%/jobs/*}" ]
-        wait_until 120 ended "$a" COMPLETED
-        wait_until 120 ended "$b" COMPLETED
+        wait_until 180 ended "$a" COMPLETED
+        wait_until 180 ended "$b" COMPLETED
         site_use b
         same 6 "$(cat "$SITE_DIR/state/jobs/${b##*/}/attempt-1/stdout")"
         same "trigger trigger-001|start (status: COMPLETED)" "$(seen "$b" '.history[1] | "\(.by)|\(.why)"')"
@@ -100,8 +100,8 @@ steps() {
     site_use a
     step_a "$endpoint" "exit 1"
     a=$(take a.yaml)
-    wait_until 120 ended "$a" ERROR
-    wait_until 120 ended "$b" ABORTED
+    wait_until 180 ended "$a" ERROR
+    wait_until 180 ended "$b" ABORTED
     same "cancelled by the trigger trigger-001" "$(seen "$b" .error.message)"
 }
 
@@ -115,11 +115,11 @@ steps() {
     site_use a
     step_a "$endpoint" "echo 7 >/results/total"
     a=$(take a.yaml)
-    wait_until 120 ended "$a" COMPLETED
+    wait_until 180 ended "$a" COMPLETED
     site_use b
     SITE_PORT=${SITE##*:} site_start cgi
     site_worker
-    wait_until 120 ended "$b" COMPLETED
+    wait_until 180 ended "$b" COMPLETED
     same 7 "$(cat "$SITE_DIR/state/jobs/${b##*/}/attempt-1/stdout")"
 }
 

@@ -44,7 +44,7 @@ kept() { # how many sets of files are there
         run ! grep -q "$SITE_DIR/state" answer.json
         same upload:some.bin "$(jq -r '.offers[0].resources.storage[0].spec.location' answer.json)"
         same 1 "$(kept)"
-        same 0600 "$(find "$SITE_DIR/state/uploads" -type f -printf '%#m' | sed 's/^0*/0/')"
+        same 0600 "$(find "$SITE_DIR/state/uploads" -type f -name some.bin -printf '%#m' | sed 's/^0*/0/')"
         job=$(accept)
         wait_until 120 completed "$job"
         { cat some.bin && echo 15; } | cmp - "$SITE_DIR/state/jobs/${job##*/}/attempt-1/stdout"
@@ -119,6 +119,40 @@ kept() { # how many sets of files are there
     jq -e '.result == "NO"' answer.json
     # of those that came to nothing nothing is left: the two that were YES
     same 2 "$(kept)"
+}
+
+@test "what comes with a task that is typed into the page is what is kept" {
+    local form
+    site_configure '  uploads: 1 MiB'
+    site_start cgi
+    form=$(curl -sS -H 'Accept: text/html' "$SITE/planner" | sed -n 's/.*name="execdm-form" value="\([0-9a-f]*\)".*/\1/p' | head -n 1)
+    head -c 500000 /dev/urandom >in.bin
+    task sh='cat /in' r:/in=upload:in.bin
+    same 200 "$(plan -H 'Accept: text/html' -F "execdm-form=$form" -F "task=$(<task.json)" -F in.bin=@in.bin)"
+    has "$(<answer.json)" 'The answer is YES'
+    cmp in.bin "$SITE_DIR"/state/uploads/*/in.bin
+}
+
+@test "an identity has a bound to what it leaves here: files and jobs that never run" {
+    local job
+    require sqlite3
+    site_configure '  uploads: 1 MiB'
+    site_start cgi
+    echo x >in.txt
+    task sh='cat /in' r:/in=upload:in.txt
+    job=$(curl -sS -o /dev/null -w '%{redirect_url}' -F task=@task.json -F in.txt=@in.txt "$SITE/jobs")
+    same 1 "$(kept)"
+    # as if there were a thousand, and a gigabyte
+    site_as truncate -s 1G "$SITE_DIR"/state/uploads/*/in.txt
+    same 413 "$(plan -F task=@task.json -F in.txt=@in.txt)"
+    has "$(jq -r .detail answer.json)" 'anonymous'
+    site_as sqlite3 "$SITE_DIR/state/execdm.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+        INSERT INTO jobs(id,phase,attempt,name,owner,platform,driver,created,started,ended,destruction,live,doc)
+        SELECT printf('%s%012d', '00000000-0000-7000-8000-', i),phase,attempt,name,owner,platform,driver,created,0,0,destruction,live,doc FROM jobs, n"
+    same 403 "$(curl -sS -o answer.json -w '%{http_code}' -X POST "$SITE/jobs")"
+    same 303 "$(curl -sS -o /dev/null -w '%{http_code}' -X DELETE "$job")"
+    same 303 "$(curl -sS -o answer.json -w '%{http_code}' -X POST "$SITE/jobs")"
+    same 403 "$(curl -sS -o answer.json -w '%{http_code}' -X POST "$SITE/jobs")"
 }
 
 @test "what nobody accepted goes with its offers" {

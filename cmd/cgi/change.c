@@ -11,6 +11,7 @@ struct wanted {
     const char *phase; /* a word of execdm-phase */
     bool some;         /* there is anything */
     json_t *words;     /* keeps the phase */
+    unsigned read;     /* bits: the fields of a document that were */
 };
 
 static void wanted_fini(struct wanted *c)
@@ -44,6 +45,9 @@ static int read_action(struct wanted *c, struct reply *p, const char *value)
     return 1;
 }
 
+#define KEPT_MOST_DAYS 366
+#define KEPT_MOST_MS ((int64_t)KEPT_MOST_DAYS * 86400000)
+
 static int read_destruction(struct wanted *c, struct reply *p, const char *value)
 {
     struct when w;
@@ -51,6 +55,9 @@ static int read_destruction(struct wanted *c, struct reply *p, const char *value
     if (when_parse(value, &w, NULL, &why) < 0 || when_to_ms(w) <= 0)
         return reply_refuse(p, 400, "DESTRUCTION: expected a time like %s, found \"%.40s\"",
                             "2026-01-31T12:00:00Z", value);
+    if (when_to_ms(w) > clock_ms() + KEPT_MOST_MS)
+        return reply_refuse(p, 400, "DESTRUCTION: expected a time within %d days, found \"%.40s\"",
+                            KEPT_MOST_DAYS, value);
     c->amend.destruction = when_to_ms(w);
     return 1;
 }
@@ -113,8 +120,14 @@ static int read_form(const struct request *r, struct reply *p, const char *only,
 {
     for (size_t i = 0; i < COUNT(fields); i++) {
         const char *value = request_param(r, fields[i].name);
-        if (!value || !(fields[i].in & FORM) || (only && strcasecmp(only, fields[i].name) != 0))
+        if (!value || !(fields[i].in & FORM))
             continue;
+        if (only && strcasecmp(only, fields[i].name) != 0)
+            return reply_refuse(p, 400, "expected %s, found \"%s\"", only, fields[i].name);
+        if (!reply_once(p, r, fields[i].name))
+            return 0;
+        if (c->phase && str_same(fields[i].name, "ACTION"))
+            return reply_refuse(p, 400, "expected PHASE or ACTION, found both");
         if (fields[i].read(c, p, value) == 0)
             return 0;
         c->some = true;
@@ -136,6 +149,10 @@ static int read_member(const char *key, const json_t *value, struct reply *p, st
             continue;
         if (!text || (text == number && fields[i].read != read_limit))
             return reply_refuse(p, 400, "%s: expected a text", key);
+        if (c->read & (1u << i))
+            return reply_refuse(p, 400, "%.40s: it is there twice, in letters of another case",
+                                key);
+        c->read |= 1u << i;
         c->some = true;
         return fields[i].read(c, p, text);
     }

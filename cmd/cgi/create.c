@@ -6,11 +6,13 @@
 #include "plan/draft.h"
 #include "plan/upload.h"
 #include "store/key.h"
+#include "store/usage.h"
 #include "text/doc.h"
 #include "text/write.h"
 #include "upload.h"
 
 #define KEY_MAX 255
+#define DRAFTS_MAX 1000 /* of an owner, that were never planned */
 
 /* What a job is made of. */
 struct making {
@@ -94,6 +96,8 @@ static int read_parts(struct service *s, const struct request *r, struct reply *
 static int read_words(const struct request *r, struct reply *p, struct making *m)
 {
     const char *phase = request_param(r, "PHASE");
+    if (!reply_once(p, r, "PHASE") || !reply_once(p, r, "RUNID"))
+        return 0;
     m->runid = request_param(r, "RUNID");
     m->run = phase && strcasecmp(phase, "RUN") == 0;
     if (phase && !m->run)
@@ -200,6 +204,20 @@ static const char *best_offer(json_t *answer, struct err *err)
     return json_text(accept_choose(answer, NULL, NULL, err), "id");
 }
 
+/* 1, 0 when there are too many already, -1. */
+static int check_drafts(struct service *s, struct reply *p, struct err *err)
+{
+    int64_t n;
+    if (usage_drafts(&s->store, s->who.name, &n, err) < 0)
+        return -1;
+    if (n < DRAFTS_MAX)
+        return 1;
+    return reply_refuse(p, 403,
+                        "%s has %" PRId64 " jobs that were never run, as many as may be; run or "
+                        "delete some of them",
+                        s->who.name, n);
+}
+
 /* In a transaction: 1, 0 when it was answered, -1. */
 static int make_now(struct service *s, const struct making *m, const struct key *k, struct reply *p,
                     struct job *job, struct err *err)
@@ -208,6 +226,9 @@ static int make_now(struct service *s, const struct making *m, const struct key 
     const int again = *k->key ? answer_again(s, k, p, err) : 0; /* another of us was faster */
     if (again != 0)
         return again < 0 ? -1 : 0;
+    const int room = m->run ? 1 : check_drafts(s, p, err);
+    if (room <= 0)
+        return room;
     if (store_job_add(&s->store, job, "owner", "made over UWS", err) < 0 ||
         (*k->key && key_add(&s->store, k, now, job->id, err) < 0))
         return -1;
@@ -350,6 +371,8 @@ int serve_create_parameters(struct service *s, struct request *r, struct reply *
                             j.id, phase_name(j.phase));
     if (check_owner(s, p, &j) == 0)
         return 0;
+    if (request_param(r, "PHASE"))
+        return reply_refuse(p, 400, "PHASE: expected at the job, or at its phase");
     const int rc = read_making(s, r, p, &m, err);
     if (rc <= 0)
         return rc;

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include "guard.h"
 #include "host/clock.h"
@@ -87,8 +88,19 @@ static char *origin_of(const char *url)
     return origin;
 }
 
+/* An address, or what always means this machine. */
+static bool is_address(const char *here)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    own(str_fini) char *url = str_print("x://%s/", here);
+    own(str_fini) char *host = uri_host(url);
+    return host && (strcasecmp(host, "localhost") == 0 || inet_pton(AF_INET, host, address) == 1 ||
+                    inet_pton(AF_INET6, host, address) == 1);
+}
+
 /* Where the configuration says no URL, the client's word for the host is good: a browser does not
- * let pages choose it. */
+ * let pages choose it. But whoever has a name can make it lead here, and then a page of theirs is
+ * of the same host: of who has shown no name nothing is taken by a host that is a name. */
 static bool is_ours(const struct service *s, const struct request *r, const char *said)
 {
     own(str_fini) char *origin = origin_of(said);
@@ -96,7 +108,7 @@ static bool is_ours(const struct service *s, const struct request *r, const char
     if (strstr(s->base, "://"))
         return strcasecmp(origin, own) == 0;
     const char *host = strstr(origin, "://"), *here = request_header(r, "HTTP_HOST");
-    return host && *here && strcasecmp(host + 3, here) == 0;
+    return host && *here && strcasecmp(host + 3, here) == 0 && (s->known || is_address(here));
 }
 
 static const char *first_said(const char *a, const char *b)
@@ -110,7 +122,7 @@ static int refuse_foreign(const struct service *s, struct reply *p)
     return reply_refuse(p, 403,
                         "a page of another site has sent this; only pages of %s may change "
                         "something here",
-                        *own ? own : "this site");
+                        *own ? own : "this site, whose url is not configured,");
 }
 
 int guard_check(struct service *s, const struct request *r, struct reply *p, struct err *err)

@@ -34,6 +34,7 @@ int create_run(struct service *s, struct reply *p, const struct job *j, const st
 handler serve_change, serve_change_delete, serve_change_patch;
 /* result.c: the files of a job */
 handler serve_result, serve_result_log;
+const char *result_type(const char *name); /* the media type that it is sent as */
 /* wait.c: with WAIT in the request, waits while the job is in its phase (UWS 1.1, 2.2.1.3). 1: go
  * on with *j, which is the job as it is then; 0: answered; -1 with err. */
 int wait_for(struct service *s, const struct request *r, struct reply *p, struct job *j,

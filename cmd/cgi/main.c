@@ -14,6 +14,12 @@ void route_log(const struct err *err)
         prog_say("error", err->where[0] ? err->where : NULL, "%s", err->text);
 }
 
+/* How large its body may be. */
+static size_t body_most(const struct service *s, const struct route *row, const struct gate *gate)
+{
+    return BODY_MAX + (row->files ? (size_t)upload_room(s, gate) : 0);
+}
+
 /* One request, answered whatever is wrong. The configuration is read anew when it has changed. */
 static void serve(void *context, const struct gate *gate)
 {
@@ -26,10 +32,17 @@ static void serve(void *context, const struct gate *gate)
     const bool open = service_open(s, &err) == 0;
     struct err wrong = err;
     wrong.inner = !open; /* whatever it is: nobody has asked anything yet */
-    if (request_read(&r, gate, BODY_MAX + (size_t)upload_room(s, gate), &status, &err) < 0)
+    const struct route *row = NULL;
+    if (request_head(&r, gate, &status, &err) < 0)
         reply_refuse(&p, status, "%s", err.text);
     else if (open)
-        route_serve(s, &r, &p);
+        row = route_find(s, &r, &p);
+    if (!row)
+        request_drain(&r);
+    else if (request_body(&r, body_most(s, row, gate), &status, &err) < 0)
+        reply_refuse(&p, status, "%s", err.text);
+    else
+        route_serve(s, row, &r, &p);
     if (!open) {
         route_log(&wrong);
         reply_error(&p, &wrong);

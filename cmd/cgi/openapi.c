@@ -20,7 +20,6 @@ static const struct {
     {"/offers", "planner", NULL},
     {"/platforms", "planner", NULL},
     {"/jobs", "worker", "Jobs are seen and changed"},
-    {"/async", "worker", NULL},
     {"/triggers", "worker", NULL},
     {"", "service", "What the service is"},
 };
@@ -96,6 +95,22 @@ static const struct {
 } methods[] = {
     {METHOD_GET, "get"},     {METHOD_POST, "post"},     {METHOD_PUT, "put"},
     {METHOD_PATCH, "patch"}, {METHOD_DELETE, "delete"},
+};
+
+/* Headers of requests that more than one route reads, and which ones do. */
+static bool is_read(const struct route *r)
+{
+    return r->methods & METHOD_GET;
+}
+static const struct {
+    bool (*of)(const struct route *r);
+    struct field field;
+} asked_headers[] = {
+    {is_read, {"If-None-Match", "string", "the ETags of what the client has", false}},
+    {has_ranges,
+     {"Range", "string", "which of the bytes: bytes=0-99, bytes=100-, bytes=-9", false}},
+    {has_ranges, {"If-Range", "string", "the ETag, or date, of what the range is of", false}},
+    {has_ranges, {"If-Modified-Since", "string", "the date of what the client has", false}},
 };
 
 /* --- schemas --- */
@@ -175,6 +190,10 @@ static json_t *parameters_of(struct dialect *d, const struct route *r, struct er
     for (const struct field *f = r->headers; f && f->name; f++)
         if (add_parameter(d, list, "header", f, err) < 0)
             return NULL;
+    for (size_t i = 0; i < COUNT(asked_headers); i++)
+        if (asked_headers[i].of(r) &&
+            add_parameter(d, list, "header", &asked_headers[i].field, err) < 0)
+            return NULL;
     return move(list);
 }
 
@@ -213,6 +232,9 @@ static json_t *body_of(struct dialect *d, const struct route *r, struct err *err
         return json_null();
     if (r->takes && (add_content(d, content, "application/json", r->takes, err) < 0 ||
                      add_content(d, content, "application/yaml", r->takes, err) < 0))
+        return NULL;
+    if (r->takes && (r->methods & METHOD_PATCH) &&
+        add_content(d, content, "application/merge-patch+json", r->takes, err) < 0)
         return NULL;
     if (r->form && add_form(d, content, FORM_TYPE, r->form, err) < 0)
         return NULL;

@@ -37,7 +37,7 @@ static void write_identity(struct page *g)
 {
     const struct service *s = g->s;
     html_open(&g->html, "p", "class", "who", NULL);
-    if (s->known)
+    if (s->known && s->who.name)
         html_print(&g->html, "signed in as %s%s", s->who.name,
                    s->administers ? ", administrator" : "");
     else {

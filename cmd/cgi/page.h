@@ -55,11 +55,6 @@ int page_newest(struct service *s, size_t n, json_t **docs, struct err *err);
 int page_platforms(struct service *s, struct reply *p, const json_t *list, struct err *err);
 int page_platform(struct service *s, struct reply *p, const json_t *doc, struct err *err);
 int page_root(struct service *s, struct reply *p, struct err *err);
-/* page_planner.c: the form for a task, and what was answered to it; NULL for none. `text` is the
- * task as it was typed. A problem that is in p is told above the form. */
-int page_planner(struct service *s, struct reply *p, const char *text, const json_t *answer,
-                 struct err *err);
-
 /* timeline.c: a picture of what is booked and what ran on a platform. */
 int timeline_draw(struct page *g, const char *platform, struct err *err);
 

@@ -127,8 +127,10 @@ static void write_answer(struct page *g, const json_t *answer)
     html_close(h);
 }
 
-int page_planner(struct service *s, struct reply *p, const char *text, const json_t *answer,
-                 struct err *err)
+/* The form for a task, and what was answered to it; NULL for none. `text` is the task as it was
+ * typed. A problem that is in p is told above the form. */
+static int show_form(struct service *s, struct reply *p, const char *text, const json_t *answer,
+                     struct err *err)
 {
     own(page_fini) struct page g = {0};
     struct html *h = &g.html;
@@ -151,23 +153,32 @@ int page_planner(struct service *s, struct reply *p, const char *text, const jso
 int serve_planner_page(struct service *s, struct request *r, struct reply *p, struct err *err)
 {
     (void)r;
-    return page_planner(s, p, NULL, NULL, err);
+    return show_form(s, p, NULL, NULL, err);
 }
 
-/* The field of the form is read as if it were the body. */
-int plan_form(struct service *s, struct request *r, struct reply *p, struct err *err)
+static int answer_text(struct service *s, struct request *r, struct reply *p, const char *text,
+                       struct err *err)
 {
     own(json_fini) json_t *answer = NULL;
     own(task_fini) struct task task = {0};
+    const int rc = plan_read(s, r, p, &task, err);
+    if (rc < 0 || (rc > 0 && plan_answer(s, &task, &answer, err) < 0))
+        return -1;
+    return show_form(s, p, text, answer, err);
+}
+
+/* The field of the form is read as if it were the body; files that came with it are parts of the
+ * one that came, which is kept until they are on the disk. */
+int plan_form(struct service *s, struct request *r, struct reply *p, struct err *err)
+{
     const char *field = request_param(r, "task");
     own(str_fini) char *text = str_new(field ? field : "");
-    free(r->body);
+    char *came = r->body;
     free(r->type);
     r->body = str_new(text);
     r->len = strlen(text);
     r->type = str_new("");
-    const int rc = plan_read(s, r, p, &task, err);
-    if (rc < 0 || (rc > 0 && plan_answer(s, &task, &answer, err) < 0))
-        return -1;
-    return page_planner(s, p, text, answer, err);
+    const int rc = answer_text(s, r, p, text, err);
+    free(came);
+    return rc;
 }

@@ -72,7 +72,6 @@ static const struct {
     const char *title;
 } titles[] = {
     {200, "OK"},
-    {201, "Created"},
     {204, "No Content"},
     {206, "Partial Content"},
     {303, "See Other"},
@@ -85,16 +84,13 @@ static const struct {
     {406, "Not Acceptable"},
     {409, "Conflict"},
     {410, "Gone"},
-    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {416, "Range Not Satisfiable"},
     {422, "Unprocessable Content"},
     {500, "Internal Server Error"},
-    {501, "Not Implemented"},
     {502, "Bad Gateway"},
     {503, "Service Unavailable"},
-    {508, "Loop Detected"},
 };
 
 static const char *title_of(int status)
@@ -142,6 +138,16 @@ int reply_refuse(struct reply *p, int status, const char *fmt, ...)
     return reply_findings(p, status, detail, NULL);
 }
 
+int reply_once(struct reply *p, const struct request *r, const char *name)
+{
+    size_t form = 0, query = 0, n = 0;
+    while (params_next(&r->form, name, &form))
+        n++;
+    while (params_next(&r->query, name, &query))
+        n++;
+    return n > 1 ? reply_refuse(p, 400, "%s: expected one, found several", name) : 1;
+}
+
 static int status_of(enum code code)
 {
     for (const struct code_row *row = code_rows; row->name; row++)
@@ -176,7 +182,7 @@ static void print_tag(const struct reply *p, char tag[TAG_TEXT])
     snprintf(tag, TAG_TEXT, "\"%016" PRIx64 "\"", sum);
 }
 
-static bool is_known(const struct request *r, const char *tag)
+bool reply_known(const struct request *r, const char *tag)
 {
     const char *known = request_header(r, "HTTP_IF_NONE_MATCH");
     return str_same(known, "*") || strstr(known, tag);
@@ -190,27 +196,36 @@ static void tag_document(struct reply *p, const struct request *r)
         return;
     print_tag(p, tag);
     reply_header(p, "ETag", "%s", tag);
-    if (!is_known(r, tag))
+    if (!reply_known(r, tag))
         return;
     p->status = 304;
     p->body.len = 0;
     p->type = NULL;
 }
 
+/* A file may be cut off while it is sent. Its length was said, and the web server believes it: what
+ * is missing is zeros, as else the next answer on the connection would be taken for the rest. */
 static int send_part(struct reply *p, const struct gate *gate)
 {
     char *chunk = mem_raw(CHUNK);
+    bool whole = true;
     int rc = 0;
     int64_t at = p->from, end = p->from + p->size;
     while (rc == 0 && at < end) {
         const int64_t n = end - at < CHUNK ? end - at : CHUNK;
-        const ssize_t got = pread(p->fd, chunk, (size_t)n, at);
-        if (got <= 0)
-            break; /* it was cut off meanwhile; the length that was said tells the client */
+        ssize_t got = whole ? pread(p->fd, chunk, (size_t)n, at) : 0;
+        if (got <= 0) {
+            whole = false;
+            got = (ssize_t)n;
+            memset(chunk, 0, (size_t)n);
+        }
         rc = gate->write(gate->context, chunk, (size_t)got);
         at += got;
     }
     free(chunk);
+    if (!whole)
+        prog_say("warning", NULL,
+                 "a file became shorter while it was sent; zeros stand for the rest");
     return rc;
 }
 
@@ -228,6 +243,8 @@ int reply_send(struct reply *p, const struct request *r)
     buf_add(&head, p->headers.bytes ? p->headers.bytes : "", p->headers.len);
     buf_print(&head, "X-Content-Type-Options: nosniff\r\nCache-Control: %s\r\n",
               p->fresh ? "no-store" : "private, no-cache");
+    if (p->varies || p->problem)
+        buf_str(&head, "Vary: Accept\r\n");
     if (!p->page)
         buf_str(&head, CONTAINED);
     buf_str(&head, "\r\n");

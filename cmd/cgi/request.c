@@ -28,7 +28,9 @@ static char *decode_form(const char *text, size_t n)
     return uri_decode(copy);
 }
 
-int params_read(struct params *p, const char *text)
+/* Adds the pairs of "a=b&c=d". -1 when a part of it is not encoded as it should be, or no UTF-8, or
+ * there are more than a thousand. */
+static int read_pairs(struct params *p, const char *text)
 {
     while (*text) {
         const size_t n = strcspn(text, "&"), name = strcspn(text, "=&");
@@ -75,26 +77,34 @@ const char *request_param(const struct request *r, const char *name)
 
 /* --- the body --- */
 
-/* Reads on to the end: who is not read to the end gets no answer under mod_cgid. */
-static int read_body(struct request *r, size_t most, int *status, struct err *err)
+/* Reads on to the end, and keeps what there is room for: who is not read to the end gets no answer
+ * under mod_cgid. How much there was. */
+static size_t read_all(const struct request *r, size_t most, struct buf *body)
 {
-    own(buf_fini) struct buf body = {0};
     char *chunk = mem_raw(CHUNK);
     size_t seen = 0;
     ssize_t got;
-    buf_str(&body, "");
     while (seen <= BODY_DRAIN && (got = r->gate->read(r->gate->context, chunk, CHUNK)) > 0) {
         seen += (size_t)got;
         if (seen <= most)
-            buf_add(&body, chunk, (size_t)got);
+            buf_add(body, chunk, (size_t)got);
     }
     free(chunk);
-    r->len = seen <= most ? body.len : 0;
-    r->body = seen <= most ? buf_take(&body) : str_new("");
-    if (seen <= most)
-        return 0;
-    *status = 413;
-    return err_set(err, CODE_DATA, "the body is larger than %zu bytes", most);
+    return seen;
+}
+
+static int read_body(struct request *r, size_t most, int *status, struct err *err)
+{
+    own(buf_fini) struct buf body = {0};
+    buf_str(&body, "");
+    if (read_all(r, most, &body) > most) {
+        *status = 413;
+        return err_set(err, CODE_DATA, "the body is larger than %zu bytes", most);
+    }
+    free(r->body);
+    r->len = body.len;
+    r->body = buf_take(&body);
+    return 0;
 }
 
 /* What was announced and did not come. */
@@ -174,6 +184,12 @@ static int read_path(struct request *r, int *status, struct err *err)
     return 0;
 }
 
+/* Is a field, or a part, of this name the task? */
+static bool is_document(const char *name)
+{
+    return strcasecmp(name, "task") == 0 || strcasecmp(name, "JDL") == 0;
+}
+
 /* What is no file is a field like any other. */
 static int read_parts(struct request *r, struct err *err)
 {
@@ -192,38 +208,61 @@ static int read_parts(struct request *r, struct err *err)
     return 0;
 }
 
-static int read_params(struct request *r, int *status, struct err *err)
+/* A task may be long. */
+static int check_sizes(const struct request *r, int *status, struct err *err)
 {
-    *status = 400;
-    if (params_read(&r->query, request_header(r, "QUERY_STRING")) < 0)
-        return err_set(err, CODE_DATA, "the query of the URL is not encoded as it should be");
-    if (str_same(r->type, MULTIPART))
-        return read_parts(r, err);
-    if (str_same(r->type, FORM_TYPE) &&
-        (strlen(r->body) != r->len || params_read(&r->form, r->body) < 0))
-        return err_set(err, CODE_DATA, "the form is not encoded as it should be");
+    *status = 413;
+    for (size_t i = 0; i < r->form.n; i++) {
+        const struct param *field = &r->form.list[i];
+        if (strlen(field->value) > FIELD_MAX && !is_document(field->name))
+            return err_set(err, CODE_DATA, "the field %.80s is larger than %d bytes", field->name,
+                           FIELD_MAX);
+    }
+    for (size_t i = 0; i < r->parts.n; i++) {
+        const struct part *part = &r->parts.list[i];
+        const size_t most = is_document(part->name) ? BODY_MAX : FIELD_MAX;
+        if (part->len > most && (!part->filename || is_document(part->name)))
+            return err_set(err, CODE_DATA, "the part %.80s is larger than %zu bytes", part->name,
+                           most);
+    }
     return 0;
 }
 
-int request_read(struct request *r, const struct gate *gate, size_t most, int *status,
-                 struct err *err)
+static int read_params(struct request *r, int *status, struct err *err)
 {
-    *r = (struct request){.gate = gate, .format = FORMAT_JSON};
+    *status = 400;
+    if (str_same(r->type, MULTIPART) && read_parts(r, err) < 0)
+        return -1;
+    if (str_same(r->type, FORM_TYPE) &&
+        (strlen(r->body) != r->len || read_pairs(&r->form, r->body) < 0))
+        return err_set(err, CODE_DATA, "the form is not encoded as it should be");
+    return check_sizes(r, status, err);
+}
+
+int request_head(struct request *r, const struct gate *gate, int *status, struct err *err)
+{
+    *r = (struct request){.gate = gate, .format = FORMAT_JSON, .body = str_new("")};
     r->method = method_of(request_header(r, "REQUEST_METHOD"));
-    struct err body = {0}, head = {0};
-    int later = 400;
-    /* the body first, whatever else is wrong */
-    const int rc = read_body(r, most, &later, &body);
-    if (read_path(r, status, &head) < 0 || read_type(r, status, &head) < 0) {
-        *err = head;
+    if (read_path(r, status, err) < 0 || read_type(r, status, err) < 0)
         return -1;
-    }
-    if (rc < 0) {
-        *status = later;
-        *err = body;
-        return -1;
-    }
-    return check_length(r, status, err) < 0 || read_params(r, status, err) < 0 ? -1 : 0;
+    *status = 400;
+    if (read_pairs(&r->query, request_header(r, "QUERY_STRING")) < 0)
+        return err_set(err, CODE_DATA, "the query of the URL is not encoded as it should be");
+    return 0;
+}
+
+int request_body(struct request *r, size_t most, int *status, struct err *err)
+{
+    return read_body(r, most, status, err) < 0 || check_length(r, status, err) < 0 ||
+                   read_params(r, status, err) < 0
+               ? -1
+               : 0;
+}
+
+void request_drain(const struct request *r)
+{
+    own(buf_fini) struct buf nothing = {0};
+    read_all(r, 0, &nothing);
 }
 
 void request_fini(struct request *r)

@@ -47,28 +47,32 @@ enum format {
 struct request {
     const struct gate *gate;
     enum method method;
-    char *path;          /* below the program, decoded: "/jobs/ID"; no slash at its end but "/" */
-    char *type;          /* of the body, "application/json"; "" when none was said */
-    char *body;          /* NUL-ended; never NULL */
-    size_t len;          /* */
-    struct params query; /* of the URL */
-    struct params form;  /* of the body, where it is a form: its fields, not its files */
-    struct parts parts;  /* of the body, where it is a form with files (MULTIPART): all of it */
-    enum format format;  /* the answer's, by Accept */
-    const char *segments[4]; /* what the braces of the route's path stood for, in their order */
+    char *path;            /* below the program, decoded: "/jobs/ID"; no slash at its end but "/" */
+    char *type;            /* of the body, "application/json"; "" when none was said */
+    char *body;            /* NUL-ended; never NULL */
+    size_t len;            /* of it in bytes */
+    struct params query;   /* of the URL */
+    struct params form;    /* of the body, where it is a form: its fields, not its files */
+    struct parts parts;    /* of the body, where it is a form with files (MULTIPART): all of it */
+    enum format format;    /* the answer's, by Accept */
+    char segments[4][256]; /* what the braces of the route's path stood for, in their order */
 };
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
 #define BODY_MAX (4 * 1024 * 1024) /* of anything but an upload */
+#define FIELD_MAX (64 * 1024)      /* of a field of a form, but for a task */
 #define BODY_DRAIN                                                                                 \
     (64 * 1024 * 1024) /* what is read of a body that is too large, before we answer */
 
-/* Reads it all, a body of at most `most` bytes. 0, or -1 with err and *status, which is that of the
- * answer: 400, 408, 411, 413, 415 or 500. Either way the body was read, as far as BODY_DRAIN, and r
- * is the caller's for request_fini. */
-int request_read(struct request *r, const struct gate *gate, size_t most, int *status,
-                 struct err *err);
+/* All but the body. 0, or -1 with err and *status, which is that of the answer: 400, 404 or 415.
+ * Either way r is the caller's for request_fini. */
+int request_head(struct request *r, const struct gate *gate, int *status, struct err *err);
+/* Then the body, of at most `most` bytes, which is read as far as BODY_DRAIN whatever is wrong with
+ * it. The same: 400 or 413. */
+int request_body(struct request *r, size_t most, int *status, struct err *err);
+/* Or it is read, as far as that, and not kept: the request was answered without it. */
+void request_drain(const struct request *r);
 void request_fini(struct request *r);
 
 /* A header by its meta-variable, "HTTP_ACCEPT"; "" when it was not sent. Borrowed. */
@@ -80,9 +84,6 @@ bool request_browser(const struct request *r);
 const char *request_param(const struct request *r, const char *name);
 /* The same of one list, from *at on, which moves behind it: for those that may be repeated. */
 const char *params_next(const struct params *p, const char *name, size_t *at);
-/* Adds the pairs of "a=b&c=d". -1 when a part of it is not encoded as it should be, or no UTF-8, or
- * there are more than a thousand. */
-int params_read(struct params *p, const char *text);
 
 /* Of the formats a route has, the one the client likes best; `otherwise` when it likes them all the
  * same. 0 when it takes none of them. Who asks for HTML is only believed to be a browser when

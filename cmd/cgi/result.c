@@ -43,11 +43,18 @@ static const struct media some_bytes = {"", "application/octet-stream", false};
 
 static const struct media *media_of(const char *name)
 {
+    if (str_same(name, "stdout") || str_same(name, "stderr"))
+        return &a_log;
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < COUNT(medias); i++)
         if (strcasecmp(medias[i].ending, dot) == 0)
             return &medias[i];
     return &some_bytes;
+}
+
+const char *result_type(const char *name)
+{
+    return media_of(name)->type;
 }
 
 /* --- headers --- */
@@ -151,9 +158,8 @@ static bool is_same_state(const struct request *r, const struct state *state)
 
 static bool is_known(const struct request *r, const struct state *state)
 {
-    const char *tags = request_header(r, "HTTP_IF_NONE_MATCH");
-    if (*tags)
-        return str_same(tags, "*") || strstr(tags, state->tag);
+    if (*request_header(r, "HTTP_IF_NONE_MATCH"))
+        return reply_known(r, state->tag);
     return str_same(request_header(r, "HTTP_IF_MODIFIED_SINCE"), state->date);
 }
 
@@ -165,8 +171,9 @@ static int send_file(const struct request *r, struct reply *p, int fd, const str
     const char *wanted = r->method == METHOD_GET ? request_header(r, "HTTP_RANGE") : "";
     p->fd = fd;
     p->size = st->st_size;
+    const bool known = is_known(r, &state); /* before any range (RFC 9110, 13.2.2) */
     enum range range = RANGE_NONE;
-    if (*wanted && is_same_state(r, &state))
+    if (*wanted && !known && is_same_state(r, &state))
         range = read_range(wanted, st->st_size, &p->from, &p->size);
     if (range == RANGE_BEYOND) {
         reply_refuse(p, 416, "there are %lld bytes", (long long)st->st_size);
@@ -174,7 +181,7 @@ static int send_file(const struct request *r, struct reply *p, int fd, const str
         return 0;
     }
     describe(p, media, name, &state);
-    if (is_known(r, &state)) {
+    if (known) {
         p->status = 304;
         p->type = NULL;
         p->size = 0;
@@ -188,16 +195,50 @@ static int send_file(const struct request *r, struct reply *p, int fd, const str
 
 /* --- where they are --- */
 
-/* No link is followed: beneath the job's directory its program may have made them, and elsewhere on
- * this machine, where we have stored it, whoever may write there could lead us to files of ours. */
+/* What it is below the job's directory, by whatever links the path leads there; NULL for what is
+ * elsewhere. */
+static const char *name_below(const struct service *s, const char *id, const char *path)
+{
+    own(str_fini) char *part = str_print("/jobs/%s/", id);
+    const char *at = strstr(path, part);
+    if (!at)
+        return NULL;
+    own(str_fini) char *before = str_print("%.*s", (int)(at - path), path);
+    own(str_fini) char *there = realpath(before, NULL);
+    own(str_fini) char *here = realpath(s->store.dir, NULL);
+    return there && here && str_same(there, here) ? at + strlen(part) : NULL;
+}
+
+/* Links are followed in directories that only root can write to: they are the machine's own. */
+static int open_elsewhere(const char *path)
+{
+    struct stat st;
+    own(fd_fini) int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const char *rest = path + strspn(path, "/");
+    while (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022)) {
+        const size_t n = strcspn(rest, "/");
+        own(str_fini) char *name = str_print("%.*s", (int)n, rest);
+        if (!rest[n] || str_same(name, ".."))
+            break;
+        const int next = openat(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd_fini(&dir);
+        dir = next;
+        rest += n + strspn(rest + n, "/");
+    }
+    return dir < 0 ? -1 : path_open_plain(dir, rest, O_RDONLY | O_NONBLOCK);
+}
+
+/* No link of others is followed: beneath the job's directory its program may have made them, and
+ * elsewhere on this machine, where we have stored it, whoever may write there could lead us to
+ * files of ours. */
 static int open_file(const struct service *s, const char *id, const char *path)
 {
+    const char *name = name_below(s, id, path);
+    if (!name)
+        return open_elsewhere(path);
     own(str_fini) char *dir = store_job_path(&s->store, id, NULL);
-    const size_t n = strlen(dir);
-    const bool ours = strncmp(path, dir, n) == 0 && path[n] == '/';
-    own(fd_fini) int below = open(ours ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return below < 0 ? -1
-                     : path_open_plain(below, path + (ours ? n : 0) + 1, O_RDONLY | O_NONBLOCK);
+    own(fd_fini) int below = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return below < 0 ? -1 : path_open_plain(below, name, O_RDONLY | O_NONBLOCK);
 }
 
 static int serve_path(const struct service *s, const char *id, const struct request *r,
@@ -229,9 +270,8 @@ static int serve_row(const struct service *s, const char *id, const struct reque
 {
     const char *url = json_text(row, "url"), *name = json_text(row, "name");
     own(str_fini) char *path = url ? uri_file_path(url) : NULL;
-    const bool log = str_same(name, "stdout") || str_same(name, "stderr");
     if (path)
-        return serve_path(s, id, r, p, path, log ? &a_log : media_of(name), name);
+        return serve_path(s, id, r, p, path, media_of(name), name);
     if (!url)
         return reply_refuse(p, 404, "job %s says of %.200s not where it is", id, name);
     reply_see(p, url);

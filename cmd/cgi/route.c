@@ -35,6 +35,8 @@ static const struct field create_fields[] = {{"JDL", "string", JDL, false},
                                              {"RUNID", "string", RUNID, false},
                                              {"PHASE", "string", "RUN", false},
                                              {0}};
+static const struct field create_query[] = {
+    {"RUNID", "string", RUNID, false}, {"PHASE", "string", "RUN", false}, {0}};
 static const struct field create_headers[] = {
     {"Idempotency-Key", "string", "of this request: with the same key it is not done again", false},
     {0}};
@@ -82,10 +84,12 @@ const struct route routes[] = {
      .query = list_fields},
     {.path = "/jobs",
      .methods = METHOD_POST,
+     .files = true,
      .serve = serve_create,
      .id = "createJob",
      .about = "Make a job of a task; without PHASE=RUN it waits for that (UWS 1.1, 2.2.3.1)",
      .takes = "task.json",
+     .query = create_query,
      .form = create_fields,
      .headers = create_headers},
     {.path = "/jobs/{id}",
@@ -175,9 +179,11 @@ const struct route routes[] = {
      .answer = "job.json"},
     {.path = "/jobs/{id}/parameters",
      .methods = METHOD_POST,
+     .files = true,
      .serve = serve_create_parameters,
      .id = "setParameters",
      .about = "Change the task or other parameters of a job that was not planned yet",
+     .takes = "task.json",
      .form = parameter_fields},
     {.path = "/jobs/{id}/phase",
      .methods = METHOD_GET,
@@ -266,6 +272,7 @@ const struct route routes[] = {
      .methods = METHOD_POST,
      .formats = PAGE,
      .standard = FORMAT_JSON,
+     .files = true,
      .serve = serve_planner,
      .id = "plan",
      .about = "Ask whether, where and when a task can run (Planner 2)",
@@ -403,7 +410,7 @@ static void serve(struct service *s, const struct route *row, struct request *r,
             reply_refuse(p, 406, "this can be had as none of the types that are accepted");
             return;
         }
-        reply_header(p, "Vary", "Accept");
+        p->varies = true;
     }
     if (row->serve(s, r, p, &err) == 0)
         return;
@@ -423,16 +430,27 @@ static void take_alias(struct request *r)
     r->path = path;
 }
 
-void route_serve(struct service *s, struct request *r, struct reply *p)
+/* Who asks, and may they? */
+static bool let_in(struct service *s, const struct route *row, const struct request *r,
+                   struct reply *p)
 {
     struct err err = {0};
-    char found[4][256] = {0};
+    if (service_meet(s, r, &err) < 0) {
+        refuse(s, p, &err);
+        return false;
+    }
+    if (!s->who.name && !row->open) {
+        ask_name(p, "this service wants to know who asks");
+        return false;
+    }
+    return true;
+}
+
+const struct route *route_find(struct service *s, struct request *r, struct reply *p)
+{
     unsigned methods;
-    int may;
     take_alias(r);
-    const struct route *row = find(r, found, &methods);
-    for (size_t i = 0; i < 4; i++)
-        r->segments[i] = found[i];
+    const struct route *row = find(r, r->segments, &methods);
     if (!methods) {
         reply_refuse(p, 404, "there is nothing at %.200s", r->path);
     } else if (r->method == METHOD_OPTIONS) {
@@ -441,14 +459,20 @@ void route_serve(struct service *s, struct request *r, struct reply *p)
     } else if (!row) {
         reply_refuse(p, 405, "this method is not for %.200s", r->path);
         allow(p, methods);
-    } else if (service_meet(s, r, &err) < 0) {
-        refuse(s, p, &err);
-    } else if (!s->who.name && !row->open) {
-        ask_name(p, "this service wants to know who asks");
-    } else if ((may = guard_check(s, r, p, &err)) < 0) {
-        reply_error(p, &err);
-        route_log(&err);
-    } else if (may) {
-        serve(s, row, r, p);
+    } else if (let_in(s, row, r, p)) {
+        return row;
     }
+    return NULL;
+}
+
+void route_serve(struct service *s, const struct route *row, struct request *r, struct reply *p)
+{
+    struct err err = {0};
+    const int may = guard_check(s, r, p, &err);
+    if (may > 0)
+        serve(s, row, r, p);
+    if (may >= 0)
+        return;
+    reply_error(p, &err);
+    route_log(&err);
 }

@@ -23,6 +23,7 @@ struct route {
     enum format standard; /* to who likes all the same */
     bool open;            /* to who is not known, too (VOSI) */
     bool rest;            /* the last brace stands for all that is left, slashes and all */
+    bool files;           /* a body may be as large as files that come with a task */
     handler *serve;
     const char *id; /* of the operation, for openapi.json */
     const char *about;
@@ -34,7 +35,10 @@ struct route {
 extern const struct route routes[]; /* ends with {0} */
 extern const size_t route_count;
 
-/* Answers a request: finds its route, looks at who asks and what is liked, calls the handler. */
-void route_serve(struct service *s, struct request *r, struct reply *p);
+/* The route of a request, whose body was not read yet, and who asks for it. NULL: it is answered.
+ */
+const struct route *route_find(struct service *s, struct request *r, struct reply *p);
+/* Answers it, once the body was read: looks at what is liked, calls the handler. */
+void route_serve(struct service *s, const struct route *row, struct request *r, struct reply *p);
 
 #endif

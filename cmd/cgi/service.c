@@ -1,9 +1,11 @@
+#include <glob.h>
 #include <sys/stat.h>
 #include "host/clock.h"
 #include "host/credential.h"
+#include "handlers.h"
+#include "host/path.h"
 #include "host/site.h"
 #include "job/query.h"
-#include "service.h"
 #include "text/uri.h"
 
 #define TYPES "https://www.purl.org/ivoa.net/authentication-types/"
@@ -26,6 +28,7 @@ void service_close(struct service *s)
     if (s->modelled)
         model_close(&s->model);
     json_decref(s->site);
+    free(s->stamp);
     *s = (struct service){.store.lock = -1};
 }
 
@@ -45,22 +48,55 @@ struct store *service_store(struct service *s, struct err *err)
     return &s->store;
 }
 
-/* Which file it is, and of when: what has changed since has another stamp. */
-static void stamp_configuration(char stamp[SERVICE_STAMP])
+/* Which file it is, and of when; the store is written all the time: of that, which file alone. */
+static void add_state(struct buf *b, const char *path, bool when)
 {
-    struct stat st = {0};
-    own(str_fini) char *dir = config_dir();
-    own(str_fini) char *path = dir ? site_file(dir, "execdm") : NULL;
-    if (path && stat(path, &st) < 0)
-        st = (struct stat){0};
-    snprintf(stamp, SERVICE_STAMP, "%llu %lld.%09ld %lld", (unsigned long long)st.st_ino,
-             (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_size);
+    struct stat st;
+    if (!path || stat(path, &st) < 0) {
+        buf_str(b, " -");
+        return;
+    }
+    buf_print(b, " %llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    if (when)
+        buf_print(b, " %lld.%09ld %lld.%09ld %lld", (long long)st.st_mtim.tv_sec,
+                  st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec,
+                  (long long)st.st_size);
+}
+
+/* types.d/AREA/NAME.json */
+static void add_types(struct buf *b, const char *config)
+{
+    static const char *const below[] = {"", "/*", "/*/*"};
+    for (size_t i = 0; i < COUNT(below); i++) {
+        own(str_fini) char *pattern = str_print("%s/types.d%s", config, below[i]);
+        glob_t found = {0};
+        if (glob(pattern, 0, NULL, &found) == 0)
+            for (size_t k = 0; k < found.gl_pathc; k++)
+                add_state(b, found.gl_pathv[k], true);
+        globfree(&found);
+    }
+}
+
+/* What has changed since, or is another file, has another stamp. The caller frees. */
+static char *stamp_of(void)
+{
+    own(buf_fini) struct buf b = {0};
+    own(str_fini) char *config = config_dir();
+    own(str_fini) char *path = config ? site_file(config, "execdm") : NULL;
+    own(str_fini) char *schemas = schema_dir();
+    own(str_fini) char *state = path_state();
+    own(str_fini) char *store = state ? str_print("%s/execdm.db", state) : NULL;
+    add_state(&b, path, true);
+    add_state(&b, schemas, true);
+    add_state(&b, store, false);
+    if (config)
+        add_types(&b, config);
+    return buf_take(&b);
 }
 
 int service_open(struct service *s, struct err *err)
 {
-    char stamp[SERVICE_STAMP];
-    stamp_configuration(stamp);
+    own(str_fini) char *stamp = stamp_of();
     if (s->site && str_same(stamp, s->stamp))
         return 0;
     service_close(s);
@@ -68,7 +104,7 @@ int service_open(struct service *s, struct err *err)
     struct model *model = s->site ? NULL : service_model(s, err);
     if (!s->site && (!model || site_configuration(model, &s->site, err) < 0))
         return -1;
-    snprintf(s->stamp, sizeof(s->stamp), "%s", stamp);
+    s->stamp = move(stamp);
     return 0;
 }
 
@@ -208,6 +244,7 @@ static void show_results(const struct service *s, const char *id, json_t *doc)
         own(str_fini) char *below = service_url(s, "jobs/%s/results/", id);
         own(str_fini) char *at = uri_below(below, name);
         json_object_set_new(row, "url", json_string(at));
+        json_object_set_new(row, "mediatype", json_string(result_type(name)));
     }
 }
 

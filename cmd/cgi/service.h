@@ -8,11 +8,10 @@
 #include "reply.h"
 #include "store/store.h"
 
-#define SERVICE_STAMP 80
 #define SERVICE_ANONYMOUS "anonymous" /* the owner of who has shown no name */
 struct service {
-    json_t *site; /* execdm.yaml, and which state of the file it is */
-    char stamp[SERVICE_STAMP];
+    json_t *site; /* execdm.yaml, and */
+    char *stamp;  /* of what state that, the types and the store are */
     struct model model;
     struct store store;
     bool modelled, stored;
@@ -25,7 +24,8 @@ struct service {
     char kept[UUID_TEXT]; /* by which the files of its task are kept (plan/upload.h), or "" */
 };
 
-/* For every request; what is open stays so, until execdm.yaml changes. s begins as
+/* For every request; what is open stays so, until execdm.yaml, the types of the site or the
+ * schemas change, or the file of the store is another one. s begins as
  * {.store.lock = -1}. */
 int service_open(struct service *s, struct err *err);
 void service_close(struct service *s);

@@ -2,7 +2,8 @@
 #include "text/size.h"
 
 #define FILES_MAX 100
-#define UPLOADS_MAX (60 * 1024 * 1024) /* a body is read as a whole */
+#define OWNER_BYTES ((int64_t)1024 * 1024 * 1024) /* of all tasks of an owner */
+#define UPLOADS_MAX (60 * 1024 * 1024)            /* a body is read as a whole */
 
 /* What the configuration allows, 0 for nothing. */
 static int64_t most_of(const struct service *s)
@@ -51,6 +52,20 @@ static int check(const struct service *s, const struct request *r, size_t at, st
     return 1;
 }
 
+/* 1, 0 when there is too much of his already. */
+static int check_owner(struct service *s, struct reply *p, size_t bytes)
+{
+    struct err err = {0};
+    const struct store *store = service_store(s, &err);
+    const int64_t used = store ? upload_used(store, s->who.name) : 0;
+    if (used + (int64_t)bytes <= OWNER_BYTES)
+        return 1;
+    return reply_refuse(p, 413,
+                        "the files that came with tasks of %s have %" PRId64 " bytes, and %" PRId64
+                        " they may have; delete jobs that have ended",
+                        s->who.name, used, OWNER_BYTES);
+}
+
 int upload_take(struct service *s, const struct request *r, struct reply *p)
 {
     size_t files = 0, bytes = 0;
@@ -69,6 +84,8 @@ int upload_take(struct service *s, const struct request *r, struct reply *p)
                             "the files have %zu bytes, of %" PRId64 " that may come with a "
                             "task",
                             bytes, most_of(s));
+    if (files && check_owner(s, p, bytes) == 0)
+        return 0;
     s->uploads = files ? &r->parts : NULL;
     return 1;
 }
@@ -79,7 +96,7 @@ int upload_keep_all(struct service *s, struct policy *policy, const char *id, st
         policy->uploads = s->kept[0] ? str_new(s->kept) : NULL;
         return 0;
     }
-    if (upload_begin(&s->store, id, err) < 0)
+    if (upload_begin(&s->store, id, s->who.name, err) < 0)
         return -1;
     for (size_t i = 0; i < s->uploads->n; i++) {
         const struct part *part = &s->uploads->list[i];

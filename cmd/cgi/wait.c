@@ -106,6 +106,8 @@ int wait_for(struct service *s, const struct request *r, struct reply *p, struct
     enum phase phase = now;
     if (!text)
         return 1;
+    if (!reply_once(p, r, "WAIT") || !reply_once(p, r, "PHASE"))
+        return 0;
     if (!read_seconds(text, &seconds))
         return reply_refuse(p, 400, "WAIT: expected seconds or -1, found \"%.40s\"", text);
     if (named && phase_parse(named, &phase) < 0)

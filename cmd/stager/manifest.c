@@ -63,6 +63,7 @@ enum field {
     FIELD_MODE,
     FIELD_TYPE,
     FIELD_SIZE,
+    FIELD_MOST,
     FIELD_CHECKSUM,
     FIELD_UNPACK,
     FIELD_CREDENTIAL,
@@ -81,6 +82,7 @@ static const struct {
     [FIELD_MODE] = {"mode", "r or rw"},
     [FIELD_TYPE] = {"type", "file or directory"},
     [FIELD_SIZE] = {"size", "a number of bytes"},
+    [FIELD_MOST] = {"most", "a number of bytes above 0"},
     [FIELD_CHECKSUM] = {"checksum", CHECKSUM_EXPECTED},
     [FIELD_UNPACK] = {"unpack", "true or false"},
     [FIELD_CREDENTIAL] = {"credential", "an open descriptor with the JSON of credentials"},
@@ -125,6 +127,9 @@ static bool take_field(struct line *l, enum field field, const json_t *value)
     case FIELD_SIZE:
         item->size = json_integer_value(value);
         return json_is_integer(value) && item->size >= 0;
+    case FIELD_MOST:
+        item->most = json_integer_value(value);
+        return json_is_integer(value) && item->most > 0;
     case FIELD_CHECKSUM:
         item->checksum = l->checksum = text ? checksum_parse(text) : NULL;
         return l->checksum != NULL;

@@ -71,6 +71,7 @@ struct item {
     const char *source, *dest; /* URLs; one may be NULL for a check */
     const char *checksum;      /* "ALG:HEX" in lower case, or NULL */
     int64_t size;              /* bytes, or -1 */
+    int64_t most; /* bytes of a file that is moved, or 0: it may be as large as it is */
     enum direction direction;
     enum kind type;
     bool write; /* check: would writing work? */

@@ -92,12 +92,24 @@ int stream_rewind(struct stream *s, struct fault *f)
     return 0;
 }
 
+static int check_most(const struct stream *s, int64_t size, struct fault *f)
+{
+    const int64_t most = s->t->item->most;
+    if (most == 0 || size <= most)
+        return 0;
+    return fault_set(f, REASON_INVALID, false,
+                     "%s is too large: at most %" PRId64 " bytes of it are taken", s->src->shown,
+                     most);
+}
+
 int stream_open(struct stream *s, struct transfer *t, struct source *src, struct fault *f)
 {
     const struct item *item = t->item;
     const char *want = item->loose ? NULL : item->checksum;
     *s = (struct stream){.t = t, .src = src, .want = want ? want : src->promised};
     if (stream_rewind(s, f) < 0)
+        return -1;
+    if (check_most(s, src->size, f) < 0)
         return -1;
     if (item->size >= 0 && src->size >= 0 && item->size != src->size)
         return fault_set(f, REASON_CORRUPT, false, "%s has %" PRId64 " bytes, expected %" PRId64,
@@ -137,6 +149,8 @@ static int stream_take(struct stream *s, const char *bytes, size_t n, struct fau
     struct patience *p = &s->t->patience;
     digest_add(s->digest, bytes, n);
     s->count += (int64_t)n;
+    if (check_most(s, s->count, f) < 0)
+        return -1;
     if (s->count > p->best)
         p->moved = clock_boot();
     return (n == 0 || s->count == s->src->size) && stream_finish(s, f) < 0 ? -1 : 0;

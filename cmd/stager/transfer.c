@@ -145,7 +145,20 @@ int transfer_file(struct transfer *t, struct source *src, const char *name, cons
 
 /* --- one item --- */
 
-static const struct scheme *scheme_of(const char *url, struct fault *f)
+/* What a program of others connects to cannot be told from here: for what is public it is not
+ * started. */
+static const struct scheme *external_of(const char *shown, const struct item *item, struct fault *f)
+{
+    if (!item->public)
+        return &scheme_external;
+    fault_set(f, REASON_FORBIDDEN, false,
+              "%s: schemes of others are not used for tasks that come over the network "
+              "(execdm.yaml(5), private-addresses)",
+              shown);
+    return NULL;
+}
+
+static const struct scheme *scheme_of(const char *url, const struct item *item, struct fault *f)
 {
     own(str_fini) char *name = uri_scheme(url);
     own(str_fini) char *shown = uri_shown(url);
@@ -160,7 +173,7 @@ static const struct scheme *scheme_of(const char *url, struct fault *f)
     }
     own(str_fini) char *program = name ? external_program(name) : NULL;
     if (program)
-        return &scheme_external;
+        return external_of(shown, item, f);
     fault_set(f, REASON_UNSUPPORTED, false,
               "%s: expected a file:, http:, https:, s3:, vos: or job: URL, and there is no "
               "execdm-stage-%s for others; a file whose name has a colon is ./NAME",
@@ -202,8 +215,8 @@ void transfer_ahead(const struct item *item)
     struct fault ignored = {0};
     struct transfer t = {.item = item, .total = -1};
     bool pull = item->direction == DIRECTION_PULL || item->direction == DIRECTION_COPY;
-    t.from = pull ? scheme_of(item->source, &ignored) : NULL;
-    t.to = pull ? scheme_of(item->dest, &ignored) : NULL;
+    t.from = pull ? scheme_of(item->source, item, &ignored) : NULL;
+    t.to = pull ? scheme_of(item->dest, item, &ignored) : NULL;
     if (!t.from || !t.to || !t.from->ahead)
         return;
     if (item->checksum && (!t.to->kind || t.to->kind(item->dest) != KIND_UNKNOWN))
@@ -239,7 +252,7 @@ static int open_with(const struct scheme *scheme, struct transfer *t, const char
 
 int transfer_open(struct transfer *t, const char *url, struct source **src, struct fault *f)
 {
-    const struct scheme *scheme = scheme_of(url, f);
+    const struct scheme *scheme = scheme_of(url, t->item, f);
     return scheme ? open_with(scheme, t, url, src, f) : -1;
 }
 
@@ -372,8 +385,8 @@ int transfer_run(const struct item *item, const struct watcher *watcher, struct 
     web_choose(item);
     const char *source = item->source ? item->source : item->dest;
     const char *dest = item->dest ? item->dest : item->source;
-    t.from = scheme_of(source, f);
-    t.to = t.from ? scheme_of(dest, f) : NULL;
+    t.from = scheme_of(source, item, f);
+    t.to = t.from ? scheme_of(dest, item, f) : NULL;
     if (!t.to)
         return -1;
     int rc = run[item->direction](&t, f);

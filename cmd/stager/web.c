@@ -59,8 +59,18 @@ static const struct {
     {507, REASON_NOROOM, false, "has no room left"},
 };
 
+/* Connections are kept in these, one for what is pulled and one for what is run to its end: the
+ * second may pull from the first. What is public has its own: by a redirect libcurl would else go
+ * on with a connection that another item has made, without asking where it leads. */
+struct links {
+    CURLM *pulling, *running;
+    CURL *spare; /* of the last request: to make one takes longer than to get a small file */
+};
+static struct links links[2];
+
 struct request {
     CURL *easy;
+    struct links *links;
     struct curl_slist *headers;
     char *shown;
     struct fault *f; /* of the call that drives it */
@@ -73,20 +83,14 @@ struct request {
     char error[CURL_ERROR_SIZE];
 };
 
-/* Connections are kept in these, one for what is pulled and one for what is run to its end: the
- * second may pull from the first. */
-static CURLM *pulling, *running;
-static CURL *spare; /* of the last request: to make one takes longer than to get a small file */
-
 void web_forget(void)
 {
-    pulling = running = NULL;
-    spare = NULL;
+    memset(links, 0, sizeof(links));
 }
 
 /* Whatever a name, a redirect or an answer of DNS leads to, a public item's requests go nowhere
- * private; nor by a connection that another item has made. */
-static bool only_public, went_anywhere;
+ * private. */
+static bool only_public;
 
 void web_choose(const struct item *item)
 {
@@ -101,36 +105,48 @@ static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_socka
                         : socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
+/* A proxy would be what is connected to, and find by itself what is behind it. */
 static void set_reach(struct request *r)
 {
     r->public = only_public;
     curl_easy_setopt(r->easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(r->easy, CURLOPT_OPENSOCKETDATA, r);
-    curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, only_public && went_anywhere ? 1L : 0L);
-    went_anywhere |= !only_public;
+    if (only_public)
+        curl_easy_setopt(r->easy, CURLOPT_PROXY, "");
 }
 
-static CURL *easy_new(void)
+static struct links *links_open(void)
 {
-    CURL *easy = spare ? spare : curl_easy_init();
-    spare = NULL;
+    struct links *l = &links[only_public];
+    if (!l->pulling) {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        l->pulling = curl_multi_init();
+        l->running = curl_multi_init();
+    }
+    return l;
+}
+
+static CURL *easy_new(struct links *l)
+{
+    CURL *easy = l->spare ? l->spare : curl_easy_init();
+    l->spare = NULL;
     return easy;
 }
 
-static void easy_free(CURL *easy)
+static void easy_free(struct request *r)
 {
-    if (spare || !easy) {
-        curl_easy_cleanup(easy);
+    if (r->links->spare || !r->easy) {
+        curl_easy_cleanup(r->easy);
         return;
     }
-    spare = easy;
-    curl_easy_reset(spare);
+    r->links->spare = r->easy;
+    curl_easy_reset(r->easy);
 }
 
 void web_fini(struct web *w)
 {
     if (w->request) {
-        easy_free(w->request->easy);
+        easy_free(w->request);
         curl_slist_free_all(w->request->headers);
         free(w->request->shown);
         free(w->request);
@@ -251,16 +267,12 @@ static void set_access(struct web *w)
 
 static int request_init(struct web *w, struct fault *f)
 {
-    if (!pulling) {
-        curl_global_init(CURL_GLOBAL_DEFAULT);
-        pulling = curl_multi_init();
-        running = curl_multi_init();
-    }
     struct request *r = w->request = mem_new(sizeof(*r));
-    CURL *easy = r->easy = easy_new();
+    r->links = links_open();
+    CURL *easy = r->easy = easy_new(r->links);
     r->shown = uri_shown(w->url);
     r->f = f;
-    if (!easy || !pulling || !running)
+    if (!easy || !r->links->pulling || !r->links->running)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s", r->shown);
     if (check_secret(w, r->shown, f) < 0)
         return -1;
@@ -443,6 +455,7 @@ int web_run(struct web *w, struct fault *f)
     if (request_init(w, f) < 0)
         return -1;
     CURL *easy = w->request->easy;
+    CURLM *running = w->request->links->running;
     set_body(w);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, w);
@@ -498,7 +511,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *self)
 static void web_drop(struct web_file *h)
 {
     if (h->added)
-        curl_multi_remove_handle(pulling, h->web.request->easy);
+        curl_multi_remove_handle(h->web.request->links->pulling, h->web.request->easy);
     web_fini(&h->web);
     h->rest.len = h->at = 0;
     h->came = h->room = 0;
@@ -520,6 +533,7 @@ static void web_close(struct source *src)
 static int web_pump(struct web_file *h, struct fault *f)
 {
     const struct request *r = h->web.request;
+    CURLM *pulling = r->links->pulling;
     while (h->came == 0 && !r->over) {
         if (h->paused) {
             h->paused = false;
@@ -572,7 +586,7 @@ static int web_ask(struct web_file *h, int64_t offset, struct fault *f)
         curl_easy_setopt(easy, CURLOPT_RANGE, range);
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
     }
-    h->added = curl_multi_add_handle(pulling, easy) == CURLM_OK;
+    h->added = curl_multi_add_handle(h->web.request->links->pulling, easy) == CURLM_OK;
     if (!h->added)
         return fault_set(f, REASON_UNREACHABLE, true, "libcurl cannot begin with %s",
                          h->base.shown);
@@ -598,7 +612,7 @@ static void web_ahead(struct source *src)
 {
     struct fault ignored = {0};
     struct web_file *h = (struct web_file *)src;
-    if (web_ask(h, 0, &ignored) == 0 && drive(pulling, &ignored) == 0)
+    if (web_ask(h, 0, &ignored) == 0 && drive(h->web.request->links->pulling, &ignored) == 0)
         h->ahead = clock_boot();
 }
 

@@ -7,7 +7,7 @@
 
 /* For a worker: held until it is given back. -1 where it cannot be told, which stops nobody. */
 int presence_hold(const struct store *store);
-void presence_end(int *fd); /* for own() */
+void presence_end(int *fd);
 
 /* Does one work, or did one so lately that it is one of those that cron starts? *seen is when one
  * began or ended, ms; 0: never. */

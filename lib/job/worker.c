@@ -567,9 +567,9 @@ static int work(struct worker *worker, struct err *err)
 int worker_run(struct worker *worker, struct err *err)
 {
     /* who looks after some jobs only is no worker for the others */
-    own(presence_end) int there =
-        worker->mode == WORKER_JOBS ? -1 : presence_hold(worker->step.store);
+    int there = worker->mode == WORKER_JOBS ? -1 : presence_hold(worker->step.store);
     const int rc = work(worker, err);
     caller_end(&worker->caller, worker->step.store, worker->step.stop, worker->step.context);
+    presence_end(&there);
     return rc;
 }

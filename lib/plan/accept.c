@@ -239,6 +239,18 @@ static void keep_draft(struct job *j, const struct job *draft, const char *offer
     name_triggers(j, offer);
 }
 
+/* Does nothing but its turn keep it from running? */
+static bool is_open(const struct job *j, int64_t now)
+{
+    const json_t *private = json_object_get(j->doc, "private");
+    size_t i;
+    json_t *trigger;
+    json_array_foreach (json_object_get(j->doc, "triggers"), i, trigger)
+        if (signal_starts(trigger))
+            return false;
+    return now >= json_int(private, "from", 0) * 1000;
+}
+
 int accept_draft(struct store *store, const struct job *planned, const char *offer,
                  const struct identity *who, int64_t now, struct job *job, struct err *err)
 {
@@ -264,6 +276,10 @@ int accept_draft(struct store *store, const struct job *planned, const char *off
     if (rc <= 0)
         return rc < 0 ? -1 : err_set(err, CODE_TEMP, "job %s moved on meanwhile; try again", id);
     if (link_queue(store, &made, PHASE_ARCHIVED, now, err) < 0)
+        return -1;
+    /* who told it to run sees that it is under way (UWS 1.1, 2.1.3) */
+    if (is_open(&made, now) &&
+        store_job_step(store, &made, EVENT_OPEN, BY_WORKER, now, "planner", NULL, err) < 0)
         return -1;
     *job = made;
     made = (struct job){0};

@@ -1,7 +1,9 @@
 /* The software that must be there beside the executable: a version of Python, its modules, the
  * kernel of a notebook. What the driver's probe does not name is not there. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include "host/clock.h"
 #include "host/path.h"
 #include "host/stager.h"
 #include "model/requirement.h"
@@ -11,6 +13,8 @@
 #include "text/uri.h"
 
 #define REQUIREMENTS_MAX (256 * 1024)
+#define DOCUMENT_MAX (16 * 1024 * 1024)
+#define LEFT_S 3600              /* what is older was left by one that was killed */
 #define DEFAULT_KERNEL "python3" /* Jupyter's own, of a notebook that names none */
 
 static const json_t *fact(const struct matching *m, const char *key)
@@ -30,8 +34,9 @@ static char *local_copy(const struct matching *m, const char *url, const char *s
     if (path)
         return move(path);
     own(json_fini) json_t *lines =
-        json_pack("[{s:s,s:s,s:s,s:s,s:s,s:b}]", "id", "document", "source", url, "dest", dest,
-                  "direction", "pull", "type", "file", "public", policy_public(m->policy));
+        json_pack("[{s:s,s:s,s:s,s:s,s:s,s:i,s:b}]", "id", "document", "source", url, "dest", dest,
+                  "direction", "pull", "type", "file", "most", DOCUMENT_MAX, "public",
+                  policy_public(m->policy));
     if (stager_run(&s, lines, err) < 0)
         return NULL;
     const json_t *failed = stager_failure(&s, lines, &id);
@@ -41,10 +46,30 @@ static char *local_copy(const struct matching *m, const char *url, const char *s
     return NULL;
 }
 
+/* Where they are fetched to; nobody else has anything there. */
+static int make_room(const char *place, struct err *err)
+{
+    const time_t old = (time_t)(clock_ms() / 1000) - LEFT_S;
+    struct stat st;
+    if (path_mkdirs(place, 0700, err) < 0)
+        return -1;
+    DIR *dir = opendir(place);
+    for (struct dirent *e; dir && (e = readdir(dir));)
+        if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            st.st_mtime < old)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir)
+        closedir(dir);
+    return 0;
+}
+
 /* The text of it, or NULL with err; the caller frees. */
 static char *fetch_document(const struct matching *m, const char *url, struct err *err)
 {
-    own(str_fini) char *scratch = str_print("%s/document.%ld", m->store->dir, (long)getpid());
+    own(str_fini) char *place = str_print("%s/documents", m->store->dir);
+    own(str_fini) char *scratch = str_print("%s/%ld", place, (long)getpid());
+    if (make_room(place, err) < 0)
+        return NULL;
     own(str_fini) char *path = local_copy(m, url, scratch, err);
     own(input_close) struct input in = {0};
     if (!path)

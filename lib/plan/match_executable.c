@@ -112,12 +112,13 @@ static bool match_policy(struct matching *m, const struct image *image)
         match_refuse(m, "image-policy", "/executable/spec/image",
                      "images on this machine are for its own users; those of others run what is "
                      "listed at images (execdm-platform(5))");
-    if (image->host && !images && !registries && policy_public(m->policy) &&
-        remote_private(image->host))
+    const char *objection = image->host && !images && !registries && policy_public(m->policy)
+                                ? remote_objection(image->host, m->documents)
+                                : NULL;
+    if (objection)
         match_refuse(m, "location-policy", "/executable/spec/image",
-                     "the registry %s has a private address, which tasks that come over the "
-                     "network may not name (execdm.yaml(5), private-addresses)",
-                     image->host);
+                     "the registry %s %s (execdm.yaml(5), private-addresses)", image->host,
+                     objection);
     return m->findings->errors == before;
 }
 

@@ -17,39 +17,64 @@ static void refuse(struct findings *findings, const char *pointer, const char *f
 
 /* --- addresses --- */
 
-/* Those who connect look again: a name may mean something else by then. */
-static bool resolves_private(const char *host)
+#define PRIVATE "has a private address, which tasks that come over the network may not name"
+
+static const char *resolve(const char *host)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     bool private = false;
     if (getaddrinfo(host, NULL, &hints, &list) != 0)
-        return false;
+        return "cannot be resolved to an address now, and so not be shown to be a public one";
     for (const struct addrinfo *a = list; a; a = a->ai_next)
     private |= reach_private(a->ai_addr);
     freeaddrinfo(list);
-    return private;
+    return private ? PRIVATE : "";
 }
 
-bool remote_private(const char *host)
+const char *remote_objection(const char *host, json_t *documents)
 {
     own(str_fini) char *url = str_print("x://%s/", host);
     own(str_fini) char *name = uri_host(url);
-    return !name || reach_private_name(name) || resolves_private(name);
+    if (!name || reach_private_name(name))
+        return PRIVATE;
+    own(str_fini) char *key = str_print("address %s", name);
+    if (!json_object_get(documents, key))
+        json_object_set_new(documents, key, json_string(resolve(name)));
+    const char *found = json_text(documents, key);
+    return found && !*found ? NULL : found ? found : PRIVATE;
 }
 
-/* Who is asked for a location: its endpoint, when it has one; else its host, where that is one. The
- * caller frees. */
+static bool is_one_of(const char *scheme, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_same(scheme, list[i]))
+            return true;
+    return false;
+}
+
+/* Those whose connections are ours, and looked at by execdm-stage: of another we cannot tell who
+ * is asked. */
+static bool is_ours(const char *scheme)
+{
+    static const char *const list[] = {"http", "https", "s3", "vos"};
+    return is_one_of(scheme, list, COUNT(list));
+}
+
+/* Who is asked for a location: its endpoint, where that can be said, and is; else its host, where
+ * that is one. The caller frees. */
 static char *asked_at(const char *location, const char *scheme)
 {
-    const char *endpoint = strstr(location, "?endpoint=");
+    static const char *const elsewhere[] = {"s3", "vos"};
+    const bool told = is_one_of(scheme, elsewhere, COUNT(elsewhere));
+    const char *endpoint = told ? strstr(location, "?endpoint=") : NULL;
     if (endpoint) {
         const char *value = endpoint + strlen("?endpoint=");
         own(str_fini) char *text = str_print("%.*s", (int)strcspn(value, "&#"), value);
         own(str_fini) char *url = uri_decode(text);
         return url ? uri_host(url) : NULL;
     }
-    return str_same(scheme, "s3") || str_same(scheme, "vos") ? NULL : uri_host(location);
+    return told ? NULL : uri_host(location);
 }
 
 /* --- places --- */
@@ -98,11 +123,13 @@ static void check(struct checking *c, const char *pointer, const char *location,
         check_job(c, pointer, location);
     else if (str_same(scheme, "job") || str_same(scheme, "upload"))
         refuse(c->findings, pointer, "%s: expected its scheme in small letters", shown);
-    else if (host && policy_public(c->policy) && reach_private_name(host))
+    else if (policy_public(c->policy) && !is_ours(scheme))
         refuse(c->findings, pointer,
-               "%s has a private address, which tasks that come over the network may not name "
+               "%s: schemes of others are not used for tasks that come over the network "
                "(execdm.yaml(5), private-addresses)",
                shown);
+    else if (host && policy_public(c->policy) && reach_private_name(host))
+        refuse(c->findings, pointer, "%s " PRIVATE " (execdm.yaml(5), private-addresses)", shown);
 }
 
 bool remote_allows(const struct task *t, const struct policy *p, struct store *store,

@@ -11,7 +11,10 @@
  * local users nothing is asked. */
 bool remote_allows(const struct task *t, const struct policy *p, struct store *store,
                    struct findings *findings);
-/* Does a host, perhaps with a port, mean a private address, by its name or by what DNS says now? */
-bool remote_private(const char *host);
+/* What speaks against asking a host, perhaps with a port: "has a private address, ...", by its name
+ * or by what DNS says now, or no address that could be looked at; NULL when nothing does. A name is
+ * looked up once for a task: `documents` (plan/match.h) keeps what was found, and lends the text.
+ */
+const char *remote_objection(const char *host, json_t *documents);
 
 #endif

@@ -8,7 +8,10 @@
 #define PLANNING_MS 3600000 /* longer than any planning takes */
 #define GRACE_MS 60000      /* for an accept under way when the offer expires */
 #define AGAIN_MS 86400000   /* before those of a job are looked at again */
-#define MARK ".job"         /* no file of a task is called so */
+#define OWNER_MAX 4096
+#define MARK ".job" /* no file of a task is called so */
+#define OWNER ".owner"
+#define FILE_LEAST 4096 /* what the smallest takes */
 
 bool upload_name(const char *name)
 {
@@ -40,10 +43,11 @@ static void set_time(const char *dir, int64_t ms)
     utimensat(AT_FDCWD, dir, both, 0); /* else it is when a file was put into it */
 }
 
-int upload_begin(const struct store *s, const char *id, struct err *err)
+int upload_begin(const struct store *s, const char *id, const char *owner, struct err *err)
 {
     own(str_fini) char *dir = dir_of(s, id);
-    if (path_mkdirs(dir, 0700, err) < 0)
+    own(str_fini) char *path = str_print("%s/" OWNER, dir);
+    if (path_mkdirs(dir, 0700, err) < 0 || path_write(path, owner, strlen(owner), 0600, err) < 0)
         return -1;
     set_time(dir, clock_ms() + PLANNING_MS);
     return 0;
@@ -64,7 +68,12 @@ int upload_mark(const struct store *s, const char *id, const char *job, struct e
 {
     own(str_fini) char *dir = id ? dir_of(s, id) : NULL;
     own(str_fini) char *mark = str_print("%s/" MARK, dir);
-    return dir ? path_write(mark, job, strlen(job), 0600, err) : 0;
+    if (!dir)
+        return 0;
+    if (path_write(mark, job, strlen(job), 0600, err) < 0)
+        return -1;
+    set_time(dir, clock_ms() + PLANNING_MS); /* until all can see the job */
+    return 0;
 }
 
 const char *upload_of(const json_t *private)
@@ -140,7 +149,51 @@ int64_t upload_when(const struct store *s)
     return first;
 }
 
-/* Is there a job that has them? -1 when nobody knows. */
+/* Is it his? */
+static bool is_of(int dir, const char *owner)
+{
+    char text[OWNER_MAX];
+    own(fd_fini) int fd = openat(dir, OWNER, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    return n >= 0 && (size_t)n == strlen(owner) && memcmp(text, owner, (size_t)n) == 0;
+}
+
+/* The bytes of the files in a directory, which is closed. */
+static int64_t bytes_in(int fd)
+{
+    DIR *dir = fdopendir(fd);
+    struct stat st;
+    int64_t sum = 0;
+    if (!dir)
+        close(fd);
+    for (struct dirent *e; dir && (e = readdir(dir));)
+        if (*e->d_name != '.' && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            sum += st.st_size < FILE_LEAST ? FILE_LEAST : st.st_size;
+    if (dir)
+        closedir(dir);
+    return sum;
+}
+
+int64_t upload_used(const struct store *s, const char *owner)
+{
+    own(str_fini) char *path = dir_of(s, "");
+    DIR *dir = opendir(path);
+    int64_t sum = 0;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        const int one = uuid_valid(e->d_name)
+                            ? openat(dirfd(dir), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                            : -1;
+        if (one >= 0 && is_of(one, owner))
+            sum += bytes_in(one);
+        else if (one >= 0)
+            close(one);
+    }
+    if (dir)
+        closedir(dir);
+    return sum;
+}
+
+/* Is there a job that has them, these and not others since? -1 when nobody knows. */
 static int is_needed(struct store *s, const char *dir, struct err *err)
 {
     char id[UUID_TEXT];
@@ -150,7 +203,8 @@ static int is_needed(struct store *s, const char *dir, struct err *err)
         return 0;
     if (store_job_get(s, id, &j, &none) < 0)
         return none.code == CODE_NOINPUT ? 0 : (*err = none, -1);
-    return j.phase != PHASE_ARCHIVED;
+    return j.phase != PHASE_ARCHIVED &&
+           str_same(upload_of(json_object_get(j.doc, "private")), strrchr(dir, '/') + 1);
 }
 
 int upload_sweep(struct store *s, int64_t now, struct err *err)
@@ -165,6 +219,8 @@ int upload_sweep(struct store *s, int64_t now, struct err *err)
         const int needed = is_needed(s, one, err);
         if (needed > 0)
             set_time(one, now + AGAIN_MS);
+        else if (time_of(dirfd(dir), e->d_name) > now) /* it was marked meanwhile */
+            continue;
         rc = needed == 0 ? path_remove(one, err) : needed < 0 ? -1 : 0;
     }
     if (dir)

@@ -15,10 +15,13 @@ bool upload_name(const char *name);
  * such, or id is NULL. The caller frees. */
 char *upload_path(const struct store *s, const char *id, const char *location);
 
-/* First the place, good for an hour; then each file, on the disk when it returns. */
-int upload_begin(const struct store *s, const char *id, struct err *err);
+/* First the place, good for an hour, and whose it is; then each file, on the disk when it returns.
+ */
+int upload_begin(const struct store *s, const char *id, const char *owner, struct err *err);
 int upload_keep(const struct store *s, const char *id, const char *name, const char *bytes,
                 size_t len, struct err *err);
+/* What all files of an owner take, in bytes. */
+int64_t upload_used(const struct store *s, const char *owner);
 /* They are a job's from now on, before it is in the store. id may be NULL. */
 int upload_mark(const struct store *s, const char *id, const char *job, struct err *err);
 /* The id by which those of an offer or a job are kept, by what it keeps to itself; NULL when there

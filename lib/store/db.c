@@ -113,6 +113,8 @@ static const char *const sql[SQL_COUNT] = {
     [SQL_CHANGES_ALL] = "SELECT platform,thing,span,first,second,list FROM changes "
                         "ORDER BY platform,thing,span",
     [SQL_JOBS_OWNER] = "CREATE INDEX IF NOT EXISTS jobs_owner ON jobs(owner,live,created)",
+    [SQL_DRAFTS] =
+        "SELECT count(*) FROM jobs WHERE owner=?1 AND driver='" JOB_DRAFT "' AND phase<>'ARCHIVED'",
     [SQL_JOBS_HELD] = "SELECT platform,sum(live),sum(live*cores),sum(live*memory),"
                       "sum(CASE WHEN created<?2 THEN 0 WHEN live THEN cores*length"
                       " WHEN started THEN cores*(ended-started)/1000 ELSE 0 END) "

@@ -33,6 +33,17 @@ int usage_index(struct store *s, struct err *err)
     return db_run(s, SQL_JOBS_OWNER, NULL, 0, err) < 0 ? -1 : 0;
 }
 
+int usage_drafts(struct store *s, const char *owner, int64_t *n, struct err *err)
+{
+    own(db_done) struct sqlite3_stmt *row = NULL;
+    const struct bind values[] = {TEXT(owner)};
+    if (usage_index(s, err) < 0 || db_ask(s, SQL_DRAFTS, values, COUNT(values), &row, err) < 0)
+        return -1;
+    const int rc = db_next(s, row, err);
+    *n = rc > 0 ? db_int(row, 0) : 0;
+    return rc < 0 ? -1 : 0;
+}
+
 int usage_offer(struct store *s, const char *platform, struct room need, int64_t length,
                 int64_t cores, int64_t now, struct err *err)
 {

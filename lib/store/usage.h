@@ -12,6 +12,9 @@ int usage_held(struct store *s, const char *owner, int64_t since, json_t **held,
 
 /* Makes this quick in a large store, once. Between store_begin and store_commit. */
 int usage_index(struct store *s, struct err *err);
+/* How many jobs of his were never planned, and are there still. Between store_begin and
+ * store_commit. */
+int usage_drafts(struct store *s, const char *owner, int64_t *n, struct err *err);
 
 /* Counts an offer of `need` for `length` s, made at `now` (s) by a platform that has `cores`
  * (milli-cores) in all. Between store_begin and store_commit. */

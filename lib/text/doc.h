@@ -67,8 +67,8 @@ void input_locate(const struct input *in, size_t index, const char *pointer, uns
 int doc_file(const char *path, json_t **doc, struct err *err);
 int doc_bytes(const char *name, const void *bytes, size_t len, json_t **doc, struct err *err);
 
-/* The length of the UTF-8 sequence of two bytes or more at s, of which `room` bytes are there; 0 when
- * it is none (overlong, surrogate, too large). */
+/* The length of the UTF-8 sequence of two bytes or more at s, of which `room` bytes are there; 0
+ * when it is none (overlong, surrogate, too large). */
 size_t utf8_length(const unsigned char *s, size_t room);
 
 /* yaml.c and yaml_write.c, the files that know libyaml. yaml_next tells also where the document
