@@ -194,7 +194,7 @@ sleeps_no_more() {
     has "$(<body)" 'twice'
     same '"after"' "$(look .name | jq -R .)"
     same 200 "$(patch '{"phase": "RUN"}')"
-    same '["after","r","PT1M","'"$when"'.000Z","PENDING","localhost"]' \
+    same '["after","r","PT1M","'"$when"'.000Z","QUEUED","localhost"]' \
         "$(jq -c '[.name, .runid, .executionduration, .destruction, .phase, .platform]' body)"
     same 403 "$(patch '{"name": "no", "executionduration": "PT2M"}')"
     same 403 "$(patch '{"name": "no", "phase": "RESUME"}')"
