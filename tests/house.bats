@@ -99,7 +99,7 @@ strangers() { # TREE
     (cd "$1" && grep -rnE --include='*.[ch]' '^ *# *include *<' lib cmd) | awk '
         BEGIN {
             owner["sqlite3.h"] = "lib/store/db.c"; owner["yaml.h"] = "lib/text/yaml.c lib/text/yaml_write.c"
-            owner["pcre2.h"] = "lib/model/pattern.c"; owner["curl"] = "cmd/stager/web.c cmd/http.c"
+            owner["pcre2.h"] = "lib/model/pattern.c"; owner["curl"] = "cmd/stager/web.c cmd/stager/web_file.c cmd/stager/web_parts.h cmd/http.c"
             owner["archive.h"] = owner["archive_entry.h"] = "cmd/stager/archive.c"
             owner["openssl"] = "cmd/stager/digest.c cmd/seal.c cmd/sign.c"; owner["jansson.h"] = "lib/text/json.h"
             owner["libxml"] = "cmd/stager/xml.c"

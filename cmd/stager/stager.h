@@ -252,8 +252,8 @@ struct source *file_source(int fd, const char *url, const char *name);
 int file_parents(struct transfer *t, const char *path, struct fault *f);
 char *file_temp(const char *path); /* a fresh hidden name beside path; the caller frees */
 
-/* web.c, the one file that knows libcurl: one request and its answer. http: and https: are made of
- * it (http.c), and what speaks http underneath. Strings are the asker's. */
+/* web.c and web_file.c, the files that know libcurl: one request and its answer. http: and https:
+ * are made of it (http.c), and what speaks http underneath. Strings are the asker's. */
 struct web;
 struct access {           /* how a place lets us in; each may be NULL */
     const char *user;     /* "name:password", sent to the host of the URL only */
