@@ -31,6 +31,30 @@ teardown() { site_stop; }
 }
 
 # bats test_tags=real
+@test "an answer is JSON to who says nothing, and YAML, with the same in it, to who likes YAML" {
+    require curl jq
+    local accept url
+    site_start
+    task sh='echo hello'
+    plan() { curl -sS --fail-with-body -D head -H "Accept:$1" -H 'Content-Type: application/yaml' --data-binary @task.json "$SITE/planner" >answer; }
+    for accept in '' ' */*' ' application/json' ' application/json, */*;q=0.1' ' application/yaml;q=0.5, application/json'; do
+        plan "$accept"
+        grep -qi '^content-type: application/json' head
+        [ "$(jq -r .result answer)" = YES ]
+    done
+    for accept in ' application/yaml' ' text/yaml' ' application/yaml, application/json;q=0.9'; do
+        plan "$accept"
+        grep -qi '^content-type: application/yaml' head
+        grep -qx 'result: "YES"\|result: YES' answer
+    done
+    url=$(execdm-validate answer | jq -r '.offers[0].accept')
+    url=${url%/accept}
+    curl -sS --fail-with-body "$url" | jq -S . >as-json
+    curl -sS --fail-with-body -H 'Accept: application/yaml' "$url" | execdm-validate --as=offer | jq -S . >as-yaml
+    cmp as-json as-yaml
+}
+
+# bats test_tags=real
 @test "below a path of its own, in what it says and where it is asked" {
     require curl jq
     local way job endpoint token
