@@ -57,10 +57,10 @@ waits() {
         # who waits through all of its life sees the words of UWS only change
         task sh='sleep 2'
         make -d PHASE=RUN
-        waits 'WAIT=-1&PHASE=PENDING'
+        waits 'WAIT=-1&PHASE=QUEUED'
         site_worker
         wait_until 120 test -e waited
-        [ "$(jq -r .phase waited)" != PENDING ]
+        [ "$(jq -r .phase waited)" != QUEUED ]
         ended() { asks 'WAIT=20&PHASE=EXECUTING' 0 120 >phase && [ "$(<phase)" = COMPLETED ]; }
         wait_until 120 ended
         site_stop
