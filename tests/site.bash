@@ -105,11 +105,15 @@ site_abort() {
 }
 
 site_end() {
+    local wrong=0
     [ -n "${SITE_DIR-}" ] || return 0
     site_abort
     site_script stop "$SITE_DIR"
+    # a sanitizer says what it found to the web server's log
+    if grep -hsA20 'Sanitizer:\|runtime error:' "$SITE_DIR"/log/*; then wrong=1; fi
     wait_until 60 rm -rf "$SITE_DIR"
     unset SITE_DIR
+    return "$wrong"
 }
 
 site_stop() {
