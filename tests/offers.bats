@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Offers over HTTP: whose they are, how long they last, what they say of who asked; and what a service tells of itself when it
 # cannot do what was asked.
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The files of a job over HTTP: results, stdout and stderr, whole and in parts; what a hostile program leaves leads nowhere.
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Two services on two ports, with stores and workers of their own: jobs of one call those of the other over HTTP (Planner 2.5).
-# bats file_tags=real
+# bats file_tags=real,once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Small input files that come with a task: parts of a form, upload:NAME in the task.
-# bats file_tags=real
+# bats file_tags=real,once
 
 bats_require_minimum_version 1.5.0
 load helper

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Jobs made and changed over HTTP as UWS 1.1 has it, by curl against Apache: created, started, aborted, limited, deleted.
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs

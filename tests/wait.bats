@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # WAIT of UWS 1.1: until the phase is another, without polling, and never so many that the others are not served.
 # EXECDM_TEST_WAITERS: how many clients wait at once, and how many jobs are polled (100).
+# bats file_tags=once
 bats_require_minimum_version 1.5.0
 load helper
 load jobs
