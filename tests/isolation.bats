@@ -342,14 +342,23 @@ lives() { # names of all
     declare -F | sed -n 's/^declare -f try_//p' | tr _ -
 }
 
+# A fork bomb takes the processes that all jobs of the account may have: the others of this file wait for its end. Who fails
+# meanwhile may leave the lock to what it has begun, so nobody waits without end.
+alone_or_not() { # NAME
+    exec 9>"$BATS_RUN_TMPDIR/fork-bomb.lock"
+    if [ "$1" = fork-bomb ]; then flock -w 60 -x 9 || true; else flock -w 60 -s 9 || true; fi
+}
+
 # These and those NAME...: by the driver, each followed by a job that runs well.
 lives_of() { # DRIVER NAME...
     local name
     if [ ! -e target.yaml ]; then platform "$1"; fi
     for name in "${@:2}"; do
         echo "--- $name"
+        alone_or_not "$name"
         "try_${name//-/_}"
         next_runs
+        flock -u 9
     done
 }
 
