@@ -124,16 +124,6 @@ static void find_base(struct service *s, const char *otherwise)
         s->base[n - 1] = '\0';
 }
 
-static bool lists(const json_t *list, const char *text)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach (list, i, item)
-        if (str_same(json_string_value(item), text))
-            return true;
-    return false;
-}
-
 /* What was shown as a proof of a name, and was not found to be one by the web server: nobody is
  * then taken for anonymous (EP-52). All else a client says of itself is not looked at. */
 static int check_attempt(const struct request *r, struct err *err)
@@ -183,7 +173,7 @@ int service_meet(struct service *s, const struct request *r, struct err *err)
                                                               : TYPES "web-server",
                               "mode", "implicit", "spec", "username", s->who.name);
     s->administers =
-        s->known && lists(json_object_get(service_row(s), "administrators"), s->who.name);
+        s->known && json_lists(json_object_get(service_row(s), "administrators"), s->who.name);
     return 0;
 }
 

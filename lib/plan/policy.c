@@ -43,16 +43,6 @@ static bool is_member(const struct identity *who, const char *group)
     return found;
 }
 
-static bool lists(const json_t *list, const char *text)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach (list, i, item)
-        if (str_same(json_string_value(item), text))
-            return true;
-    return false;
-}
-
 /* --- rights --- */
 
 bool policy_public(const struct policy *p)
@@ -68,7 +58,7 @@ static bool may_use(const struct policy *p, const json_t *access, struct finding
     own(buf_fini) struct buf named = {0};
     size_t i;
     json_t *group;
-    if ((!identities && !groups) || lists(identities, p->who.name))
+    if ((!identities && !groups) || json_lists(identities, p->who.name))
         return true;
     json_array_foreach (groups, i, group) {
         if (is_member(&p->who, json_string_value(group)))
@@ -95,7 +85,7 @@ static bool is_enforced(const struct platform *platform, const json_t *access,
     json_t *limit;
     json_array_foreach (json_object_get(access, "enforced"), i, limit) {
         const char *name = json_string_value(limit);
-        if (lists(kept, name))
+        if (json_lists(kept, name))
             continue;
         struct finding *f =
             finding_add(findings, FINDING_ERROR, "not-enforced", "",
@@ -210,7 +200,7 @@ static int closeness(const json_t *quota, const struct identity *who)
 static bool is_of(const json_t *quota, const char *platform)
 {
     const json_t *platforms = json_object_get(quota, "platforms");
-    return !platforms || lists(platforms, platform);
+    return !platforms || json_lists(platforms, platform);
 }
 
 /* The quotas that mean an identity, those that mean it most closely only. */

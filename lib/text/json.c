@@ -14,3 +14,13 @@ bool json_any(const json_t *v, bool (*is)(const json_t *))
             return true;
     return false;
 }
+
+bool json_lists(const json_t *list, const char *text)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item)
+        if (str_same(json_string_value(item), text))
+            return true;
+    return false;
+}

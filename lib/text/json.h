@@ -35,6 +35,9 @@ static inline int64_t json_int(const json_t *object, const char *key, int64_t ot
     return json_is_integer(v) ? json_integer_value(v) : otherwise;
 }
 
+/* Is the text one of a list of texts? */
+bool json_lists(const json_t *list, const char *text);
+
 /* Is it so of the value, or of any in it? */
 bool json_any(const json_t *v, bool (*is)(const json_t *));
 
